@@ -1,0 +1,1 @@
+//! Composing: article + template + rules -> a text that fits. Pure.

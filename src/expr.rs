@@ -1,0 +1,1 @@
+//! The one minijinja environment of templates and conditions.

@@ -1,0 +1,19 @@
+//! Bugle, a newsroom's auto-poster. A source yields articles; a route picks channels; compose writes a text that fits;
+//! schedule gives it a time; publish sends it once; a receipt proves it.
+//!
+//! The modules, in the order the data flows (an import only ever points up this list; `tests/tidy.rs` checks it):
+
+pub mod clock;
+pub mod expr;
+pub mod telemetry;
+pub mod text;
+pub mod timetable;
+
+pub mod http;
+pub mod model;
+
+pub mod compose;
+pub mod platform;
+pub mod route;
+pub mod schedule;
+pub mod source;

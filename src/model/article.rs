@@ -1,0 +1,67 @@
+//! An article: one story as a source gave it, and the facts that make two feed entries the same story.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::id::{ArticleId, SourceName};
+
+/// One entry of a source, read and cleaned: every text is plain text (see `text::plain`), every link http or https.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The guid or id exactly as the source gave it.
+    pub guid: Option<String>,
+    /// Plain text, one line.
+    pub title: String,
+    /// The article's page, absolute.
+    pub link: Option<Url>,
+    /// When the source says it was published, never clamped here.
+    pub published: Option<Timestamp>,
+    /// When the source says it last changed.
+    pub updated: Option<Timestamp>,
+    /// Names of people, in the order given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub authors: Vec<String>,
+    /// Categories, in the order given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    /// Plain text; paragraphs are separated by one newline.
+    pub summary: Option<String>,
+    /// Plain text of the full content, where the source carries it.
+    pub content: Option<String>,
+    /// The picture that stands for the article.
+    pub image: Option<Image>,
+    /// BCP 47 tag of the entry, else of its feed.
+    pub language: Option<String>,
+}
+
+/// A picture as a source names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Where the picture is; http or https, absolute.
+    pub url: Url,
+    /// The alternative text the source gives, if any.
+    pub alt: Option<String>,
+}
+
+/// A story known to the newsroom: an entry, who it is from, and which version of it this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Article {
+    /// Ours; the same through all versions.
+    pub id: ArticleId,
+    /// The source that brought it first.
+    pub source: SourceName,
+    /// 1 at first sight, one more with each change of title, link, summary or picture.
+    pub version: u32,
+    /// When Bugle first saw it: expiry and order count from here.
+    pub first_seen: Timestamp,
+    /// The newest version of its content.
+    pub entry: Entry,
+}
+
+impl Article {
+    /// When it was published, for people and for order: the source's date, never in the future of `first_seen`.
+    pub fn date(&self) -> Timestamp {
+        self.entry.published.map_or(self.first_seen, |p| p.min(self.first_seen))
+    }
+}

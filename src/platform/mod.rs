@@ -1,0 +1,410 @@
+//! THE SEAM: what Bugle asks of a platform, as data first and code second, and the list of all platforms.
+//!
+//! A [`Platform`] is a constant: its [`Spec`] and a way to open an [`Account`] from the channel's own keys of the
+//! config. An `Account` is one channel's side of it: pure where it prepares ([`Account::freeze`]), on the network only
+//! where it publishes, amends, looks up or introduces itself. Platforms do not know each other, the store or the engine:
+//! what they need to keep goes through the narrow ports of [`Context`] and through the [`Journal`].
+
+pub mod error;
+pub mod journal;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+pub use self::error::{ConnectError, PauseScopeKind, PublishError};
+pub use self::journal::{Journal, StepBook};
+use crate::http::Http;
+use crate::model::grant::{Credential, SecretRef};
+use crate::model::post::Rejection;
+use crate::model::receipt::{Op, Receipt, Step};
+use crate::text::rules::{FittedText, TextRules};
+
+/// Every platform, in the order of the docs.
+pub static ALL: &[&dyn Platform] = &[];
+
+/// The platform of that id in [`ALL`].
+pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
+    ALL.iter().copied().find(|p| p.spec().id == id)
+}
+
+/// What a constant can say of a platform.
+#[derive(Debug)]
+pub struct Spec {
+    /// The word in the config: `x`, `mastodon`.
+    pub id: &'static str,
+    /// As the platform writes it: "X", "Mastodon".
+    pub name: &'static str,
+    /// The limits of a text where the account states none of its own.
+    pub text: TextRules,
+    /// What a picture may be.
+    pub media: MediaRules,
+    /// Whether a thread of several parts can be made.
+    pub threads: bool,
+    /// Whether a published post can be changed so that readers see the change.
+    pub edits: bool,
+    /// Whether a published post can be taken down.
+    pub deletes: bool,
+    /// How long one step without media may take before its outcome counts as unknown. Source: reliability.md section 1.
+    pub deadline: Duration,
+    /// The same for a step that carries media.
+    pub media_deadline: Duration,
+    /// How an account is opened.
+    pub connect: Connect,
+}
+
+/// What a platform takes as a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaRules {
+    /// Pictures a post; 0: none.
+    pub max: u8,
+    /// The most bytes of one picture.
+    pub bytes: usize,
+    /// Whether it carries an alternative text.
+    pub alt: bool,
+}
+
+/// How an account is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connect {
+    /// Nothing to open.
+    None,
+    /// A password made for this app.
+    AppPassword,
+    /// A bot's token.
+    BotToken,
+    /// OAuth 1.0a user keys.
+    OAuth1,
+    /// OAuth 2.0 code flow.
+    OAuth2,
+}
+
+/// How an unknown outcome can be settled. A property of the account, not of the platform alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// We chose the remote id: ask for it; absent → the same request again.
+    OwnId,
+    /// The request carries a key that the platform remembers for `window`.
+    Key {
+        /// How long.
+        window: Duration,
+    },
+    /// Own recent posts can be read: look twice before believing it absent.
+    Look,
+    /// Neither: a person decides.
+    Blind,
+}
+
+/// A platform: data, and the way to open an account of it.
+pub trait Platform: Send + Sync + 'static {
+    /// What a constant can say.
+    fn spec(&self) -> &'static Spec;
+
+    /// Reads the channel's own keys of the config (everything but the common ones) into an account.
+    ///
+    /// # Errors
+    /// A fault in a key, with the span of the key or value in the config file.
+    fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error>;
+
+    /// The JSON Schema of those keys.
+    fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema;
+}
+
+/// One channel's side of its platform.
+#[async_trait]
+pub trait Account: Send + Sync + 'static {
+    /// The platform's constants.
+    fn spec(&self) -> &'static Spec;
+
+    /// The limits of a text on this account.
+    fn rules(&self) -> TextRules {
+        self.spec().text
+    }
+
+    /// How an unknown outcome of a `Create` is settled on this account.
+    fn recovery(&self) -> Recovery;
+
+    /// The config keys that hold secrets and where each is to be found.
+    fn secrets(&self) -> Vec<(&'static str, SecretRef)>;
+
+    /// The host (and port) this account talks to, for `allow_private`; `None` for a local one.
+    fn server(&self) -> Option<&Url>;
+
+    /// A digest that is equal for all channels sharing one credential, where a limit reaches all of them.
+    fn credential_scope(&self, _credential: &Credential) -> Option<String> {
+        None
+    }
+
+    /// A digest that is equal for all channels of one developer app.
+    fn app_scope(&self, _credential: &Credential) -> Option<String> {
+        None
+    }
+
+    /// Prepares a post down to the bytes that are sent. Pure: the same input gives the same bytes.
+    ///
+    /// # Errors
+    /// What can already be told to be refused.
+    fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)>;
+
+    /// Sends a frozen payload step by step; each changing call goes through [`Journal::step`].
+    ///
+    /// # Errors
+    /// The class that decides what happens to the post.
+    async fn publish(
+        &self,
+        cx: &Context<'_>,
+        payload: &Payload,
+        journal: &mut Journal<'_>,
+    ) -> Result<Receipt, PublishError>;
+
+    /// Changes or takes down what is out.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish); `Rejected` where the platform cannot do it.
+    async fn amend(
+        &self,
+        cx: &Context<'_>,
+        what: &Amend,
+        journal: &mut Journal<'_>,
+    ) -> Result<Receipt, PublishError>;
+
+    /// Asks what became of a `Create` step whose answer was lost. Reads only.
+    ///
+    /// # Errors
+    /// Anything but a clear answer; the engine treats every error as "cannot tell".
+    async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError>;
+
+    /// Who the credential belongs to and what the server says of itself. Reads only.
+    ///
+    /// # Errors
+    /// In words for a person.
+    async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError>;
+}
+
+/// A composed post on its way to a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The text, links included, proved to fit.
+    pub text: FittedText,
+    /// The article's own link: the only one that is made clickable.
+    pub link: Option<Url>,
+    /// For a link card built by us.
+    pub card: Option<Card>,
+    /// BCP 47 tag.
+    pub language: Option<String>,
+}
+
+/// What a link card shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// Where it leads.
+    pub url: Url,
+    /// The headline.
+    pub title: String,
+    /// A line or two; may be empty.
+    pub description: String,
+    /// Where its picture is.
+    pub image: Option<Url>,
+}
+
+/// What the client may choose itself, derived from (channel, story, occasion, revision), never from chance: a restored
+/// database chooses the same again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ids {
+    /// 32 bytes of SHA-256 over channel, story, occasion and revision, in hex.
+    pub seed: String,
+    /// The instant of the post's making: times inside the payload come from here.
+    pub created: Timestamp,
+    /// Counts from 0; a stated fallback makes the next.
+    pub revision: u16,
+}
+
+/// A frozen payload: everything that is sent, fixed before the first byte leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payload {
+    /// The adapter's own version of the layout of `steps`.
+    pub format: u32,
+    /// Counts from 0.
+    pub revision: u16,
+    /// The idempotency key or the client-chosen remote id, where the platform takes one.
+    pub key: String,
+    /// The steps in order; every `Create` comes after the `Upload`s it needs.
+    pub steps: Vec<Planned>,
+    /// The text as composed, for people and for a look-up.
+    pub text: String,
+    /// The article's link, for a look-up.
+    pub link: Option<Url>,
+}
+
+/// One planned step of a payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Which.
+    pub step: Step,
+    /// The request's body, or for an upload where the picture comes from: only the adapter reads it.
+    pub body: String,
+}
+
+impl Payload {
+    /// SHA-256 over the whole payload, in hex: what an approval binds to.
+    pub fn hash(&self) -> String {
+        use sha2::Digest as _;
+        let bytes = serde_json::to_vec(self).expect("a payload is plain data with text keys");
+        crate::text::plain::hex(&sha2::Sha256::digest(&bytes))
+    }
+
+    /// The planned step of that name.
+    pub fn planned(&self, step: Step) -> Option<&Planned> {
+        self.steps.iter().find(|p| p.step == step)
+    }
+
+    /// The step after which the whole post is out.
+    pub fn last(&self) -> Option<Step> {
+        self.steps.last().map(|p| p.step)
+    }
+}
+
+/// A change to what is out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Amend {
+    /// Make it show `payload` instead.
+    Edit {
+        /// Of the post as it is out.
+        receipt: Receipt,
+        /// What it shall show; its `Create` steps are used.
+        payload: Payload,
+    },
+    /// Take all its parts down.
+    Delete {
+        /// Of the post as it is out.
+        receipt: Receipt,
+    },
+}
+
+/// What a look-up looks for.
+#[derive(Clone, Debug)]
+pub struct Sought<'a> {
+    /// The frozen payload.
+    pub payload: &'a Payload,
+    /// Which `Create` step of it.
+    pub step: Step,
+    /// The remote id of the part before, for parts of a thread.
+    pub parent: Option<&'a str>,
+    /// When the attempt was begun, by our clock.
+    pub begun: Timestamp,
+    /// The start of the window in which a match counts (`begun` corrected by the platform's clock, less a margin).
+    pub since: Timestamp,
+}
+
+/// What a look-up found.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lookup {
+    /// It is out; the value is what the step would have recorded, and its receipt.
+    Published {
+        /// As [`Journal::step`] would have stored it.
+        value: serde_json::Value,
+        /// The receipt of this part.
+        receipt: Receipt,
+    },
+    /// Certainly not there as far as the platform shows now.
+    Absent,
+    /// No clear answer; with the reason.
+    CannotTell(String),
+}
+
+/// Who a credential belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The platform's unchanging id of the account.
+    pub id: String,
+    /// The name people know it by.
+    pub handle: String,
+    /// Text limits the server states, if it does.
+    pub limit: Option<usize>,
+    /// What the server says it is ("4.3.1", "2.75 (compatible; snac)").
+    pub server: Option<String>,
+    /// Things a person should know, for `check --live`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+}
+
+/// What an account is handed for the network.
+pub struct Context<'a> {
+    /// For calls that change something: never resends, never follows redirects, never reuses an idle connection.
+    pub http: &'a Http,
+    /// The channel's secrets, resolved.
+    pub credential: &'a Credential,
+    /// Where sessions and grants are kept, sealed.
+    pub keep: &'a dyn Keep,
+    /// Where a timeline's posts live.
+    pub wall: &'a dyn Wall,
+    /// The time.
+    pub clock: &'a dyn crate::clock::Clock,
+    /// All waits are multiplied by this (`[timing] scale`).
+    pub scale: f64,
+    /// The identity stored at first use, if any: its `id` spares a look-up.
+    pub identity: Option<&'a Identity>,
+}
+
+/// Where an account keeps what it must not lose, sealed in the vault.
+#[async_trait]
+pub trait Keep: Send + Sync {
+    /// Reads what was kept under that word for this channel.
+    ///
+    /// # Errors
+    /// In words, where the store or the vault fails.
+    async fn get(&self, word: &str) -> Result<Option<SecretString>, String>;
+
+    /// Keeps it, durable when this returns.
+    ///
+    /// # Errors
+    /// In words, where the store or the vault fails.
+    async fn put(&self, word: &str, secret: &SecretString) -> Result<(), String>;
+}
+
+/// A timeline's posts in Bugle's own store.
+#[async_trait]
+pub trait Wall: Send + Sync {
+    /// Puts a post up under that id; the same id again changes nothing and is no error.
+    ///
+    /// # Errors
+    /// In words, where the store fails.
+    async fn put(&self, id: &str, post: &WallPost) -> Result<(), String>;
+
+    /// Replaces a post's text; `None` takes it down.
+    ///
+    /// # Errors
+    /// In words, where the store fails.
+    async fn change(&self, id: &str, post: Option<&WallPost>) -> Result<(), String>;
+
+    /// Whether there is a post under that id.
+    ///
+    /// # Errors
+    /// In words, where the store fails.
+    async fn has(&self, id: &str) -> Result<bool, String>;
+}
+
+/// A post on a timeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WallPost {
+    /// Its text.
+    pub text: String,
+    /// The article's link.
+    pub link: Option<Url>,
+    /// Its card.
+    pub card: Option<Card>,
+    /// BCP 47 tag.
+    pub language: Option<String>,
+    /// What it counts, by the rules of the platform it is like.
+    pub length: usize,
+    /// What that platform allows.
+    pub limit: usize,
+}
+
+/// The step of a post with one part and no media: what most payloads consist of.
+pub const ONLY: Step = Step { op: Op::Create, n: 0 };

@@ -1,0 +1,5 @@
+//! Pure text work: counting as platforms count, cleaning what feeds bring, and texts proved to fit.
+
+pub mod measure;
+pub mod plain;
+pub mod rules;

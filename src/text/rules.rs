@@ -1,0 +1,83 @@
+//! The limits of a text as data, and the proof that a text is within them.
+
+use super::measure;
+
+/// How a platform counts a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// Extended grapheme clusters (UAX 29), links in full: Bluesky.
+    Graphemes,
+    /// Extended grapheme clusters with each `http(s)://` link counted as `link` and the domain of a mention free:
+    /// Mastodon.
+    Mastodon {
+        /// What a link costs, whatever its length (`characters_reserved_per_url`).
+        link: usize,
+    },
+    /// Code points, links in full: servers of Mastodon's kin.
+    CodePoints,
+    /// twitter-text configuration v3: weights 1 and 2, a link 23, an emoji 2.
+    Weighted,
+    /// UTF-16 code units of the visible text: Telegram.
+    Utf16,
+}
+
+/// The limits of one text on one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TextRules {
+    /// The most `unit`s a text may have.
+    pub limit: usize,
+    /// How they are counted.
+    pub unit: Unit,
+    /// The most bytes of UTF-8, where the platform limits them too.
+    pub bytes: Option<usize>,
+}
+
+/// A text outside its limits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the text counts {length} where {limit} are allowed")]
+pub struct TooLong {
+    /// What it counts.
+    pub length: usize,
+    /// What is allowed.
+    pub limit: usize,
+}
+
+/// A text proved to be within the limits it names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FittedText {
+    text: String,
+    length: usize,
+    rules: TextRules,
+}
+
+impl FittedText {
+    /// Measures `text`; the only way to such a value.
+    ///
+    /// # Errors
+    /// [`TooLong`] where it counts more than `rules` allow.
+    pub fn new(text: String, rules: TextRules) -> Result<Self, TooLong> {
+        let length = measure::length(&text, rules.unit);
+        if length > rules.limit {
+            return Err(TooLong { length, limit: rules.limit });
+        }
+        match rules.bytes {
+            Some(limit) if text.len() > limit => Err(TooLong { length: text.len(), limit }),
+            _ => Ok(Self { text, length, rules }),
+        }
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// What it counts, in the platform's unit.
+    pub const fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The limits it was measured by.
+    pub const fn rules(&self) -> TextRules {
+        self.rules
+    }
+}

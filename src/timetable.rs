@@ -1,0 +1,1 @@
+//! Schedules: cron expressions and intervals on the newsroom's wall clock.
