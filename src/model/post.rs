@@ -351,3 +351,134 @@ pub struct InvalidTransition {
     /// What was asked.
     pub arrow: &'static str,
 }
+
+impl Post {
+    fn arrow(self, arrow: &'static str, to: impl FnOnce(PostState) -> Option<PostState>) -> Result<Self, InvalidTransition> {
+        let from = self.state.word();
+        let state = to(self.state).ok_or(InvalidTransition { from, arrow })?;
+        Ok(Self { state, ..self })
+    }
+
+    /// A person (or, after a look-up, Bugle) lets a held post go out. One held in doubt needs [`send_again`](Self::send_again).
+    ///
+    /// # Errors
+    /// Where it is not held, or held in doubt or partly out.
+    pub fn approve(self, approval: Approval) -> Result<Self, InvalidTransition> {
+        self.arrow("be approved", |state| match state {
+            PostState::Held { why, .. } if !why.is_doubt() => Some(PostState::Scheduled { approval, retry: None }),
+            _ => None,
+        })
+    }
+
+    /// A person who has looked decides that a doubtful or failed post is sent again.
+    ///
+    /// # Errors
+    /// Where it is neither held nor failed.
+    pub fn send_again(self, approval: Approval) -> Result<Self, InvalidTransition> {
+        self.arrow("be sent again", |state| match state {
+            PostState::Held { .. } | PostState::Failed { .. } => Some(PostState::Scheduled { approval, retry: None }),
+            _ => None,
+        })
+    }
+
+    /// A person is asked to decide.
+    ///
+    /// # Errors
+    /// Where it is out, final or failed already.
+    pub fn hold(self, why: HoldReason, at: Timestamp) -> Result<Self, InvalidTransition> {
+        self.arrow("be held", |state| match state {
+            PostState::Scheduled { .. } | PostState::Publishing { .. } | PostState::Uncertain { .. } => {
+                Some(PostState::Held { since: at, why })
+            }
+            _ => None,
+        })
+    }
+
+    /// It will not be posted.
+    ///
+    /// # Errors
+    /// Where it is out or may be on its way.
+    pub fn skip(self, why: SkipReason, at: Timestamp) -> Result<Self, InvalidTransition> {
+        self.arrow("be skipped", |state| match state {
+            PostState::Scheduled { .. } | PostState::Held { .. } | PostState::Failed { .. } => {
+                Some(PostState::Skipped { at, why })
+            }
+            _ => None,
+        })
+    }
+
+    /// A worker takes it under a lease.
+    ///
+    /// # Errors
+    /// Where it is not scheduled.
+    pub fn claim(self, lease: Lease) -> Result<Self, InvalidTransition> {
+        self.arrow("be claimed", |state| match state {
+            PostState::Scheduled { approval, .. } => Some(PostState::Publishing { lease, approval }),
+            _ => None,
+        })
+    }
+
+    /// It is certainly not out and goes back into the queue: after a certain failure, or when proved absent.
+    ///
+    /// # Errors
+    /// Where it is neither publishing nor uncertain.
+    pub fn put_back(self, retry: Option<String>) -> Result<Self, InvalidTransition> {
+        self.arrow("be put back", |state| match state {
+            PostState::Publishing { approval, .. } | PostState::Uncertain { approval, .. } => {
+                Some(PostState::Scheduled { approval, retry })
+            }
+            _ => None,
+        })
+    }
+
+    /// The answer was lost.
+    ///
+    /// # Errors
+    /// Where it was not on its way.
+    pub fn doubt(self, since: Timestamp) -> Result<Self, InvalidTransition> {
+        self.arrow("become uncertain", |state| match state {
+            PostState::Publishing { approval, .. } => Some(PostState::Uncertain { since, approval }),
+            _ => None,
+        })
+    }
+
+    /// It is out. A late success also turns a skipped or failed post into a published one.
+    ///
+    /// # Errors
+    /// Where it is published or retracted already, or was never sent.
+    pub fn publish(self, receipt: Receipt) -> Result<Self, InvalidTransition> {
+        self.arrow("be published", |state| match state {
+            PostState::Published { .. } | PostState::Retracted { .. } => None,
+            _ => Some(PostState::Published { receipt }),
+        })
+    }
+
+    /// The platform refuses this content.
+    ///
+    /// # Errors
+    /// Where it was not on its way.
+    pub fn fail(self, reason: FailReason, at: Timestamp) -> Result<Self, InvalidTransition> {
+        self.arrow("fail", |state| match state {
+            PostState::Publishing { .. } => Some(PostState::Failed { at, reason }),
+            _ => None,
+        })
+    }
+
+    /// It is proved to be down.
+    ///
+    /// # Errors
+    /// Where it is not published.
+    pub fn retract(self, by: Actor, at: Timestamp) -> Result<Self, InvalidTransition> {
+        self.arrow("be retracted", |state| match state {
+            PostState::Published { receipt } => Some(PostState::Retracted { at, receipt, by }),
+            _ => None,
+        })
+    }
+}
+
+impl HoldReason {
+    /// Whether it may be out already, wholly or in part: then a plain approve is refused.
+    pub const fn is_doubt(&self) -> bool {
+        matches!(self, Self::Doubt { .. } | Self::PartlyOut { .. })
+    }
+}
