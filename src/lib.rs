@@ -17,3 +17,15 @@ pub mod platform;
 pub mod route;
 pub mod schedule;
 pub mod source;
+pub mod store;
+pub mod vault;
+
+pub mod connect;
+pub mod publish;
+
+pub mod engine;
+pub mod web;
+
+pub mod config;
+
+pub mod cli;

@@ -353,7 +353,11 @@ pub struct InvalidTransition {
 }
 
 impl Post {
-    fn arrow(self, arrow: &'static str, to: impl FnOnce(PostState) -> Option<PostState>) -> Result<Self, InvalidTransition> {
+    fn arrow(
+        self,
+        arrow: &'static str,
+        to: impl FnOnce(PostState) -> Option<PostState>,
+    ) -> Result<Self, InvalidTransition> {
         let from = self.state.word();
         let state = to(self.state).ok_or(InvalidTransition { from, arrow })?;
         Ok(Self { state, ..self })

@@ -68,9 +68,7 @@ impl<'a> Journal<'a> {
         self.book.begin(step, &hash, deadline).await?;
         let outcome = match tokio::time::timeout(deadline, send()).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(PublishError::Unknown {
-                said: format!("no answer within {} s", deadline.as_secs_f64()),
-            }),
+            Err(_) => Err(PublishError::Unknown { said: format!("no answer within {} s", deadline.as_secs_f64()) }),
         };
         self.book.record(step, &outcome).await;
         outcome

@@ -121,13 +121,13 @@ pub trait Account: Send + Sync + 'static {
     /// The platform's constants.
     fn spec(&self) -> &'static Spec;
 
-    /// The limits of a text on this account.
-    fn rules(&self) -> TextRules {
+    /// The limits of a text on this account; `identity` is what the server said of itself when last asked.
+    fn rules(&self, _identity: Option<&Identity>) -> TextRules {
         self.spec().text
     }
 
     /// How an unknown outcome of a `Create` is settled on this account.
-    fn recovery(&self) -> Recovery;
+    fn recovery(&self, identity: Option<&Identity>) -> Recovery;
 
     /// The config keys that hold secrets and where each is to be found.
     fn secrets(&self) -> Vec<(&'static str, SecretRef)>;
@@ -166,12 +166,7 @@ pub trait Account: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`publish`](Self::publish); `Rejected` where the platform cannot do it.
-    async fn amend(
-        &self,
-        cx: &Context<'_>,
-        what: &Amend,
-        journal: &mut Journal<'_>,
-    ) -> Result<Receipt, PublishError>;
+    async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError>;
 
     /// Asks what became of a `Create` step whose answer was lost. Reads only.
     ///

@@ -25,3 +25,66 @@ pub struct Pace {
     /// The most posts in a civil day of the newsroom's zone.
     pub per_day: Option<u32>,
 }
+
+/// The same, read and checked.
+#[derive(Clone, Debug, Default)]
+pub struct Policy {
+    /// When posts may go out; `None`: at once.
+    pub slots: Option<crate::timetable::Cron>,
+    /// When they may not.
+    pub quiet: Option<Quiet>,
+    /// The least time between two posts.
+    pub gap: Option<jiff::SignedDuration>,
+    /// The most posts in any 60 minutes.
+    pub per_hour: Option<u32>,
+    /// The most posts in a civil day of the newsroom's zone.
+    pub per_day: Option<u32>,
+}
+
+/// Quiet hours: `[from, to)` on the wall clock; across midnight where `to <= from`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quiet {
+    /// First quiet minute.
+    pub from: jiff::civil::Time,
+    /// First minute after.
+    pub to: jiff::civil::Time,
+}
+
+/// What the store knows when a post might go out.
+#[derive(Clone, Debug)]
+pub struct Facts<'a> {
+    /// Now.
+    pub now: jiff::Timestamp,
+    /// The newsroom's zone.
+    pub zone: &'a jiff::tz::TimeZone,
+    /// The post's class of news.
+    pub urgency: crate::model::post::Urgency,
+    /// Since when the post could have gone out: a slot before that is not its slot.
+    pub ready: jiff::Timestamp,
+    /// The firing that let the channel's last post out.
+    pub last_slot: Option<jiff::Timestamp>,
+    /// When the channel's posts of the last 25 hours were sent, newest first.
+    pub sent: &'a [jiff::Timestamp],
+}
+
+/// May the post go out now?
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes; by this firing, if the channel has slots and the post keeps to them.
+    Go {
+        /// To be stored as the channel's `last_slot`.
+        slot: Option<jiff::Timestamp>,
+    },
+    /// Not before `until` (ask again then); with the reason for a person.
+    Wait {
+        /// When to ask again; strictly after now.
+        until: jiff::Timestamp,
+        /// For instance "quiet until 06:30", "12 posts in the last hour".
+        why: String,
+    },
+}
+
+/// Breaking ignores slots, quiet hours, gap and `per_day`; nothing ignores `per_hour`.
+pub fn decide(_policy: &Policy, _facts: &Facts<'_>) -> Decision {
+    Decision::Go { slot: None }
+}

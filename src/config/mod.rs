@@ -1,0 +1,1 @@
+//! The config file: load, check, point at faults.

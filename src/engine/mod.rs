@@ -1,0 +1,1 @@
+//! The running service: loops and their order of start and stop.

@@ -1,0 +1,1 @@
+//! The service's port: health, metrics and read-only pages.
