@@ -9,8 +9,9 @@ CREATE TABLE meta (
 CREATE TABLE source (
     name TEXT PRIMARY KEY,
     url TEXT NOT NULL,
-    moved_url TEXT,
     first_seen BIGINT NOT NULL,
+    -- 1: the next good fetch stores all and posts none (first sight, restore).
+    fresh BIGINT NOT NULL,
     etag TEXT,
     last_modified TEXT,
     body_hash TEXT,
@@ -20,7 +21,8 @@ CREATE TABLE source (
     last_change BIGINT,
     failures BIGINT NOT NULL,
     error TEXT,
-    state TEXT NOT NULL
+    -- Moves and 410s under observation, as JSON.
+    polite TEXT NOT NULL
 );
 
 CREATE TABLE article (
@@ -31,13 +33,14 @@ CREATE TABLE article (
     guid TEXT,
     link TEXT,
     title TEXT NOT NULL,
+    title_hash TEXT NOT NULL,
     entry TEXT NOT NULL,
     verdicts TEXT NOT NULL,
     first_seen BIGINT NOT NULL,
     changed BIGINT NOT NULL
 );
 CREATE INDEX article_seen ON article (first_seen);
-CREATE INDEX article_title ON article (source, title);
+CREATE INDEX article_title ON article (source, title_hash);
 CREATE INDEX article_link ON article (link);
 
 CREATE TABLE article_version (
@@ -68,7 +71,6 @@ CREATE TABLE channel (
     blocked TEXT,
     blocked_since BIGINT,
     last_slot BIGINT,
-    breaker TEXT,
     clock_offset BIGINT,
     closed_since BIGINT
 );

@@ -4,6 +4,7 @@
 //! The modules, in the order the data flows (an import only ever points up this list; `tests/tidy.rs` checks it):
 
 pub mod clock;
+pub mod crash;
 pub mod expr;
 pub mod telemetry;
 pub mod text;

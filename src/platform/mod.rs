@@ -215,6 +215,8 @@ pub struct Ids {
     pub seed: String,
     /// The instant of the post's making: times inside the payload come from here.
     pub created: Timestamp,
+    /// The story's own date, the same also after a restore: ids that carry a time take it from here.
+    pub story: Timestamp,
     /// Counts from 0; a stated fallback makes the next.
     pub revision: u16,
 }

@@ -1,0 +1,257 @@
+//! Taking a due post: one transaction that takes the channel's row, checks everything that may forbid the send, freezes
+//! the payload and stores that the first step is begun. A [`Claim`] exists only after that commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use sha2::Digest as _;
+
+use crate::model::channel::PauseScope;
+use crate::model::id::{AttemptId, WorkerId};
+use crate::model::post::{Actor, HoldReason, Lease, PostState};
+use crate::model::receipt::{Attempt, Outcome, Step};
+use crate::platform::Payload;
+use crate::schedule::{Decision, Facts, Policy, decide};
+use crate::store::attempt::{self, AttemptRow};
+use crate::store::post::PostRow;
+use crate::store::{Conn, StoreError, channel, pause, post};
+use crate::text::plain::hex;
+
+/// The right to send one post: its row under a lease, the frozen payload and the committed attempt. Only this module
+/// makes one.
+#[derive(Debug)]
+pub struct Claim {
+    pub(super) row: PostRow,
+    pub(super) payload: Payload,
+    /// `None` where every step is done already and only the receipt is missing.
+    pub(super) begun: Option<Begun>,
+    pub(super) done: HashMap<Step, Value>,
+    pub(super) lease_until: Instant,
+}
+
+/// An attempt that is committed as begun.
+#[derive(Clone, Debug)]
+pub(super) struct Begun {
+    pub id: AttemptId,
+    pub step: Step,
+}
+
+/// What a claim needs to know, all of it read before the transaction opens.
+#[derive(Clone)]
+pub struct Wish {
+    /// The post as it was read; somebody else's change since then refuses the claim.
+    pub row: PostRow,
+    /// What would be sent.
+    pub payload: Payload,
+    /// The channel.
+    pub channel: String,
+    /// Which pauses concern it.
+    pub scopes: Vec<PauseScope>,
+    /// When it may post.
+    pub policy: Arc<Policy>,
+    /// The newsroom's zone.
+    pub zone: TimeZone,
+    /// Whether a post in doubt holds up those behind it.
+    pub strict_order: bool,
+    /// This process.
+    pub worker: WorkerId,
+    /// Now, on both clocks.
+    pub now: Timestamp,
+    /// Now, on the clock that never goes back.
+    pub mono: Instant,
+    /// The longest a step of this payload may take.
+    pub deadline: std::time::Duration,
+    /// `[timing] scale`.
+    pub scale: f64,
+}
+
+/// What became of a wish.
+#[derive(Debug)]
+pub enum Claimed {
+    /// Send it.
+    Go(Box<Claim>),
+    /// Not now; ask again then, or (`None`) when something changes.
+    Wait {
+        /// When.
+        until: Option<Timestamp>,
+        /// Why, for a person.
+        why: String,
+    },
+    /// The post went another way meanwhile, or was held here: look at the queue again.
+    Moved,
+}
+
+/// How long a lease lasts. Source: reliability.md section 1, step 6.
+pub fn lease(deadline: std::time::Duration, scale: f64) -> std::time::Duration {
+    deadline * 3 + std::time::Duration::from_secs_f64((15.0 * scale).max(0.5))
+}
+
+/// The lateness, through its channel's fault, after which a post is stale. Source: reliability.md section 1.
+const STALE_HOURS: i64 = 2;
+
+/// Runs inside the one writer's transaction.
+///
+/// # Errors
+/// The database's.
+pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
+    let wait = |until, why: &str| Ok(Claimed::Wait { until, why: why.to_owned() });
+    let Some(row) = channel::take(conn, &wish.channel).await? else {
+        return wait(None, "the channel is not in the store");
+    };
+    crate::crash::point("claimed");
+    if let Some(block) = row.blocked {
+        return wait(None, &format!("blocked: {block}"));
+    }
+    for pause in pause::all(conn).await? {
+        if wish.scopes.contains(&pause.scope) && pause.until.is_none_or(|until| until > wish.now) {
+            return wait(pause.until, &format!("paused by {}: {}", pause.by, pause.why));
+        }
+    }
+    if post::count(conn, &wish.channel, "publishing").await? > 0 {
+        return wait(Some(wish.now + SignedDuration::from_secs(1)), "another post of the channel is on its way");
+    }
+    if wish.strict_order && post::count(conn, &wish.channel, "uncertain").await? > 0 {
+        return wait(None, "strict_order: an uncertain post comes first");
+    }
+    if let Some(since) = row.closed_since
+        && hold_stale(conn, &wish.channel, since, wish.now, wish.scale).await? > 0
+    {
+        return Ok(Claimed::Moved);
+    }
+    let sent = post::sent_since(conn, &wish.channel, wish.now - SignedDuration::from_hours(25)).await?;
+    let facts = Facts {
+        now: wish.now,
+        zone: &wish.zone,
+        urgency: wish.row.post.urgency,
+        ready: wish.row.post.due,
+        last_slot: row.last_slot,
+        sent: &sent,
+    };
+    let slot = match decide(&wish.policy, &facts) {
+        Decision::Go { slot } => slot,
+        Decision::Wait { until, why } => return wait(Some(until), &why),
+    };
+    let Some(current) = post::one(conn, wish.row.id()).await?.filter(|current| *current == wish.row) else {
+        return Ok(Claimed::Moved);
+    };
+    let hash = wish.payload.hash();
+    if let PostState::Scheduled { approval, .. } = &current.post.state
+        && approval.payload.as_ref().is_some_and(|approved| *approved != hash)
+    {
+        let held = PostRow { post: held(&current, HoldReason::ChangedSinceApproved, wish.now)?, ..current.clone() };
+        post::put(conn, &current, &held, wish.now, &Actor::Bugle, "changed since it was approved").await?;
+        return Ok(Claimed::Moved);
+    }
+    if let Some(slot) = slot {
+        channel::set_slot(conn, &wish.channel, slot).await?;
+    }
+    freeze(conn, wish, current, row.fence, hash).await
+}
+
+async fn freeze(
+    conn: &mut Conn,
+    wish: Wish,
+    current: PostRow,
+    fence: i64,
+    hash: String,
+) -> Result<Claimed, StoreError> {
+    let lasts = lease(wish.deadline, wish.scale);
+    let until = wish.now + SignedDuration::try_from(lasts).unwrap_or(SignedDuration::from_mins(15));
+    let lease = Lease { owner: wish.worker.clone(), fence, until };
+    let next = PostRow {
+        post: current.post.clone().claim(lease).map_err(|e| StoreError::Conflict(e.to_string()))?,
+        fence,
+        payload: Some(crate::store::to_json(&wish.payload)),
+        payload_hash: Some(hash),
+        revision: wish.payload.revision,
+        sent: Some(wish.now),
+        looks: 0,
+        next_look: None,
+        ..current.clone()
+    };
+    let row = post::put(conn, &current, &next, wish.now, &Actor::Bugle, "claimed").await?;
+    crate::crash::point("frozen");
+    let done = done_steps(&attempt::of(conn, row.id()).await?, row.revision);
+    let open = wish.payload.steps.iter().find(|planned| !done.contains_key(&planned.step));
+    let mut begun = None;
+    if let Some(open) = open {
+        let id = AttemptId::fresh();
+        let attempt = Attempt {
+            id: id.clone(),
+            post: row.post.id.clone(),
+            step: open.step,
+            revision: row.revision,
+            fence,
+            begun: wish.now,
+            ended: None,
+            hash: hex(&sha2::Sha256::digest(&open.body)),
+            outcome: None,
+        };
+        let deadline = wish.now + SignedDuration::try_from(wish.deadline).unwrap_or(SignedDuration::from_mins(2));
+        attempt::begin(conn, &AttemptRow { attempt, owner: wish.worker.as_str().to_owned(), deadline }).await?;
+        begun = Some(Begun { id, step: open.step });
+    }
+    Ok(Claimed::Go(Box::new(Claim { row, payload: wish.payload, begun, done, lease_until: wish.mono + lasts })))
+}
+
+/// The steps of a revision that are done, and what each gave.
+pub fn done_steps(attempts: &[AttemptRow], revision: u16) -> HashMap<Step, Value> {
+    let mut done = HashMap::new();
+    for row in attempts.iter().filter(|row| row.attempt.revision == revision) {
+        if let Some(Outcome::Done { value }) = &row.attempt.outcome {
+            done.insert(row.attempt.step, value.clone());
+        }
+    }
+    done
+}
+
+fn held(row: &PostRow, why: HoldReason, now: Timestamp) -> Result<crate::model::post::Post, StoreError> {
+    row.post.clone().hold(why, now).map_err(|e| StoreError::Conflict(e.to_string()))
+}
+
+/// Holds the channel's posts that its closing made more than two hours late. Returns how many.
+///
+/// # Errors
+/// The database's.
+pub async fn hold_stale(
+    conn: &mut Conn,
+    channel: &str,
+    closed_since: Timestamp,
+    now: Timestamp,
+    scale: f64,
+) -> Result<usize, StoreError> {
+    let late = super::retry::scaled(
+        #[expect(clippy::cast_precision_loss, reason = "two hours")]
+        {
+            (STALE_HOURS * 3600) as f64
+        },
+        scale,
+    );
+    let before = now - late;
+    if closed_since > before {
+        return Ok(0);
+    }
+    let overdue = post::overdue(conn, channel, before).await?;
+    for row in &overdue {
+        let next = PostRow { post: held(row, HoldReason::Stale, now)?, ..row.clone() };
+        post::put(conn, row, &next, now, &Actor::Bugle, "its channel was closed for more than two hours").await?;
+    }
+    if !overdue.is_empty() {
+        let text = format!(
+            "{} posts of channel {channel} became stale while it could not post; decide with \
+             `bugle resume {channel} --release all|none|newest N`",
+            overdue.len()
+        );
+        let notice = crate::model::notice::Notice::new(
+            crate::model::notice::Level::Warn,
+            format!("channel.{channel}.stale"),
+            text,
+        );
+        crate::store::notice::raise(conn, &notice, now).await?;
+    }
+    Ok(overdue.len())
+}

@@ -1,0 +1,87 @@
+//! The narrow ports that the platform seam asks for, with the store and the vault behind them.
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+
+use crate::clock::SharedClock;
+use crate::platform::{Keep, Wall, WallPost};
+use crate::store::{Store, Work, sealed, wall};
+use crate::vault::Vault;
+
+/// What a channel keeps, sealed.
+pub struct SealedKeep {
+    /// The store.
+    pub store: Store,
+    /// What seals.
+    pub vault: std::sync::Arc<Vault>,
+    /// The channel.
+    pub channel: String,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+impl SealedKeep {
+    /// Binds the bytes to their row, so that rows cannot be swapped.
+    fn aad(&self, word: &str) -> String {
+        format!("sealed|{}|{word}|1", self.channel)
+    }
+}
+
+#[async_trait]
+impl Keep for SealedKeep {
+    async fn get(&self, word: &str) -> Result<Option<SecretString>, String> {
+        let mut conn = self.store.read().await.map_err(|e| e.to_string())?;
+        let bytes = sealed::get(&mut conn, &self.channel, word).await.map_err(|e| e.to_string())?;
+        bytes.map(|bytes| self.vault.open_sealed(&self.aad(word), &bytes).map_err(|e| e.to_string())).transpose()
+    }
+
+    async fn put(&self, word: &str, secret: &SecretString) -> Result<(), String> {
+        let bytes = self.vault.seal(&self.aad(word), secret);
+        let (channel, word, now) = (self.channel.clone(), word.to_owned(), self.clock.now());
+        let job = move |conn: &mut crate::store::Conn| -> Work<'_, ()> {
+            Box::pin(async move { sealed::put(conn, &channel, &word, &bytes, now).await })
+        };
+        self.store.write(job).await.map_err(|e| e.to_string())
+    }
+}
+
+/// A timeline's posts.
+pub struct StoreWall {
+    /// The store.
+    pub store: Store,
+    /// The channel.
+    pub channel: String,
+    /// The time.
+    pub clock: SharedClock,
+}
+
+#[async_trait]
+impl Wall for StoreWall {
+    async fn put(&self, id: &str, post: &WallPost) -> Result<(), String> {
+        let (channel, id, now) = (self.channel.clone(), id.to_owned(), self.clock.now());
+        let text = serde_json::to_string(post).map_err(|e| e.to_string())?;
+        let job = move |conn: &mut crate::store::Conn| -> Work<'_, ()> {
+            Box::pin(async move { wall::put(conn, &channel, &id, &text, now).await })
+        };
+        self.store.write(job).await.map_err(|e| e.to_string())
+    }
+
+    async fn change(&self, id: &str, post: Option<&WallPost>) -> Result<(), String> {
+        let (channel, id, now) = (self.channel.clone(), id.to_owned(), self.clock.now());
+        let text = post.map(serde_json::to_string).transpose().map_err(|e| e.to_string())?;
+        let job = move |conn: &mut crate::store::Conn| -> Work<'_, ()> {
+            Box::pin(async move {
+                match text {
+                    Some(text) => wall::change(conn, &channel, &id, &text).await,
+                    None => wall::take_down(conn, &channel, &id, now).await,
+                }
+            })
+        };
+        self.store.write(job).await.map_err(|e| e.to_string())
+    }
+
+    async fn has(&self, id: &str) -> Result<bool, String> {
+        let mut conn = self.store.read().await.map_err(|e| e.to_string())?;
+        wall::has(&mut conn, &self.channel, id).await.map_err(|e| e.to_string())
+    }
+}

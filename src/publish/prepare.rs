@@ -1,0 +1,86 @@
+//! From an article to the bytes that will be sent: compose, then freeze. Pure: the same post gives the same payload.
+
+use jiff::tz::TimeZone;
+use sha2::Digest as _;
+
+use super::Channel;
+use crate::compose;
+use crate::expr::Templates;
+use crate::model::article::Article;
+use crate::model::post::{Occasion, Post};
+use crate::platform::{Card, Identity, Ids, Outgoing, Payload};
+use crate::text::plain::hex;
+use crate::text::rules::FittedText;
+
+/// What composing needs of the newsroom.
+#[derive(Clone, Copy)]
+pub struct Setting<'a> {
+    /// The templates.
+    pub templates: &'a Templates,
+    /// The newsroom's name.
+    pub newsroom: &'a str,
+    /// Its zone.
+    pub zone: &'a TimeZone,
+}
+
+/// A post ready to be frozen.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// What will be sent.
+    pub payload: Payload,
+    /// Its text and what it counts.
+    pub text: FittedText,
+}
+
+/// Composes and freezes. The article's link travels in the text or, where the platform has cards, in the card.
+///
+/// # Errors
+/// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
+pub fn prepare(
+    setting: Setting<'_>,
+    channel: &Channel,
+    identity: Option<&Identity>,
+    article: &Article,
+    post: &Post,
+    revision: u16,
+) -> Result<Prepared, String> {
+    let rules = channel.account.rules(identity);
+    let text = match &post.text {
+        Some(text) => FittedText::new(text.clone(), rules).map_err(|e| e.to_string())?,
+        None => {
+            let platform = channel.account.spec().id;
+            let scene =
+                compose::scene(article, setting.newsroom, setting.zone, channel.name.as_str(), platform);
+            compose::compose(setting.templates, &post.template, &scene, rules).map_err(|e| e.to_string())?
+        }
+    };
+    let entry = &article.entry;
+    let card = entry.link.as_ref().map(|url| Card {
+        url: url.clone(),
+        title: entry.title.clone(),
+        description: entry.summary.clone().unwrap_or_default(),
+        image: entry.image.as_ref().map(|image| image.url.clone()),
+    });
+    let outgoing = Outgoing { text: text.clone(), link: entry.link.clone(), card, language: entry.language.clone() };
+    let ids = ids(article, post, revision);
+    let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
+    Ok(Prepared { payload, text })
+}
+
+/// The client-chosen ids of a post: from the channel, the story, the occasion and the revision, never from chance. The
+/// story counts by what its source says of it, so that a restored or a new database chooses the same.
+pub fn ids(article: &Article, post: &Post, revision: u16) -> Ids {
+    let entry = &article.entry;
+    let story = entry.guid.as_deref().or(entry.link.as_ref().map(url::Url::as_str)).unwrap_or(&entry.title);
+    let occasion = post.occasion.key();
+    let mut hash = sha2::Sha256::new();
+    for part in [post.channel.as_str(), article.source.as_str(), story, &occasion, &revision.to_string()] {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    let story_time = match post.occasion {
+        Occasion::First => entry.published.filter(|p| *p <= article.first_seen).unwrap_or(post.created),
+        Occasion::ByHand(_) => post.created,
+    };
+    Ids { seed: hex(&hash.finalize()), created: post.created, story: story_time, revision }
+}

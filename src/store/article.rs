@@ -1,0 +1,227 @@
+//! Articles, their versions, and the aliases that make two entries one story.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Conn, StoreError, get, instant, json, ms, to_json};
+use crate::model::article::{Article, Entry};
+use crate::model::id::{ArticleId, SourceName};
+
+/// What was decided for one channel when the article was planned and no post came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// The channel.
+    pub channel: String,
+    /// Why there is no post, for a person.
+    pub why: String,
+}
+
+const COLUMNS: &str = "id, source, version, first_seen, entry, verdicts";
+
+fn read(row: &sqlx::any::AnyRow) -> Result<(Article, Vec<Verdict>), StoreError> {
+    let id: String = get(row, "id")?;
+    let entry: Entry = json("article", "entry", &id, &get::<String>(row, "entry")?)?;
+    let verdicts = json("article", "verdicts", &id, &get::<String>(row, "verdicts")?)?;
+    let article = Article {
+        source: SourceName::new(get::<String>(row, "source")?),
+        version: u32::try_from(get::<i64>(row, "version")?).unwrap_or(1),
+        first_seen: instant(get(row, "first_seen")?),
+        entry,
+        id: ArticleId::new(id),
+    };
+    Ok((article, verdicts))
+}
+
+/// Stores a new article.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(
+    conn: &mut Conn,
+    article: &Article,
+    hash: &str,
+    title_hash: &str,
+    verdicts: &[Verdict],
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO article (id, source, version, hash, guid, link, title, title_hash, entry, verdicts, first_seen, \
+         changed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$11)",
+    )
+    .bind(article.id.as_str())
+    .bind(article.source.as_str())
+    .bind(i64::from(article.version))
+    .bind(hash)
+    .bind(article.entry.guid.as_deref())
+    .bind(article.entry.link.as_ref().map(url::Url::as_str))
+    .bind(&article.entry.title)
+    .bind(title_hash)
+    .bind(to_json(&article.entry))
+    .bind(to_json(&verdicts))
+    .bind(ms(article.first_seen))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The hash of the newest version's content.
+///
+/// # Errors
+/// The database's.
+pub async fn hash(conn: &mut Conn, id: &str) -> Result<Option<String>, StoreError> {
+    Ok(sqlx::query_scalar("SELECT hash FROM article WHERE id = $1").bind(id).fetch_optional(conn).await?)
+}
+
+/// Stores a new version of a known article; the one before is kept.
+///
+/// # Errors
+/// The database's.
+pub async fn new_version(
+    conn: &mut Conn,
+    id: &str,
+    entry: &Entry,
+    hash: &str,
+    title_hash: &str,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO article_version (article, version, at, entry) SELECT id, version, changed, entry FROM article \
+         WHERE id = $1 ON CONFLICT (article, version) DO NOTHING",
+    )
+    .bind(id)
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query(
+        "UPDATE article SET version = version + 1, hash=$2, title=$3, title_hash=$4, entry=$5, link=$6, changed=$7 \
+         WHERE id = $1",
+    )
+    .bind(id)
+    .bind(hash)
+    .bind(&entry.title)
+    .bind(title_hash)
+    .bind(to_json(entry))
+    .bind(entry.link.as_ref().map(url::Url::as_str))
+    .bind(ms(now))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One article and the verdicts of its planning.
+///
+/// # Errors
+/// The database's.
+pub async fn one(conn: &mut Conn, id: &str) -> Result<Option<(Article, Vec<Verdict>)>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM article WHERE id = $1"));
+    sqlx::query(sql).bind(id).fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
+/// Articles that a person may mean by a text: an id, a guid, a link, or the id of one of its posts; newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn meant(conn: &mut Conn, text: &str) -> Result<Vec<(Article, Vec<Verdict>)>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM article WHERE id = $1 OR guid = $1 OR link = $1 \
+         OR id IN (SELECT article FROM alias WHERE value = $1) OR id IN (SELECT article FROM post WHERE id = $1) \
+         ORDER BY first_seen DESC LIMIT 20"
+    ));
+    sqlx::query(sql).bind(text).fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// The newest articles.
+///
+/// # Errors
+/// The database's.
+pub async fn newest(conn: &mut Conn, most: i64) -> Result<Vec<(Article, Vec<Verdict>)>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM article ORDER BY first_seen DESC, id DESC LIMIT $1"));
+    sqlx::query(sql).bind(most).fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// A key that a story is known by. `scope`: the source's name, or empty for the whole newsroom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// Where it counts.
+    pub scope: String,
+    /// The key.
+    pub value: String,
+}
+
+/// How many values one statement asks for: well under what both engines allow as parameters.
+const CHUNK: usize = 400;
+
+/// Which of these aliases are known, and the article each belongs to, with when it was last listed.
+///
+/// # Errors
+/// The database's.
+pub async fn known(conn: &mut Conn, aliases: &[Alias]) -> Result<Vec<(Alias, ArticleId, Timestamp)>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in aliases.chunks(CHUNK) {
+        let marks = (1..=chunk.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(",");
+        let sql = format!("SELECT scope, value, article, last_listed FROM alias WHERE value IN ({marks})");
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+        for alias in chunk {
+            query = query.bind(&alias.value);
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            let alias = Alias { scope: get(&row, "scope")?, value: get(&row, "value")? };
+            if chunk.contains(&alias) {
+                let article = ArticleId::new(get::<String>(&row, "article")?);
+                found.push((alias, article, instant(get(&row, "last_listed")?)));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Which of these title hashes the source has brought before.
+///
+/// # Errors
+/// The database's.
+pub async fn known_titles(conn: &mut Conn, source: &str, hashes: &[String]) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in hashes.chunks(CHUNK) {
+        let marks = (2..=chunk.len() + 1).map(|n| format!("${n}")).collect::<Vec<_>>().join(",");
+        let sql = format!("SELECT DISTINCT title_hash FROM article WHERE source = $1 AND title_hash IN ({marks})");
+        let mut query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(source);
+        for hash in chunk {
+            query = query.bind(hash);
+        }
+        found.extend(query.fetch_all(&mut *conn).await?);
+    }
+    Ok(found)
+}
+
+/// Adds an alias of an article, or notes that it is still listed.
+///
+/// # Errors
+/// The database's.
+pub async fn alias(conn: &mut Conn, alias: &Alias, article: &str, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO alias (scope, value, article, last_listed) VALUES ($1,$2,$3,$4) \
+         ON CONFLICT (scope, value) DO UPDATE SET last_listed = $4",
+    )
+    .bind(&alias.scope)
+    .bind(&alias.value)
+    .bind(article)
+    .bind(ms(now))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Forgets articles first seen and aliases last listed before then; articles with a post that still waits stay.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(conn: &mut Conn, before: Timestamp) -> Result<u64, StoreError> {
+    sqlx::query("DELETE FROM alias WHERE last_listed < $1").bind(ms(before)).execute(&mut *conn).await?;
+    let done = sqlx::query(
+        "DELETE FROM article WHERE changed < $1 AND id NOT IN (SELECT article FROM alias) AND id NOT IN \
+         (SELECT article FROM post WHERE state IN ('held','scheduled','publishing','uncertain'))",
+    )
+    .bind(ms(before))
+    .execute(&mut *conn)
+    .await?;
+    sqlx::query("DELETE FROM article_version WHERE article NOT IN (SELECT id FROM article)").execute(conn).await?;
+    Ok(done.rows_affected())
+}

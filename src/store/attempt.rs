@@ -1,0 +1,118 @@
+//! Attempts: each try at a journal step, committed as begun before its first byte leaves.
+
+use jiff::Timestamp;
+
+use super::{Conn, StoreError, get, instant, json, ms, to_json};
+use crate::model::id::{AttemptId, PostId};
+use crate::model::receipt::{Attempt, Op, Outcome, Step};
+
+/// An attempt and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The process that began it.
+    pub owner: String,
+    /// When its step must have ended.
+    pub deadline: Timestamp,
+}
+
+/// Stores that a step is begun.
+///
+/// # Errors
+/// The database's.
+pub async fn begin(conn: &mut Conn, row: &AttemptRow) -> Result<(), StoreError> {
+    let a = &row.attempt;
+    sqlx::query(
+        "INSERT INTO attempt (id, post, op, n, revision, owner, fence, hash, begun, deadline) \
+         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+    )
+    .bind(a.id.as_str())
+    .bind(a.post.as_str())
+    .bind(a.step.op.as_str())
+    .bind(i64::from(a.step.n))
+    .bind(i64::from(a.revision))
+    .bind(&row.owner)
+    .bind(a.fence)
+    .bind(&a.hash)
+    .bind(ms(a.begun))
+    .bind(ms(row.deadline))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Stores how an attempt ended.
+///
+/// # Errors
+/// The database's.
+pub async fn end(conn: &mut Conn, id: &AttemptId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
+    let result = match outcome {
+        Outcome::Done { .. } => "done",
+        Outcome::Not { .. } => "not",
+        Outcome::Unknown { .. } => "unknown",
+    };
+    sqlx::query("UPDATE attempt SET ended = $2, result = $3, outcome = $4 WHERE id = $1")
+        .bind(id.as_str())
+        .bind(ms(at))
+        .bind(result)
+        .bind(to_json(outcome))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// All attempts of a post, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn of(conn: &mut Conn, post: &str) -> Result<Vec<AttemptRow>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, post, op, n, revision, owner, fence, hash, begun, deadline, ended, outcome FROM attempt \
+         WHERE post = $1 ORDER BY begun, id",
+    )
+    .bind(post)
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(read).collect()
+}
+
+fn read(row: &sqlx::any::AnyRow) -> Result<AttemptRow, StoreError> {
+    let id: String = get(row, "id")?;
+    let word: String = get(row, "op")?;
+    let op = [Op::Upload, Op::Create, Op::Edit, Op::Delete].into_iter().find(|op| op.as_str() == word);
+    let op = op.ok_or_else(|| StoreError::Corrupt {
+        table: "attempt",
+        column: "op",
+        id: id.clone(),
+        said: format!("is {word:?}"),
+    })?;
+    let outcome: Option<String> = get(row, "outcome")?;
+    Ok(AttemptRow {
+        attempt: Attempt {
+            post: PostId::new(get::<String>(row, "post")?),
+            step: Step { op, n: u16::try_from(get::<i64>(row, "n")?).unwrap_or(u16::MAX) },
+            revision: u16::try_from(get::<i64>(row, "revision")?).unwrap_or(u16::MAX),
+            fence: get(row, "fence")?,
+            begun: instant(get(row, "begun")?),
+            ended: get::<Option<i64>>(row, "ended")?.map(instant),
+            hash: get(row, "hash")?,
+            outcome: outcome.map(|text| json("attempt", "outcome", &id, &text)).transpose()?,
+            id: AttemptId::new(id),
+        },
+        owner: get(row, "owner")?,
+        deadline: instant(get(row, "deadline")?),
+    })
+}
+
+/// Forgets attempts of posts that are gone.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(conn: &mut Conn, before: Timestamp) -> Result<u64, StoreError> {
+    let done = sqlx::query("DELETE FROM attempt WHERE begun < $1 AND post NOT IN (SELECT id FROM post)")
+        .bind(ms(before))
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,140 @@
+//! Channels as the store knows them: the fence, who they belong to, what blocks them.
+
+use jiff::Timestamp;
+
+use super::{Conn, StoreError, get, instant, json, ms, to_json};
+use crate::model::channel::Block;
+
+/// A channel's row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelRow {
+    /// Its name in the config.
+    pub name: String,
+    /// The platform it was first seen with.
+    pub platform: String,
+    /// Grows with each claim.
+    pub fence: i64,
+    /// Who it belongs to and what the server said of itself, as the platform module's JSON.
+    pub identity: Option<String>,
+    /// What keeps it from posting.
+    pub blocked: Option<Block>,
+    /// The firing that let its last post out.
+    pub last_slot: Option<Timestamp>,
+    /// How far the platform's clock is ahead of ours, in milliseconds, by its last `Date` header.
+    pub clock_offset: Option<i64>,
+    /// Since when it could not post (blocked, paused, unreachable); cleared by the next success or an explicit resume.
+    pub closed_since: Option<Timestamp>,
+}
+
+const COLUMNS: &str = "name, platform, fence, identity, blocked, last_slot, clock_offset, closed_since";
+
+fn read(row: &sqlx::any::AnyRow) -> Result<ChannelRow, StoreError> {
+    let name: String = get(row, "name")?;
+    let blocked: Option<String> = get(row, "blocked")?;
+    Ok(ChannelRow {
+        platform: get(row, "platform")?,
+        fence: get(row, "fence")?,
+        identity: get(row, "identity")?,
+        blocked: blocked.map(|text| json("channel", "blocked", &name, &text)).transpose()?,
+        last_slot: get::<Option<i64>>(row, "last_slot")?.map(instant),
+        clock_offset: get(row, "clock_offset")?,
+        closed_since: get::<Option<i64>>(row, "closed_since")?.map(instant),
+        name,
+    })
+}
+
+/// Makes the row of a channel that the config names, if it is new.
+///
+/// # Errors
+/// The database's.
+pub async fn ensure(conn: &mut Conn, name: &str, platform: &str, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO channel (name, platform, first_seen, fence) VALUES ($1,$2,$3,0) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(name)
+    .bind(platform)
+    .bind(ms(now))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// One channel.
+///
+/// # Errors
+/// The database's.
+pub async fn one(conn: &mut Conn, name: &str) -> Result<Option<ChannelRow>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM channel WHERE name = $1"));
+    sqlx::query(sql).bind(name).fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
+/// All channels ever seen, by name.
+///
+/// # Errors
+/// The database's.
+pub async fn all(conn: &mut Conn) -> Result<Vec<ChannelRow>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM channel ORDER BY name"));
+    sqlx::query(sql).fetch_all(conn).await?.iter().map(read).collect()
+}
+
+/// Takes the channel's row for a claim: nobody else claims on it until the transaction ends. Its fence has grown.
+///
+/// # Errors
+/// The database's.
+pub async fn take(conn: &mut Conn, name: &str) -> Result<Option<ChannelRow>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!("UPDATE channel SET fence = fence + 1 WHERE name = $1 RETURNING {COLUMNS}"));
+    sqlx::query(sql).bind(name).fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
+/// Blocks or unblocks it.
+///
+/// # Errors
+/// The database's.
+pub async fn set_blocked(
+    conn: &mut Conn,
+    name: &str,
+    block: Option<&Block>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE channel SET blocked = $2, blocked_since = $3 WHERE name = $1")
+        .bind(name)
+        .bind(block.map(to_json))
+        .bind(block.map(|_| ms(now)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Says since when it cannot post (the first cause stays), or that it can again.
+///
+/// # Errors
+/// The database's.
+pub async fn set_closed(conn: &mut Conn, name: &str, since: Option<Timestamp>) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE channel SET closed_since = CASE WHEN $2 IS NULL THEN NULL ELSE COALESCE(closed_since, $2) END \
+         WHERE name = $1",
+    )
+    .bind(name)
+    .bind(since.map(ms))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Stores which firing let the last post out.
+///
+/// # Errors
+/// The database's.
+pub async fn set_slot(conn: &mut Conn, name: &str, slot: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE channel SET last_slot = $2 WHERE name = $1").bind(name).bind(ms(slot)).execute(conn).await?;
+    Ok(())
+}
+
+/// Stores who it belongs to.
+///
+/// # Errors
+/// The database's.
+pub async fn set_identity(conn: &mut Conn, name: &str, identity: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE channel SET identity = $2 WHERE name = $1").bind(name).bind(identity).execute(conn).await?;
+    Ok(())
+}
