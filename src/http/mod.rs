@@ -319,7 +319,7 @@ impl Http {
         check_headers(&headers).map_err(|said| Fault::Broken(format!("{place}: {said}")))?;
         // These have no body, whatever their headers say of one.
         let bodiless = call.method == reqwest::Method::HEAD || matches!(status, 204 | 304);
-        let body = if bodiless { Vec::new() } else { read_body(response, &call, purpose, start, deadline).await? };
+        let body = if bodiless { Vec::new() } else { read_body(response, &call, purpose, deadline).await? };
         Ok(Answer { status, headers, body })
     }
 }
@@ -329,7 +329,6 @@ async fn read_body(
     mut response: reqwest::Response,
     call: &Call,
     purpose: Purpose,
-    start: Instant,
     deadline: Instant,
 ) -> Result<Vec<u8>, Fault> {
     let place = place_of(&call.url);
@@ -346,6 +345,8 @@ async fn read_body(
     if response.content_length().is_some_and(|stated| stated > call.cap as u64) {
         return Err(too_large());
     }
+    // The pace counts from here: a server may think before it speaks.
+    let start = Instant::now();
     let mut body = Vec::new();
     loop {
         let by = if purpose == Purpose::Read { deadline.min(Instant::now() + IDLE) } else { deadline };

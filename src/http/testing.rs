@@ -16,6 +16,8 @@ use crate::clock::FakeClock;
 pub(crate) enum Reply {
     /// Closes without reading.
     Shut,
+    /// Writes these bytes without waiting for a request, then reads what comes.
+    Greet(Vec<u8>),
     /// Reads the request and closes.
     Close,
     /// Reads the request and keeps silent.
@@ -47,7 +49,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it; `script` is asked with the whole request (empty: before anything is read, a [`Reply::Shut`] is taken).
+    /// Starts it; `script` is asked with the whole request (empty: before anything is read; then
+    /// only [`Reply::Shut`] and [`Reply::Greet`] count).
     pub(crate) async fn start(script: impl Fn(&str) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
@@ -90,14 +93,20 @@ impl Server {
 }
 
 async fn serve(mut stream: TcpStream, log: &Mutex<Vec<String>>, script: &(dyn Fn(&str) -> Reply + Send + Sync)) {
-    if matches!(script(""), Reply::Shut) {
-        return;
+    match script("") {
+        Reply::Shut => return,
+        Reply::Greet(bytes) => {
+            let _ = stream.write_all(&bytes).await;
+            while stream.read(&mut [0; 4_096]).await.is_ok_and(|count| count > 0) {}
+            return;
+        }
+        _ => {}
     }
     let Some(request) = read_request(&mut stream).await else { return };
     let reply = script(&request);
     log.lock().unwrap().push(request);
     match reply {
-        Reply::Shut | Reply::Close => {}
+        Reply::Shut | Reply::Greet(_) | Reply::Close => {}
         Reply::Hang => std::future::pending().await,
         Reply::Bytes(bytes) => {
             let _ = stream.write_all(&bytes).await;

@@ -68,7 +68,7 @@ async fn a_change_that_got_no_answer_is_unclear_and_not_repeated() {
     (0..40).for_each(|n| wide.extend_from_slice(format!("x-{n}: {}\r\n", "a".repeat(2_000)).as_bytes()));
     wide.extend_from_slice(b"Content-Length: 0\r\n\r\n");
     let drip = |head: &[u8], more: &[u8]| Reply::Drip(head.to_vec(), more.to_vec());
-    for (name, reply, requests) in [
+    let cases = [
         ("closed unread", Reply::Shut, 0),
         ("closed after reading", Reply::Close, 1),
         ("silent", Reply::Hang, 1),
@@ -83,14 +83,17 @@ async fn a_change_that_got_no_answer_is_unclear_and_not_repeated() {
         ("too large unstated", drip(b"HTTP/1.1 200 OK\r\n\r\n", &[b'a'; 300]), 1),
         ("unknown coding", Reply::answer("200 OK", &["Content-Encoding: zstd"], b"abc"), 1),
         ("coded twice", Reply::answer("200 OK", &["Content-Encoding: gzip, gzip"], b"abc"), 1),
-    ] {
+    ];
+    // At once: three of them last as long as the time-out, which is ample so that a busy machine does not matter.
+    let trials = cases.into_iter().map(|(name, reply, requests)| async move {
         let server = Server::always(reply).await;
-        let call = Call { timeout: Duration::from_millis(400), cap: 1_000, ..post(server.url(SECRET)) };
+        let call = Call { timeout: Duration::from_secs(2), cap: 1_000, ..post(server.url(SECRET)) };
         let error = server.http().change(call).await.unwrap_err();
         assert!(matches!(error, CallError::Unclear(_)), "{name}: {error:?}");
         assert!(!error.to_string().contains("AAsecret"), "{name}: {error}");
         assert_eq!((server.seen().len(), server.connections()), (requests, 1), "{name}");
-    }
+    });
+    futures_util::future::join_all(trials).await;
 }
 
 #[tokio::test]
@@ -102,7 +105,7 @@ async fn what_certainly_did_not_leave_says_so() {
     let settings =
         Settings { allow_private: vec![closed.at.to_string(), format!("127.0.0.1:{port}")], ..Settings::default() };
     let http = named(&settings, &[], |_| Vec::new());
-    let babbler = Server::always(Reply::Bytes(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())).await;
+    let babbler = Server::always(Reply::Greet(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec())).await;
     let tls = named(&opened(&babbler), &[], |_| Vec::new());
     for (name, http, url) in [
         ("refused port", &http, format!("http://127.0.0.1:{port}{SECRET}")),
@@ -134,6 +137,56 @@ async fn a_connection_that_is_never_accepted_ends_as_not_sent() {
     let call = Call { timeout: Duration::from_millis(300), ..post(url) };
     let error = server.http().change(call).await.unwrap_err();
     assert!(matches!(error, CallError::NotSent(_)), "{error:?}");
+}
+
+/// A TLS server for one connection after another; tells the protocol each of them agreed on.
+fn tls_server() -> (std::net::SocketAddr, std::sync::mpsc::Receiver<Option<Vec<u8>>>) {
+    use std::io::{Read as _, Write as _};
+
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+    let chain = CertificateDer::from_pem_slice(include_bytes!("fixtures/server.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("fixtures/server.key")).unwrap();
+    let mut config = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![chain], key)
+        .unwrap();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let config = Arc::new(config);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        while let Ok((stream, _)) = listener.accept() {
+            let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(connection, stream);
+            if stream.read(&mut [0; 4_096]).is_ok() {
+                let _ = tell.send(stream.conn.alpn_protocol().map(<[u8]>::to_vec));
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nsafe");
+            }
+        }
+    });
+    (at, told)
+}
+
+#[tokio::test]
+async fn tls_trusts_the_companys_authority_and_no_stranger() {
+    let (at, told) = tls_server();
+    let stranger = Settings { allow_private: vec![at.to_string()], ..Settings::default() };
+    let ca = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http/fixtures/ca.pem");
+    let company = Settings { extra_ca_file: Some(ca), ..stranger.clone() };
+    let url: Url = format!("https://{at}/").parse().unwrap();
+    let error = named(&stranger, &[], |_| Vec::new()).change(post(url.clone())).await.unwrap_err();
+    assert!(matches!(&error, CallError::NotSent(said) if said.contains("certificate")), "{error:?}");
+    let http = named(&company, &[], |_| Vec::new());
+    assert_eq!(http.change(post(url.clone())).await.unwrap().text(), "safe");
+    // Changes speak HTTP/1.1 alone; reads prefer HTTP/2, which this server then does not speak after all.
+    assert_eq!(told.recv().unwrap(), Some(b"http/1.1".to_vec()));
+    assert!(http.read(Call::get(url)).await.is_err());
+    assert_eq!(told.recv().unwrap(), Some(b"h2".to_vec()));
 }
 
 #[tokio::test]
