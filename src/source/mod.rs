@@ -1,5 +1,8 @@
 //! Sources: fetching, reading and identifying what a newsroom's feeds bring.
 
+pub mod fetch;
+pub mod politeness;
+
 use serde::{Deserialize, Serialize};
 
 /// `[source.NAME]` of the config.
