@@ -102,7 +102,7 @@ fn what_never_fires_ends() {
     let leap_sunday = cron("*/30 * 29 2 *");
     assert_eq!(
         leap_sunday.next(&zone("Africa/Casablanca"), at("2024-03-01T00:00:00Z")).map(|t| t.strftime("%F").to_string()),
-        Some("2028-02-28".to_owned())
+        Some("2028-02-29".to_owned())
     );
     assert_eq!(cron("0 * * * *").next(&TimeZone::UTC, Timestamp::MAX), None);
 }
@@ -128,8 +128,8 @@ fn faults_say_what_and_where() {
         ("0 1,,2 * * *", "expected an hour from 0 to 23, found nothing".into(), 4, 1),
         ("0 1, * * *", "expected an hour from 0 to 23, found nothing".into(), 3, 1),
         ("0 10-5 * * *", "expected a range that runs forwards, found \"10-5\"".into(), 2, 4),
-        ("0 5- * * *", "expected an hour from 0 to 23, found \"\"".replace("\"\"", "nothing"), 2, 2),
-        ("0 -5 * * *", "expected an hour from 0 to 23, found nothing".into(), 2, 2),
+        ("0 5- * * *", "expected an hour from 0 to 23, found \"5-\"".into(), 2, 2),
+        ("0 -5 * * *", "expected an hour from 0 to 23, found \"-5\"".into(), 2, 2),
         ("*/0 * * * *", "expected a step from 1 to 60 after \"/\", found \"0\"".into(), 2, 1),
         ("*/90 * * * *", "expected a step from 1 to 60 after \"/\", found \"90\"".into(), 2, 2),
         ("*/ * * * *", "expected a step from 1 to 60 after \"/\", found nothing".into(), 0, 2),
@@ -234,7 +234,7 @@ fn last_looks_back() {
     }
 }
 
-/// Each of the six zones: its changes in 2026 and what a time of day and an interval make of them. Baku has had no clock
+/// Each of the six zones: its changes in 2026 (the rules of the bundled database) and what a time of day and an interval make of them. Baku has had no clock
 /// changes since 2016: its days are the control. Casablanca turns back for Ramadan and forward after it.
 #[test]
 fn both_clock_changes_in_six_zones() {
@@ -276,14 +276,14 @@ fn both_clock_changes_in_six_zones() {
             "2026-11-01T00:30-04",
             &["2026-11-01T01:00-04", "2026-11-01T01:00-05", "2026-11-01T02:00-05"],
         ),
-        // Forward at midnight to 01:00; back at 01:00 to midnight.
-        ("America/Havana", "0 0 * * *", "2026-03-07T12:00-05", &["2026-03-08T01:00-04", "2026-03-09T00:00-04"]),
-        ("America/Havana", "0 0 * * *", "2026-10-31T12:00-04", &["2026-11-01T00:00-04", "2026-11-02T00:00-05"]),
+        // Forward at midnight to 01:00; back at 01:00 to midnight (2025: Cuba stays on summer time through 2026).
+        ("America/Havana", "0 0 * * *", "2025-03-08T12:00-05", &["2025-03-09T01:00-04", "2025-03-10T00:00-04"]),
+        ("America/Havana", "0 0 * * *", "2025-11-01T12:00-04", &["2025-11-02T00:00-04", "2025-11-03T00:00-05"]),
         (
             "America/Havana",
             "0 */1 * * *",
-            "2026-10-31T23:30-04",
-            &["2026-11-01T00:00-04", "2026-11-01T00:00-05", "2026-11-01T01:00-05"],
+            "2025-11-01T23:30-04",
+            &["2025-11-02T00:00-04", "2025-11-02T00:00-05", "2025-11-02T01:00-05"],
         ),
         // Half an hour: forward at 02:00 to 02:30; back at 02:00 to 01:30.
         (
@@ -383,8 +383,9 @@ fn no_daily_job_loses_or_repeats_a_day_in_any_zone() {
         for change in changes {
             for job in &jobs {
                 let before = change - SignedDuration::from_hours(60);
-                let days: Vec<Date> =
-                    firings(job, &zone, before, 5).iter().map(|t| zone.to_datetime(*t).date()).collect();
+                // A time in a gap before midnight fires at midnight: the day of the second before is the one it stands for.
+                let day = |t: &Timestamp| zone.to_datetime(*t - SignedDuration::from_secs(1)).date();
+                let days: Vec<Date> = firings(job, &zone, before, 5).iter().map(day).collect();
                 for pair in days.windows(2) {
                     assert_eq!(pair[0].tomorrow().ok(), Some(pair[1]), "{name} {job} around {change}: {days:?}");
                 }
