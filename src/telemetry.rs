@@ -1,8 +1,8 @@
 //! Tracing set-up; the names of all metrics and log fields, as constants; the metrics themselves.
 //!
-//! No URL, no title and no account name is ever a label: those are without bound, and some are secret. Names of channels
-//! and sources are fine: the config bounds them. Nor is a secret ever a log field: secrets are `SecretString`, which
-//! prints nothing.
+//! No URL, no title and no account name is ever a label: those are without bound, and some are secret. Names of
+//! channels and sources are fine: the config bounds them. Nor is a secret ever a log field: secrets are `SecretString`,
+//! which prints nothing.
 
 use std::io::IsTerminal as _;
 
@@ -290,7 +290,8 @@ impl Metrics {
         self.articles.get_or_create(&OfSource { source: source.to_owned() }).inc_by(count);
     }
 
-    /// How many posts are in a state now. [`uncertain`](Self::uncertain) has a gauge of its own besides: it has an alarm.
+    /// How many posts are in a state now. [`uncertain`](Self::uncertain) has a gauge of its own besides: it has an
+    /// alarm.
     pub fn queue(&self, state: &'static str, count: i64) {
         self.queue.get_or_create(&OfState { state }).set(count);
     }

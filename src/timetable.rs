@@ -4,10 +4,10 @@
 //! The `cron` crate only ever sees the wall clock disguised as UTC, which has neither gaps nor folds; each wall time is
 //! then turned into an instant here. Two kinds of expressions differ at a clock change:
 //!
-//! - **times of day** (no `*` in minute or hour, `30 2 * * *`): a time in the gap fires at the first instant after it, a
-//!   time in the repeated hour fires once, in the first pass. No day is lost and none fires twice.
-//! - **intervals** (`*` or `*/n` in minute or hour, `*/5 7-23 * * *`): fire whenever the wall clock shows such a time: the
-//!   gap is skipped, the repeated hour fires in both passes, so the rhythm is kept.
+//! - **times of day** (no `*` in minute or hour, `30 2 * * *`): a time in the gap fires at the first instant after it,
+//!   a time in the repeated hour fires once, in the first pass. No day is lost and none fires twice.
+//! - **intervals** (`*` or `*/n` in minute or hour, `*/5 7-23 * * *`): fire whenever the wall clock shows such a time:
+//!   the gap is skipped, the repeated hour fires in both passes, so the rhythm is kept.
 
 mod parse;
 
@@ -22,9 +22,9 @@ pub use parse::duration;
 /// A cron expression of five or six fields, as crontab writes it.
 ///
 /// Five fields are minute, hour, day of month, month, weekday; a sixth comes first and is the second. Each takes `*`,
-/// numbers, names (`jan`, `mon`), ranges, lists and steps; weekdays are 0-7, Sunday being 0 and 7. Where both day fields
-/// are restricted either may match, as crontab has it; where one begins with `*`, both must. `@hourly`, `@daily` (or
-/// `@midnight`), `@weekly`, `@monthly` and `@yearly` (or `@annually`) stand for their expressions.
+/// numbers, names (`jan`, `mon`), ranges, lists and steps; weekdays are 0-7, Sunday being 0 and 7. Where both day
+/// fields are restricted either may match, as crontab has it; where one begins with `*`, both must. `@hourly`, `@daily`
+/// (or `@midnight`), `@weekly`, `@monthly` and `@yearly` (or `@annually`) stand for their expressions.
 ///
 /// Nothing fires before 1970 or after 2100, the years the `cron` crate knows.
 #[derive(Clone, Debug)]
@@ -201,8 +201,8 @@ pub fn first_reading(zone: &TimeZone, wall: DateTime) -> Option<Timestamp> {
     }
 }
 
-/// As [`first_reading`], but strictly after an instant: in a repeated hour this may be the second pass. `None` where the
-/// time is over.
+/// As [`first_reading`], but strictly after an instant: in a repeated hour this may be the second pass. `None` where
+/// the time is over.
 pub fn reading_after(zone: &TimeZone, wall: DateTime, after: Timestamp) -> Option<Timestamp> {
     let second = || match zone.to_ambiguous_timestamp(wall).offset() {
         AmbiguousOffset::Fold { after, .. } => after.to_timestamp(wall).ok(),

@@ -1,5 +1,5 @@
-//! Routes: which articles go to which channels. Pure. A rule as written in the config is a [`Rule`]; with its conditions
-//! compiled it is a [`Route`]; how routes are chosen lives in `plan.rs`.
+//! Routes: which articles go to which channels. Pure. A rule as written in the config is a [`Rule`]; with its
+//! conditions compiled it is a [`Route`]; how routes are chosen lives in `plan.rs`.
 
 mod plan;
 

@@ -1,5 +1,5 @@
-//! When a channel may publish: slots, quiet hours, pace. Pure and zone-aware: everything is decided from [`Facts`].
-//! How the keys are read lives in `policy.rs`, the wall clock of quiet hours in `quiet.rs`; pauses, blocks, approval and
+//! When a channel may publish: slots, quiet hours, pace. Pure and zone-aware: everything is decided from [`Facts`]. How
+//! the keys are read lives in `policy.rs`, the wall clock of quiet hours in `quiet.rs`; pauses, blocks, approval and
 //! the platforms' own limits are the publisher's.
 
 mod policy;
@@ -102,8 +102,8 @@ pub enum Decision {
 pub const SLOT_GRACE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How far ahead of now a stored time may lie and still count. Further ahead it was written by a clock that was wrong
-/// and has been set back since: counting it would keep the channel silent until then, possibly for years. An hour is the
-/// usual mistake (a clock set to local time), so that one is waited out. Ours, 2026-11.
+/// and has been set back since: counting it would keep the channel silent until then, possibly for years. An hour is
+/// the usual mistake (a clock set to local time), so that one is waited out. Ours, 2026-11.
 const AHEAD: SignedDuration = SignedDuration::from_mins(90);
 
 /// When to ask again where the slots never fire again.
@@ -119,7 +119,8 @@ pub fn expiry(urgency: Urgency, first_seen: Timestamp) -> Option<Timestamp> {
 /// Breaking ignores slots, quiet hours, gap and `per_day`; nothing ignores `per_hour`.
 ///
 /// Where several rules say wait, `until` is the latest of their times and `why` names them all. A slot is usable for
-/// [`SLOT_GRACE`] after its firing, once per channel, and only if the post was ready by then and the hour was not quiet.
+/// [`SLOT_GRACE`] after its firing, once per channel, and only if the post was ready by then and the hour was not
+/// quiet.
 pub fn decide(policy: &Policy, facts: &Facts<'_>) -> Decision {
     let at_once = facts.urgency == Urgency::Breaking;
     let mut waits = Waits { facts, until: None, whys: Vec::new() };
@@ -217,8 +218,8 @@ impl Waits<'_> {
         if let Some(slot) = newest.filter(usable) {
             return Some(slot);
         }
-        // The first slot after the one used, after the post is ready and, where another rule holds it longer, still open
-        // by then.
+        // The first slot after the one used, after the post is ready and, where another rule holds it longer, still
+        // open by then.
         let open = self.until.map(|until| before(until, SLOT_GRACE + MOMENT));
         let ready = ready.map(|ready| before(ready, MOMENT));
         let from = [open, used, ready].into_iter().flatten().fold(now, Timestamp::max);

@@ -288,7 +288,8 @@ pub(super) fn every(text: &str) -> Result<Option<SignedDuration>, BadSchedule> {
     Ok(Some(length))
 }
 
-/// The longest length of time that is read: ten years. More is a slip of the pen, and sums with it stay in the calendar.
+/// The longest length of time that is read: ten years. More is a slip of the pen, and sums with it stay in the
+/// calendar.
 const LONGEST_SECONDS: i64 = 3_660 * 86_400;
 
 /// Reads a length of time: `90s`, `3m`, `1h`, `400d`, `1h30m`; larger units first, each at most once.
