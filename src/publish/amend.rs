@@ -60,7 +60,7 @@ async fn finish(
     outcome: Result<(), PublishError>,
 ) -> Result<(), StoreError> {
     let (now, scale) = (house.clock.now(), house.scale);
-    let job = move |conn: &mut Conn| -> Work<'_, ()> {
+    let job = crate::store::job(move |conn| {
         Box::pin(async move {
             store_ended(conn, &ended, now).await?;
             match outcome {
@@ -68,7 +68,7 @@ async fn finish(
                 Err(error) => not_done(conn, &wish, &error, now, scale).await,
             }
         })
-    };
+    });
     house.store.write(job).await
 }
 

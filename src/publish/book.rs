@@ -128,12 +128,12 @@ impl StepBook for Book<'_> {
                 outcome: Outcome::Not { class: "not_sent".to_owned(), said: "another step came first".to_owned() },
             }));
             let kept = ended.clone();
-            let job = move |conn: &mut Conn| -> Work<'_, ()> {
+            let job = crate::store::job(move |conn| {
                 Box::pin(async move {
                     store_ended(conn, &ended, now).await?;
                     attempt::begin(conn, &row).await
                 })
-            };
+            });
             if let Err(e) = self.house.store.write(job).await {
                 self.pending = kept;
                 return Err(not_sent(format!("the intent could not be stored: {e}")));

@@ -121,14 +121,14 @@ impl Lane {
     pub async fn flush(&mut self) -> Result<(), StoreError> {
         let Some(settlement) = self.pending.take() else { return Ok(()) };
         let (first, second) = (settlement.clone(), settlement.clone());
-        let job = move |conn: &mut Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move { settle::write(conn, &first).await })
-        };
+        });
         match self.house.store.write(job).await {
             Err(StoreError::Conflict(_)) => {
-                let job = move |conn: &mut Conn| -> Work<'_, ()> {
+                let job = crate::store::job(move |conn| {
                     Box::pin(async move { settle::write_late(conn, &second).await })
-                };
+                });
                 self.house.store.write(job).await?;
             }
             Err(e) => {
@@ -218,7 +218,7 @@ impl Lane {
 
     async fn block(&self, block: Block, now: Timestamp) -> Result<(), StoreError> {
         let name = self.name().to_owned();
-        let job = move |conn: &mut Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 channel::set_blocked(conn, &name, Some(&block), now).await?;
                 channel::set_closed(conn, &name, Some(now)).await?;
@@ -228,20 +228,20 @@ impl Lane {
                 let why = block.to_string();
                 crate::store::audit::add(conn, now, &Actor::Bugle, "channel", &name, (None, Some("blocked")), &why).await
             })
-        };
+        });
         self.house.store.write(job).await
     }
 
     async fn unblock(&self, now: Timestamp) -> Result<(), StoreError> {
         let name = self.name().to_owned();
-        let job = move |conn: &mut Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 channel::set_blocked(conn, &name, None, now).await?;
                 notice::settle(conn, &format!("channel.{name}.blocked")).await?;
                 let why = "the cause is gone";
                 crate::store::audit::add(conn, now, &Actor::Bugle, "channel", &name, (Some("blocked"), None), why).await
             })
-        };
+        });
         self.house.store.write(job).await
     }
 
@@ -284,9 +284,9 @@ impl Lane {
             return Ok(None);
         }
         let (name, text) = (self.name().to_owned(), crate::store::to_json(&identity));
-        let job = move |conn: &mut Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move { channel::set_identity(conn, &name, &text).await })
-        };
+        });
         self.house.store.write(job).await?;
         Ok(Some(Turn::Again))
     }
@@ -401,7 +401,7 @@ impl Lane {
     ) -> Result<(), StoreError> {
         let whole = payload.last() == Some(ended.step);
         let row = row.clone();
-        let job = move |conn: &mut Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 super::book::store_ended(conn, std::slice::from_ref(&ended), now).await?;
                 let post = row.post.clone();
@@ -415,7 +415,7 @@ impl Lane {
                 post::put(conn, &row, &next, now, &Actor::Bugle, why).await?;
                 channel::set_closed(conn, row.post.channel.as_str(), None).await
             })
-        };
+        });
         self.house.store.write(job).await?;
         self.house.metrics.post(self.channel.account.spec().id, "found");
         Ok(())
@@ -432,7 +432,7 @@ impl Lane {
             Move::Look | Move::Again(_) | Move::Hold(_) => row.next_look,
         };
         let (row, seen) = (row.clone(), seen.clone());
-        let job = move |conn: &mut Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 post::put(conn, &row, &next, now, &Actor::Bugle, "looked up").await?;
                 let why = match seen {
@@ -442,7 +442,7 @@ impl Lane {
                 };
                 crate::store::audit::add(conn, now, &Actor::Bugle, "post", row.id(), (None, None), &why).await
             })
-        };
+        });
         self.house.store.write(job).await
     }
 
@@ -453,11 +453,11 @@ impl Lane {
         match moved {
             Move::Wait(until) => {
                 let next = PostRow { next_look: Some(until), ..row.clone() };
-                let job = move |conn: &mut Conn| -> Work<'_, ()> {
+                let job = crate::store::job(move |conn| {
                     Box::pin(async move {
                         post::put(conn, &row, &next, now, &Actor::Bugle, "to be looked up").await.map(drop)
                     })
-                };
+                });
                 self.house.store.write(job).await
             }
             Move::Again(due) => self.put_back(&row, due, now, "proved absent, or safe to repeat", true).await,
@@ -481,16 +481,16 @@ impl Lane {
             next.resends += 1;
             next.post.due = next.post.due.max(due);
         }
-        let job = move |conn: &mut Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move { post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop) })
-        };
+        });
         self.house.store.write(job).await
     }
 
     async fn hold(&self, row: PostRow, why: HoldReason, now: Timestamp) -> Result<(), StoreError> {
         let post = row.post.clone().hold(why.clone(), now).map_err(|e| StoreError::Conflict(e.to_string()))?;
         let next = PostRow { post, ..row.clone() };
-        let job = move |conn: &mut Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 let text = why.to_string();
                 post::put(conn, &row, &next, now, &Actor::Bugle, &text).await?;
@@ -498,7 +498,7 @@ impl Lane {
                 let notice = Notice::new(Level::Warn, format!("post.{}.held", row.id()), text);
                 notice::raise(conn, &notice, now).await.map(drop)
             })
-        };
+        });
         self.house.store.write(job).await?;
         self.house.metrics.post(self.channel.account.spec().id, "held");
         Ok(())
@@ -601,21 +601,21 @@ impl Lane {
             Ok((_, receipt)) => {
                 let post = row.post.clone().publish(receipt).map_err(|e| StoreError::Conflict(e.to_string()))?;
                 let next = PostRow { post, verify: false, ..row.clone() };
-                let job = move |conn: &mut Conn| -> Work<'_, ()> {
+                let job = crate::store::job(move |conn| {
                     Box::pin(async move {
                         let why = "restored from a backup, and found on the platform";
                         post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
                     })
-                };
+                });
                 self.house.store.write(job).await
             }
             Err(Seen::Absent) => {
                 let next = PostRow { verify: false, ..row.clone() };
-                let job = move |conn: &mut Conn| -> Work<'_, ()> {
+                let job = crate::store::job(move |conn| {
                     Box::pin(async move {
                         post::put(conn, &row, &next, now, &Actor::Bugle, "not on the platform").await.map(drop)
                     })
-                };
+                });
                 self.house.store.write(job).await
             }
             Err(Seen::Ambiguous(_)) => self.hold(row, HoldReason::Restored, now).await,
@@ -643,17 +643,16 @@ impl Lane {
             scale: self.house.scale,
         };
         let Some(settlement) = self.pending.take() else {
-            let job =
-                move |conn: &mut Conn| -> Work<'_, Claimed> { Box::pin(async move { claim::take(conn, wish).await }) };
+            let job = crate::store::job(move |conn| Box::pin(async move { claim::take(conn, wish).await }));
             return self.house.store.write(job).await;
         };
         let first = settlement.clone();
-        let job = move |conn: &mut Conn| -> Work<'_, Claimed> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 settle::write(conn, &first).await?;
                 claim::take(conn, wish).await
             })
-        };
+        });
         match self.house.store.write(job).await {
             Ok(claimed) => {
                 self.recorded(&settlement);

@@ -38,9 +38,9 @@ impl Keep for SealedKeep {
     async fn put(&self, word: &str, secret: &SecretString) -> Result<(), String> {
         let bytes = self.vault.seal(&self.aad(word), secret);
         let (channel, word, now) = (self.channel.clone(), word.to_owned(), self.clock.now());
-        let job = move |conn: &mut crate::store::Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move { sealed::put(conn, &channel, &word, &bytes, now).await })
-        };
+        });
         self.store.write(job).await.map_err(|e| e.to_string())
     }
 }
@@ -60,23 +60,23 @@ impl Wall for StoreWall {
     async fn put(&self, id: &str, post: &WallPost) -> Result<(), String> {
         let (channel, id, now) = (self.channel.clone(), id.to_owned(), self.clock.now());
         let text = serde_json::to_string(post).map_err(|e| e.to_string())?;
-        let job = move |conn: &mut crate::store::Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move { wall::put(conn, &channel, &id, &text, now).await })
-        };
+        });
         self.store.write(job).await.map_err(|e| e.to_string())
     }
 
     async fn change(&self, id: &str, post: Option<&WallPost>) -> Result<(), String> {
         let (channel, id, now) = (self.channel.clone(), id.to_owned(), self.clock.now());
         let text = post.map(serde_json::to_string).transpose().map_err(|e| e.to_string())?;
-        let job = move |conn: &mut crate::store::Conn| -> Work<'_, ()> {
+        let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 match text {
                     Some(text) => wall::change(conn, &channel, &id, &text).await,
                     None => wall::take_down(conn, &channel, &id, now).await,
                 }
             })
-        };
+        });
         self.store.write(job).await.map_err(|e| e.to_string())
     }
 

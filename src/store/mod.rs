@@ -171,6 +171,14 @@ async fn migrate(pool: &AnyPool) -> Result<(), StoreError> {
     }
 }
 
+/// Names the type of a job's closure, so that one can be made before it is handed over.
+pub const fn job<T, F>(job: F) -> F
+where
+    F: for<'t> FnOnce(&'t mut Conn) -> Work<'t, T> + Send + 'static,
+{
+    job
+}
+
 /// Milliseconds as stored -> instant; out of range is clamped, since it can only come from a foreign hand.
 pub(crate) fn instant(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or(if ms < 0 { Timestamp::MIN } else { Timestamp::MAX })
