@@ -324,7 +324,9 @@ fn receipt(value: Value, at: Timestamp) -> Result<Receipt, PublishError> {
     }
     // Private channels and supergroups have links that members can follow: their id without the leading -100.
     let private = chat_id.to_string().strip_prefix("-100").map(|id| format!("https://t.me/c/{id}/{message_id}"));
-    let url = username.map(|name| format!("https://t.me/{name}/{message_id}")).or(private);
+    // A person's chat has a positive id and no links; its name is the person's.
+    let public = username.filter(|_| chat_id < 0).map(|name| format!("https://t.me/{name}/{message_id}"));
+    let url = public.or(private);
     let remote_id = Some(format!("{chat_id}:{message_id}"));
     Ok(Receipt { remote_id, url, parts: Vec::new(), at, how: Known::Answered })
 }

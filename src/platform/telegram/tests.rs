@@ -113,6 +113,8 @@ fn receipts_name_the_message_and_its_address() {
     let private = json!({ "message_id": 42, "chat_id": -1_001_234_i64, "username": null });
     assert_eq!(made(private).unwrap(), (some("-1001234:42"), some("https://t.me/c/1234/42")));
     assert_eq!(made(json!({ "message_id": 42, "chat_id": -77 })).unwrap(), (some("-77:42"), None));
+    let person = json!({ "message_id": 42, "chat_id": 77, "username": "anna" });
+    assert_eq!(made(person).unwrap(), (some("77:42"), None));
     assert_eq!(made(json!({ "message_id": 0, "chat_id": -77 })).unwrap(), (None, None));
     assert!(made(json!({ "id": "1" })).is_err_and(|e| e.in_doubt()));
 }
@@ -139,4 +141,15 @@ fn a_digest_is_of_the_bot_not_of_the_chat() {
     assert_eq!(one.credential_scope(&credential("1:a")), two.credential_scope(&credential("1:a")));
     assert_ne!(one.credential_scope(&credential("1:a")), one.credential_scope(&credential("2:a")));
     assert!(!one.credential_scope(&credential("1:a")).unwrap().contains("1:a"));
+}
+
+#[test]
+fn the_schema_says_what_is_taken() {
+    let schema = Telegram.schema(&mut schemars::SchemaGenerator::default()).to_value();
+    assert_eq!(schema["additionalProperties"], json!(false));
+    assert_eq!(schema["required"], json!(["chat", "token"]));
+    let mut generator = schemars::SchemaGenerator::default();
+    let chat = generator.root_schema_for::<ChatId>().to_value();
+    let types: Vec<&Value> = chat["anyOf"].as_array().unwrap().iter().map(|one| &one["type"]).collect();
+    assert_eq!(types, ["string", "integer"]);
 }

@@ -87,10 +87,11 @@ impl<'a> Api<'a> {
     /// <https://docs.x.com/x-api/users/get-posts>
     pub(super) async fn posts(&self, user: &str, query: &[(&str, &str)]) -> Result<Page, PublishError> {
         let answer = self.read(&["2", "users", user, "tweets"], query).await?;
-        // Errors beside the data mean that something was left out: then nothing can be told from what is there.
-        match Problem::read(&answer.body) {
-            problem if !problem.is_empty() => Err(PublishError::Unknown { said: problem.said(answer.status) }),
-            _ => parse(&answer),
+        match parse::<Page>(&answer)? {
+            Page { errors: Some(_), .. } => {
+                Err(PublishError::Unknown { said: Problem::read(&answer.body).said(answer.status) })
+            }
+            page => Ok(page),
         }
     }
 

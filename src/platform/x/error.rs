@@ -69,11 +69,6 @@ impl Problem {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
-    /// Whether the body says that anything went wrong.
-    pub(super) fn is_empty(&self) -> bool {
-        self.kind.is_empty() && self.title.is_empty() && self.detail.is_empty() && self.errors.is_empty()
-    }
-
     /// Whether what was asked for is said not to exist.
     pub(super) fn is_not_found(&self) -> bool {
         self.is_kind("resource-not-found") || self.errors.iter().any(|e| e.kind.ends_with("resource-not-found"))
@@ -271,7 +266,9 @@ mod tests {
     fn waits_for_the_latest_limit_that_is_used_up() {
         let at = |secs: i64| Timestamp::from_second(1_800_000_000 + secs).unwrap();
         let limit = |name: &'static str, left: &'static str, reset: &'static str| (name, left, reset);
-        let cases: &[(&[(&str, &str, &str)], Option<&str>, Option<Timestamp>, PauseScopeKind)] = &[
+        /// Limits (name, left, reset), `Retry-After`, then what is expected.
+        type Case<'a> = (&'a [(&'a str, &'a str, &'a str)], Option<&'a str>, Option<Timestamp>, PauseScopeKind);
+        let cases: &[Case<'_>] = &[
             (&[], None, None, PauseScopeKind::Credential),
             (&[limit("x-rate-limit", "0", "1800000500")], None, Some(at(500)), PauseScopeKind::Credential),
             (&[limit("x-rate-limit", "0", "1800000005")], None, Some(at(60)), PauseScopeKind::Credential),

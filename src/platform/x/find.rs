@@ -15,6 +15,8 @@ pub(super) struct Page {
     pub data: Vec<Tweet>,
     /// Always there in a well-formed answer.
     pub meta: Meta,
+    /// Means that something was left out: then nothing can be told from what is there.
+    pub errors: Option<serde_json::Value>,
 }
 
 /// The end of a page.

@@ -122,3 +122,12 @@ fn a_receipt_needs_an_id() {
     assert_eq!(made.url.as_deref(), Some("https://x.com/i/status/1880000000000000009"));
     assert!(receipt(&json!({}), Timestamp::UNIX_EPOCH, Known::Answered).is_err_and(|e| e.in_doubt()));
 }
+
+#[test]
+fn the_schema_says_what_is_taken() {
+    let schema = X.schema(&mut schemars::SchemaGenerator::default()).to_value();
+    assert_eq!(schema["additionalProperties"], json!(false));
+    assert_eq!(schema["required"], json!(["consumer_key", "consumer_secret", "access_token", "access_secret"]));
+    assert_eq!(schema["properties"]["limit"]["maximum"], json!(25_000));
+    assert_eq!(schema["properties"]["server"]["default"], json!("https://api.x.com/"));
+}
