@@ -7,6 +7,9 @@
 
 pub mod error;
 pub mod journal;
+pub mod telegram;
+pub mod timeline;
+pub mod x;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +29,7 @@ use crate::model::receipt::{Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
-pub static ALL: &[&dyn Platform] = &[];
+pub static ALL: &[&dyn Platform] = &[&telegram::Telegram, &timeline::Timeline, &x::X];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {

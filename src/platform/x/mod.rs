@@ -1,0 +1,341 @@
+//! X by its API v2, with OAuth 1.0a user keys: one text post at a time, its look-up and its deletion.
+//! Not here: pictures, threads, OAuth 2.0.
+//!
+//! Pages: <https://docs.x.com/x-api/posts/create-post>, <https://docs.x.com/x-api/users/get-posts>,
+//! <https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature>,
+//! <https://docs.x.com/fundamentals/counting-characters>.
+
+mod api;
+mod error;
+mod find;
+mod oauth1;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
+use secrecy::ExposeSecret as _;
+use serde::de::{Deserialize as _, Error as _};
+use serde_json::{Value, json};
+use sha2::Digest as _;
+use url::Url;
+
+use self::api::Api;
+use self::find::Verdict;
+use super::{
+    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
+    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec,
+};
+use crate::model::grant::{Credential, SecretRef};
+use crate::model::post::Rejection;
+use crate::model::receipt::{Known, Op, Receipt, Step};
+use crate::text::rules::{TextRules, Unit};
+
+/// The layout of [`Payload::steps`]: one create step whose body is the JSON that is sent.
+const FORMAT: u32 = 1;
+
+/// 25 s a step: the common deadline of reliability.md section 1.
+const DEADLINE: Duration = Duration::from_secs(25);
+
+/// 280 weighted characters. Source: twitter-text configuration v3.
+const LIMIT: usize = 280;
+
+/// 25,000 characters for accounts that may write long posts. Source: X's changelog of 2024-08-20, read 2026-08-22.
+const LONG_LIMIT: usize = 25_000;
+
+/// A look-up over a short window asks for the fewest posts X allows, since each one read is paid for.
+/// Source: `max_results` 5 to 100, X API 2.167, 2026-08.
+const FEW: &str = "5";
+
+/// A look-up over a long window (the platform's clock is unknown) asks for the most a page can hold.
+const MANY: &str = "100";
+
+/// Above this a window is long. Ours.
+const SHORT_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+
+/// The most pages of one look-up. Ours: an account with more posts in its window cannot be told anything from it.
+const PAGES: usize = 10;
+
+static SPEC: Spec = Spec {
+    id: "x",
+    name: "X",
+    text: TextRules { limit: LIMIT, unit: Unit::Weighted, bytes: None },
+    media: MediaRules { max: 0, bytes: 0, alt: false },
+    threads: false,
+    edits: false,
+    deletes: true,
+    deadline: DEADLINE,
+    media_deadline: DEADLINE,
+    connect: Connect::OAuth1,
+};
+
+/// The platform.
+#[derive(Debug)]
+pub struct X;
+
+/// The keys of an X channel beside the common ones.
+#[derive(Debug, serde::Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Config {
+    /// Where the API is.
+    #[serde(default = "default_server", deserialize_with = "server")]
+    server: Url,
+    /// The app's API key.
+    consumer_key: SecretRef,
+    /// The app's API key secret.
+    consumer_secret: SecretRef,
+    /// The user's access token.
+    access_token: SecretRef,
+    /// The user's access token secret.
+    access_secret: SecretRef,
+    /// Weighted characters a post may have, 280 to 25000: more than 280 only for an account that may write long posts.
+    #[serde(default = "default_limit", deserialize_with = "limit")]
+    #[schemars(range(min = 280, max = 25000))]
+    limit: usize,
+    /// Whether the app's plan lets Bugle read the account's own posts. With `false` a post whose answer was lost waits
+    /// for a person.
+    #[serde(default = "yes")]
+    read: bool,
+}
+
+fn default_server() -> Url {
+    Url::parse("https://api.x.com").expect("a constant URL")
+}
+
+const fn default_limit() -> usize {
+    LIMIT
+}
+
+const fn yes() -> bool {
+    true
+}
+
+fn server<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
+    let url = Url::deserialize(from)?;
+    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain {
+        return Ok(url);
+    }
+    Err(D::Error::custom("expected an http or https address without user, query and fragment"))
+}
+
+fn limit<'de, D: serde::Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let limit = usize::deserialize(from)?;
+    if (LIMIT..=LONG_LIMIT).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(D::Error::custom(format!("expected {LIMIT} to {LONG_LIMIT}, found {limit}")))
+}
+
+impl Platform for X {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error> {
+        let config = Config::deserialize(toml::de::Deserializer::from(toml::Spanned::new(0..0, keys)))?;
+        Ok(Arc::new(config))
+    }
+
+    fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Config::json_schema(generator)
+    }
+}
+
+#[async_trait]
+impl Account for Config {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn rules(&self, _identity: Option<&Identity>) -> TextRules {
+        TextRules { limit: self.limit, ..SPEC.text }
+    }
+
+    fn recovery(&self, _identity: Option<&Identity>) -> Recovery {
+        if self.read { Recovery::Look } else { Recovery::Blind }
+    }
+
+    fn secrets(&self) -> Vec<(&'static str, SecretRef)> {
+        vec![
+            ("consumer_key", self.consumer_key.clone()),
+            ("consumer_secret", self.consumer_secret.clone()),
+            ("access_token", self.access_token.clone()),
+            ("access_secret", self.access_secret.clone()),
+        ]
+    }
+
+    fn server(&self) -> Option<&Url> {
+        Some(&self.server)
+    }
+
+    fn credential_scope(&self, credential: &Credential) -> Option<String> {
+        digest(credential, &["consumer_key", "access_token"])
+    }
+
+    fn app_scope(&self, credential: &Credential) -> Option<String> {
+        digest(credential, &["consumer_key"])
+    }
+
+    fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
+        let text = post.text.as_str();
+        if text.trim().is_empty() {
+            return Err((Rejection::Content, "the text is empty".to_owned()));
+        }
+        // X calls a text with one of these invalid. Source: twitter-text, "invalid characters", 2021-10.
+        if let Some(bad) = text.chars().find(|c| matches!(c, '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}')) {
+            return Err((Rejection::Content, format!("the text holds U+{:04X}, which X refuses", u32::from(bad))));
+        }
+        Ok(Payload {
+            format: FORMAT,
+            revision: ids.revision,
+            key: String::new(),
+            steps: vec![Planned { step: ONLY, body: json!({ "text": text }).to_string() }],
+            text: text.to_owned(),
+            link: post.link.clone(),
+        })
+    }
+
+    async fn publish(
+        &self,
+        cx: &Context<'_>,
+        payload: &Payload,
+        journal: &mut Journal<'_>,
+    ) -> Result<Receipt, PublishError> {
+        let deadline = SPEC.deadline.mul_f64(cx.scale);
+        let body = match payload.planned(ONLY) {
+            Some(planned) if payload.format == FORMAT => planned.body.as_str(),
+            _ => return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format))),
+        };
+        let api = Api::new(cx, &self.server, deadline)?;
+        let value = journal.step(ONLY, body.as_bytes(), deadline, || api.create(body)).await?;
+        receipt(&value, cx.clock.now(), Known::Answered)
+    }
+
+    async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
+        let Amend::Delete { receipt } = what else {
+            return Err(invalid("a post on X cannot be changed, only taken down".to_owned()));
+        };
+        let parts: Vec<&String> = match receipt.parts.as_slice() {
+            [] => receipt.remote_id.iter().collect(),
+            parts => parts.iter().collect(),
+        };
+        if parts.is_empty() {
+            return Err(invalid("the post's id on X is not known".to_owned()));
+        }
+        let deadline = SPEC.deadline.mul_f64(cx.scale);
+        let api = Api::new(cx, &self.server, deadline)?;
+        for (n, id) in (0u16..).zip(parts) {
+            if !api::is_id(id) {
+                return Err(invalid(format!("expected an id of X, found {id:?}")));
+            }
+            journal.step(Step { op: Op::Delete, n }, id.as_bytes(), deadline, || api.delete(id)).await?;
+        }
+        Ok(receipt.clone())
+    }
+
+    async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
+        let cannot_tell = |why: &str| Ok(Lookup::CannotTell(why.to_owned()));
+        if sought.step != ONLY {
+            return cannot_tell("only a whole post can be looked up on X");
+        }
+        let Some(link) = &sought.payload.link else {
+            return cannot_tell("the post carries no link to know it by");
+        };
+        let Some(user) = user_id(cx.identity, cx.credential) else {
+            return cannot_tell("the account's id on X is not known");
+        };
+        // X takes whole seconds, and `start_time` is inclusive.
+        let start = Timestamp::from_second(sought.since.as_second()).unwrap_or(sought.since).to_string();
+        let is_long = cx.clock.now().duration_since(sought.since) > SHORT_WINDOW;
+        let fields = if self.limit > LIMIT { "created_at,entities,note_tweet" } else { "created_at,entities" };
+        let api = Api::new(cx, &self.server, SPEC.deadline.mul_f64(cx.scale))?;
+        let mut tweets = Vec::new();
+        let mut next: Option<String> = None;
+        for _ in 0..PAGES {
+            let mut query = vec![
+                ("max_results", if is_long { MANY } else { FEW }),
+                ("start_time", &start),
+                ("exclude", "retweets"),
+                ("tweet.fields", fields),
+            ];
+            query.extend(next.as_deref().map(|token| ("pagination_token", token)));
+            let page = api.posts(&user, &query).await?;
+            tweets.extend(page.data);
+            next = page.meta.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        if next.is_some() {
+            return cannot_tell("the account has more recent posts than a look-up reads");
+        }
+        Ok(match find::judge(&tweets, link, &sought.payload.text, sought.since) {
+            Verdict::None => Lookup::Absent,
+            Verdict::Unsure(why) => Lookup::CannotTell(why),
+            Verdict::Ours(id) => {
+                let value = api::value(id);
+                Lookup::Published { receipt: receipt(&value, cx.clock.now(), Known::Found)?, value }
+            }
+        })
+    }
+
+    async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
+        let api = Api::new(cx, &self.server, SPEC.deadline.mul_f64(cx.scale)).map_err(refused)?;
+        let me = api.me().await.map_err(refused)?;
+        let mut remarks = Vec::new();
+        if !self.read {
+            remarks.push("read = false: a post whose answer is lost waits for a person".to_owned());
+        }
+        Ok(Identity { id: me.id, handle: format!("@{}", me.username), limit: None, server: None, remarks })
+    }
+}
+
+/// SHA-256 of those secrets, in hex: tells equal ones, not what they are.
+fn digest(credential: &Credential, keys: &[&str]) -> Option<String> {
+    let mut hasher = sha2::Sha256::new_with_prefix(b"x");
+    for key in keys {
+        hasher.update([0]);
+        hasher.update(credential.get(key)?.expose_secret());
+    }
+    Some(crate::text::plain::hex(&hasher.finalize()))
+}
+
+/// The account's id: as stored at first use, else from the access token, which starts with it and a dash.
+fn user_id(identity: Option<&Identity>, credential: &Credential) -> Option<String> {
+    let token = credential.get("access_token").and_then(|token| token.expose_secret().split_once('-'));
+    let known = identity.map(|identity| identity.id.as_str());
+    known.filter(|id| api::is_id(id)).or(token.map(|(id, _)| id).filter(|id| api::is_id(id))).map(str::to_owned)
+}
+
+fn receipt(value: &Value, at: Timestamp, how: Known) -> Result<Receipt, PublishError> {
+    let id = value.get("id").and_then(Value::as_str).filter(|id| api::is_id(id));
+    let id = id.ok_or_else(|| PublishError::Unknown { said: "the stored step holds no id of X".to_owned() })?;
+    // This form of the address needs no user name and follows the account when it is renamed.
+    let url = format!("https://x.com/i/status/{id}");
+    Ok(Receipt { remote_id: Some(id.to_owned()), url: Some(url), parts: Vec::new(), at, how })
+}
+
+fn invalid(said: String) -> PublishError {
+    PublishError::Rejected { reason: Rejection::Invalid, said }
+}
+
+fn refused(error: PublishError) -> ConnectError {
+    match error {
+        PublishError::Auth { said } => ConnectError::Refused(format!(
+            "X refuses the keys ({said}); make new ones with \"Read and write\" and check this machine's clock"
+        )),
+        PublishError::Forbidden { scope: PauseScopeKind::App, said } => {
+            ConnectError::Refused(format!("X lets this app do nothing ({said}); look at its credits and plan"))
+        }
+        PublishError::Forbidden { said, .. } | PublishError::Gone { said } => {
+            ConnectError::Refused(format!("X forbids this account or app ({said})"))
+        }
+        other => ConnectError::Unreachable(format!("X gave no usable answer: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests;
