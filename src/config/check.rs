@@ -285,11 +285,12 @@ pub(super) fn web_url(r: &mut Reading<'_>, key: &str, url: &Url) {
     if !matches!(url.scheme(), "http" | "https") {
         r.fault(key, format!("expected http or https, found {}", url.scheme()), None);
     }
+    // Of whatever scheme: what stands before an `@` is not shown.
+    let span = r.span(key);
+    if let Some(at) = r.text.get(span.clone()).and_then(|raw| raw.rfind('@').map(|at| span.start + at)) {
+        r.found.secrets.push(span.start..at);
+    }
     if !url.username().is_empty() || url.password().is_some() {
-        let span = r.span(key);
-        if let Some(at) = r.text.get(span.clone()).and_then(|raw| raw.rfind('@').map(|at| span.start + at)) {
-            r.found.secrets.push(span.start..at);
-        }
         r.fault(key, "expected a URL without user:password@, found one with it", Some("no secret stands in the file"));
     }
     if url.as_str().len() > LONGEST_URL {

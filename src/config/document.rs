@@ -136,7 +136,8 @@ impl Reading<'_> {
     /// checked all the same: what comes of it never gets further than the checks.
     pub(super) fn value<T: DeserializeOwned>(&mut self, key: &str, mut value: Spanned<DeValue<'_>>) -> Option<T> {
         let sound = self.is_sound(key);
-        if let (false, DeValue::Table(table)) = (sound, value.get_mut()) {
+        if !sound {
+            let DeValue::Table(table) = value.get_mut() else { return None };
             let all: Vec<String> = table.keys().map(|word| word.get_ref().to_string()).collect();
             for word in all.iter().filter(|word| !self.is_sound(&format!("{key}.{word}"))) {
                 table.remove(word.as_str());

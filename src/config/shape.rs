@@ -101,9 +101,8 @@ impl<'a> Shape<'a> {
                 word => {
                     let near = word.and_then(|word| nearest(word, words.iter().copied()));
                     let quoted: Vec<_> = words.iter().map(|w| format!("\"{w}\"")).collect();
-                    out.faults.push(
-                        wrong(&quoted.join(" or ")).hint_if(near.map(|near| format!("did you mean \"{near}\"?"))),
-                    );
+                    out.faults
+                        .push(wrong(&either(&quoted)).hint_if(near.map(|near| format!("did you mean \"{near}\"?"))));
                 }
             }
             return;
@@ -119,8 +118,9 @@ impl<'a> Shape<'a> {
                 tried.faults.is_empty()
             });
             if !fits {
-                let kinds: Vec<_> = choices.iter().filter_map(|choice| self.kind(choice)).collect();
-                out.faults.push(wrong(&kinds.join(" or ")));
+                let kinds = choices.iter().filter_map(|choice| self.kind(choice));
+                let kinds: Vec<_> = kinds.map(|kind| kind.replace("true or false", "true, false")).collect();
+                out.faults.push(wrong(&either(&kinds)));
             }
             return;
         }
@@ -261,6 +261,14 @@ fn example(path: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
         .collect();
     format!("write {key} = {{ env = \"{name}\" }} and set that variable")
+}
+
+/// `a, b or c`.
+fn either(choices: &[String]) -> String {
+    match choices {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => choices.concat(),
+    }
 }
 
 fn types(schema: &Value) -> Vec<&str> {
