@@ -88,12 +88,14 @@ impl<'a> Shape<'a> {
         path: &str,
         out: &mut Findings,
     ) {
+        let hint = left_out(schema);
         let (name, schema) = self.resolve(schema);
         if name == Some("SecretRef") {
             return secret(value, path, out);
         }
         let wrong = |expected: &str| {
             Fault::new(path, format!("expected {expected}, found {}", shown(path, value.get_ref())), value.span())
+                .hint_if(hint.clone())
         };
         if let Some(words) = self.words(schema) {
             match value.get_ref().as_str() {
@@ -110,7 +112,12 @@ impl<'a> Shape<'a> {
         if let Some(choices) = schema.get("anyOf").or_else(|| schema.get("oneOf")).and_then(Value::as_array) {
             let choices: Vec<_> = choices.iter().filter(|choice| choice.get("type") != Some(&"null".into())).collect();
             if let [only] = choices[..] {
-                return self.value(only, value, key, path, out);
+                let before = out.faults.len();
+                self.value(only, value, key, path, out);
+                for fault in out.faults[before..].iter_mut().filter(|fault| fault.hint.is_none() && fault.key == path) {
+                    fault.hint.clone_from(&hint);
+                }
+                return;
             }
             let fits = choices.iter().any(|choice| {
                 let mut tried = Findings::default();
@@ -261,6 +268,14 @@ fn example(path: &str) -> String {
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
         .collect();
     format!("write {key} = {{ env = \"{name}\" }} and set that variable")
+}
+
+/// What a property's description says of leaving it out: a way out where what stands there is wrong.
+fn left_out(schema: &Value) -> Option<String> {
+    let text = schema.get("description")?.as_str()?.replace('\n', " ");
+    let at = text.to_lowercase().find("left out: ")?;
+    let said = text.get(at..)?.split(['.', ';']).next()?;
+    Some(format!("left out: {}", said.get("left out: ".len()..)?))
 }
 
 /// `a, b or c`.

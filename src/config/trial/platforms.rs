@@ -103,6 +103,7 @@ trial_platform!(Mastodon, "mastodon", MASTODON_SPEC, MastodonKeys {
     /// The instance.
     server: Url,
     token: SecretRef,
+    /// The most characters of a post. Left out: the instance is asked.
     char_limit: Option<u32>,
     #[serde(default, deserialize_with = "odd")]
     visibility: Option<String>,
