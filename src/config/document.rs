@@ -154,19 +154,25 @@ impl Reading<'_> {
         }
     }
 
+    /// Whether a place lies in the value of one of a table's keys.
+    pub(super) fn is_value_of(&self, key: &str, span: &Range<usize>) -> bool {
+        self.below(key, span).is_some()
+    }
+
+    /// The innermost key below `key` whose value a place lies in.
+    fn below(&self, key: &str, span: &Range<usize>) -> Option<&str> {
+        let below = self.places.iter().filter(|(name, place)| {
+            name.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '['])) && within(span, place)
+        });
+        below.max_by_key(|(name, _)| name.len()).map(|(name, _)| name.as_str())
+    }
+
     /// What serde, or a platform, found at fault below a key.
     pub(super) fn serde_fault(&mut self, key: &str, error: &toml::de::Error) {
         let table = self.span(key);
         // A table handed over without its place says 0..0, or nothing.
         let span = error.span().filter(|span| !span.is_empty() && span.end <= self.text.len()).unwrap_or(table);
-        let full = self
-            .places
-            .iter()
-            .filter(|(name, place)| {
-                name.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', '['])) && within(&span, place)
-            })
-            .max_by_key(|(name, _)| name.len())
-            .map_or_else(|| key.to_owned(), |(name, _)| name.clone());
+        let full = self.below(key, &span).unwrap_or(key).to_owned();
         let last = full.rsplit('.').next().unwrap_or(&full);
         let said = if diagnostic::sounds_secret(last) && is_text(self.text, &span) {
             self.found.secrets.push(span.clone());

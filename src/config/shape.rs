@@ -64,8 +64,10 @@ impl<'a> Shape<'a> {
                         None => Some(format!("known here: {}", known(properties))),
                     };
                     meant.extend(near);
-                    if sounds_secret(name) || near.is_some_and(sounds_secret) {
-                        out.secrets.extend(value.get_ref().as_str().map(|_| value.span()));
+                    // Nobody knows what it was meant to be: where secrets are kept, it may be one.
+                    let may_be_secret = ["channel.", "vault.", "notify."].iter().any(|part| path.starts_with(part));
+                    if (may_be_secret || sounds_secret(name)) && !matches!(value.get_ref(), DeValue::Table(_)) {
+                        out.secrets.push(value.span());
                     }
                     out.faults.push(Fault::new(path, "unknown key", key.span()).hint_if(hint));
                 }

@@ -93,6 +93,7 @@ platform = \"mastodon\"
 server = \"https://m.example\"
 token = { env = \"M\" }
 visibility = \"loud\"
+char_limit = 2.5
 pace = { gap = 3, per_hour = -1 }
 [[route]]
 from = [\"azernews\"]
@@ -120,16 +121,17 @@ to = [\"x\", \"x\", \"telegramm\"]
         "22:12 channel.y.platform: there is no platform \"mastodn\" (did you mean \"mastodon\"?)",
         "23:10 channel.z: missing key `platform` (one of x, mastodon, bluesky, telegram, timeline)",
         "29:14 channel.m.visibility: expected public or unlisted, found \"loud\"",
-        "30:16 channel.m.pace.gap: expected a text, found 3",
-        "30:30 channel.m.pace.per_hour: expected a whole number from 0, found -1",
-        "32:9 route[0].from[0]: there is no source \"azernews\" (there are: Bad)",
-        "33:12 route[0].to[1]: channel \"x\" is named twice",
-        "33:17 route[0].to[2]: there is no channel \"w\" (there are: m, x, y, z)",
-        "34:11 route[0].urgency: expected \"breaking\", \"normal\" or \"evergreen\", found \"braking\" (did you mean \"breaking\"?)",
-        "35:11 route[0].approve: expected true, false or a text, found 1",
-        "37:9 route[1].from[0]: there is no source \"bad\" (did you mean \"Bad\"?)",
-        "38:12 route[1].to[1]: channel \"x\" is named twice",
-        "38:17 route[1].to[2]: there is no channel \"telegramm\" (there are: m, x, y, z)",
+        "30:14 channel.m.char_limit: expected a whole number, found 2.5 (left out: the instance is asked)",
+        "31:16 channel.m.pace.gap: expected a text, found 3",
+        "31:30 channel.m.pace.per_hour: expected a whole number from 0, found -1",
+        "33:9 route[0].from[0]: there is no source \"azernews\" (there are: Bad)",
+        "34:12 route[0].to[1]: channel \"x\" is named twice",
+        "34:17 route[0].to[2]: there is no channel \"w\" (there are: m, x, y, z)",
+        "35:11 route[0].urgency: expected \"breaking\", \"normal\" or \"evergreen\", found \"braking\" (did you mean \"breaking\"?)",
+        "36:11 route[0].approve: expected true, false or a text, found 1",
+        "38:9 route[1].from[0]: there is no source \"bad\" (did you mean \"Bad\"?)",
+        "39:12 route[1].to[1]: channel \"x\" is named twice",
+        "39:17 route[1].to[2]: there is no channel \"telegramm\" (there are: m, x, y, z)",
     ];
     assert_eq!(lines(rest), expected);
 }
@@ -241,6 +243,9 @@ fn a_secret_is_never_shown() {
         format!("{keys}token = {{ text = \"hunter2\" }}\n"),
         format!("{keys}token = {{ env = \"T\", text = \"hunter2\" }}\n"),
         format!("{keys}tokn = \"hunter2\"\n"),
+        format!("{keys}tok = \"hunter2\"\n"),
+        format!("{keys}tok = [\"hunter2\"]\n"),
+        "[notify]\nhmac = 'hunter2'\n".to_owned(),
         format!("{keys}token = \"hunter2\n"),
         format!("{keys}token = hunter2\n"),
         format!("{keys}token = {{ env = \"T\" }}\npassword = \"hunter2\"\n"),
