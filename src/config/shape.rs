@@ -64,9 +64,10 @@ impl<'a> Shape<'a> {
                         None => Some(format!("known here: {}", known(properties))),
                     };
                     meant.extend(near);
-                    // Nobody knows what it was meant to be: where secrets are kept, it may be one.
-                    let may_be_secret = ["channel.", "vault.", "notify."].iter().any(|part| path.starts_with(part));
-                    if (may_be_secret || sounds_secret(name)) && !matches!(value.get_ref(), DeValue::Table(_)) {
+                    // Where secrets are kept, a key nobody knows may hold one.
+                    let may_hold = ["channel.", "vault.", "notify."].iter().any(|part| path.starts_with(part));
+                    let is_suspect = sounds_secret(name) || near.map_or(may_hold, sounds_secret);
+                    if is_suspect && !matches!(value.get_ref(), DeValue::Table(_)) {
                         out.secrets.push(value.span());
                     }
                     out.faults.push(Fault::new(path, "unknown key", key.span()).hint_if(hint));
