@@ -117,3 +117,14 @@ impl Channel {
 pub fn identity_of(stored: Option<&str>) -> Option<Identity> {
     stored.and_then(|text| serde_json::from_str(text).ok())
 }
+
+/// `[notify]` of the config: where notices are posted besides the desk.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// A web hook that takes notices as JSON.
+    pub url: url::Url,
+    /// Signs each notice (HMAC-SHA256 of the body), so that the receiver can tell it is ours.
+    #[serde(default)]
+    pub secret: Option<crate::model::grant::SecretRef>,
+}

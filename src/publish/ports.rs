@@ -23,7 +23,7 @@ pub struct SealedKeep {
 impl SealedKeep {
     /// Binds the bytes to their row, so that rows cannot be swapped.
     fn aad(&self, word: &str) -> String {
-        format!("sealed|{}|{word}|1", self.channel)
+        crate::vault::aad("sealed", &self.channel, word, 1)
     }
 }
 
@@ -32,7 +32,7 @@ impl Keep for SealedKeep {
     async fn get(&self, word: &str) -> Result<Option<SecretString>, String> {
         let mut conn = self.store.read().await.map_err(|e| e.to_string())?;
         let bytes = sealed::get(&mut conn, &self.channel, word).await.map_err(|e| e.to_string())?;
-        bytes.map(|bytes| self.vault.open_sealed(&self.aad(word), &bytes).map_err(|e| e.to_string())).transpose()
+        bytes.map(|bytes| self.vault.open(&self.aad(word), &bytes).map_err(|e| e.to_string())).transpose()
     }
 
     async fn put(&self, word: &str, secret: &SecretString) -> Result<(), String> {

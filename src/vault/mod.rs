@@ -3,16 +3,39 @@
 
 mod key;
 mod seal;
+pub mod secret;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
 use self::key::MasterKey;
 use crate::model::grant::SecretRef;
 
 /// Where the master key is made and kept if the config names no other place. Relative to the working directory.
 pub const KEY_FILE: &str = "data/bugle.key";
+
+/// `[vault]` of the config.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The master key: 32 bytes in base64. Left out: a file made at the first start, `data/bugle.key`.
+    pub key: Option<SecretRef>,
+    /// The file that is made where `key` is left out. Not a key of the config: rehearsal has its own.
+    #[serde(skip, default = "generated")]
+    pub generated: PathBuf,
+}
+
+fn generated() -> PathBuf {
+    PathBuf::from(KEY_FILE)
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { key: None, generated: generated() }
+    }
+}
 
 /// Seals and opens secrets under one master key. Its `Debug` shows nothing of it.
 pub struct Vault {

@@ -1,0 +1,114 @@
+//! `[channel.NAME]`: the keys all channels share are taken out first, the rest is handed to the platform as a spanned
+//! table, so that its faults point into the file too.
+
+use serde_spanned::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::nearest;
+use super::document::{Reading, find};
+use super::settings::Common;
+use super::{Channel, check};
+use crate::model::id::ChannelName;
+use crate::schedule;
+
+/// The keys of [`Common`].
+const COMMON: [&str; 7] = ["platform", "account", "slots", "quiet", "pace", "on_uncertain", "strict_order"];
+
+pub(super) fn channels(r: &mut Reading<'_>) -> Vec<Channel> {
+    let names = check::names(r, "channel");
+    names.into_iter().filter_map(|name| channel(r, name)).collect()
+}
+
+fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
+    let key = format!("channel.{name}");
+    let mut own = find(&r.root, &key)?.clone();
+    let platforms = r.platforms;
+    let id = match own.get("platform").map(|value| value.get_ref().as_str()) {
+        Some(Some(id)) => id.to_owned(),
+        found => {
+            let ids: Vec<_> = platforms.iter().map(|p| p.spec().id).collect();
+            let hint = format!("one of {}", ids.join(", "));
+            let (at, said) = match found {
+                Some(_) => (format!("{key}.platform"), "expected a text, found something else"),
+                None => (key, "missing key `platform`"),
+            };
+            r.fault(&at, said, Some(&hint));
+            return None;
+        }
+    };
+    let Some(platform) = platforms.iter().find(|platform| platform.spec().id == id) else {
+        let ids: Vec<_> = platforms.iter().map(|platform| platform.spec().id).collect();
+        let hint = match nearest(&id, ids.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("there are: {}", ids.join(", ")),
+        };
+        r.fault(&format!("{key}.platform"), format!("there is no platform {id:?}"), Some(&hint));
+        return None;
+    };
+    let schemas = r.schemas;
+    if let Some((_, schema)) = schemas.channels.iter().find(|(known, _)| *known == id) {
+        r.compare(schema, &key);
+    }
+    let sound = r.is_sound_but(&key, &COMMON);
+
+    let mut common = DeTable::new();
+    for word in COMMON {
+        if let Some((word, value)) = own.remove_entry(word) {
+            common.insert(word, value);
+        }
+    }
+    let span = r.span(&key);
+    let common: Common = r.value(&key, Spanned::new(span, DeValue::Table(common)))?;
+    let schedule =
+        schedule::Settings { slots: common.slots.clone(), quiet: common.quiet.clone(), pace: common.pace.clone() };
+    let policy = channel_policy(r, &key, &schedule);
+    if !sound {
+        // Without the keys at fault, so that the platform's own checks see the others all the same.
+        let all: Vec<String> = own.keys().map(|word| word.get_ref().to_string()).collect();
+        for word in all.iter().filter(|word| !r.is_sound(&format!("{key}.{word}"))) {
+            own.remove(word.as_str());
+        }
+    }
+    let account = match platform.open(own) {
+        Ok(account) => account,
+        Err(error) => {
+            // What is said of the table as a whole may come of what was just left out.
+            if sound || error.span().is_some_and(|span| !span.is_empty() && r.is_value_of(&key, &span)) {
+                r.serde_fault(&key, &error);
+            }
+            return None;
+        }
+    };
+    if let Some(server) = account.server().cloned() {
+        check::web_url(r, &format!("{key}.server"), &server);
+    }
+    Some(Channel {
+        name: ChannelName::new(name),
+        platform: platform.spec(),
+        account,
+        label: common.account,
+        policy: policy?,
+        schedule,
+        on_uncertain: common.on_uncertain,
+        strict_order: common.strict_order,
+    })
+}
+
+/// The schedule keys of a channel as a policy; every fault of them is reported.
+fn channel_policy(r: &mut Reading<'_>, key: &str, settings: &schedule::Settings) -> Option<schedule::Policy> {
+    match schedule::Policy::from_settings(settings) {
+        Ok(policy) => Some(policy),
+        Err(faults) => {
+            for bad in faults {
+                let hint = match bad.key {
+                    "slots" => "five fields as in crontab: \"*/5 7-23 * * *\"",
+                    "quiet" => "from-to in the newsroom's zone: \"00:30-06:30\"",
+                    "pace.gap" => "a number and a unit: \"90s\", \"3m\", \"1h\"",
+                    _ => "a whole number from 1",
+                };
+                r.fault_in(&format!("{key}.{}", bad.key), bad.at..bad.at + bad.len, bad.said, Some(hint));
+            }
+            None
+        }
+    }
+}

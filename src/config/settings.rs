@@ -1,0 +1,149 @@
+//! The sections of the config that belong to no module further up, as written; and the document as a whole, from which
+//! the schema is made.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::schedule;
+
+/// The whole file, as written. Only its schema is used: the sections are read one by one, so that a fault in one does
+/// not hide those of the others.
+#[derive(schemars::JsonSchema)]
+#[schemars(deny_unknown_fields, rename = "BugleConfig")]
+#[expect(dead_code, reason = "a description: its schema is derived, no value is ever made")]
+pub(super) struct Document {
+    /// The newsroom.
+    newsroom: Newsroom,
+    /// Where everything is kept.
+    #[schemars(default)]
+    store: crate::store::Settings,
+    /// The desk.
+    #[schemars(default)]
+    web: crate::web::Settings,
+    /// What may be contacted, and through what.
+    #[schemars(default)]
+    network: crate::http::Settings,
+    /// Sources by name.
+    #[schemars(default)]
+    source: BTreeMap<String, crate::source::Settings>,
+    /// Channels by name.
+    #[schemars(default)]
+    channel: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+    /// Routes; where two reach one channel, the first that matches wins.
+    #[schemars(default)]
+    route: Vec<crate::route::Rule>,
+    /// The key that seals tokens.
+    #[schemars(default)]
+    vault: crate::vault::Settings,
+    /// Where notices are posted besides the desk.
+    #[schemars(default)]
+    notify: Option<crate::publish::Settings>,
+    /// For tests.
+    #[schemars(default)]
+    timing: crate::engine::Settings,
+    /// What is logged, and how.
+    #[schemars(default)]
+    log: Log,
+}
+
+/// `[newsroom]` of the config.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Newsroom {
+    /// The newsroom's name, as templates and the desk show it.
+    pub name: String,
+    /// The time zone of all times in this file, as `Asia/Baku`.
+    pub timezone: String,
+    /// BCP 47 tag of what it publishes, where neither article nor source states one.
+    #[serde(default)]
+    pub language: Option<String>,
+}
+
+/// `[log]` of the config.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// What is worth a line.
+    pub level: LogLevel,
+}
+
+/// How a line of the log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is worth a line of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    /// Failures.
+    Error,
+    /// And what may become one.
+    Warn,
+    /// And what happens.
+    #[default]
+    Info,
+    /// And how.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl LogLevel {
+    /// As `tracing` writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// The keys that every `[channel.NAME]` may have; the rest are its platform's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Common {
+    /// The platform's word, as `x` or `mastodon`.
+    pub platform: String,
+    /// The account's name, for people only.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// A cron expression in the newsroom's zone; each firing lets one post out. Left out: at once.
+    #[serde(default)]
+    pub slots: Option<String>,
+    /// `HH:MM-HH:MM` in the newsroom's zone; may cross midnight.
+    #[serde(default)]
+    pub quiet: Option<String>,
+    /// The channel's pace.
+    #[serde(default)]
+    pub pace: Option<schedule::Pace>,
+    /// What to do where it cannot be found out whether a post is out.
+    #[serde(default)]
+    pub on_uncertain: OnUncertain,
+    /// Whether a post in doubt holds up the next ones.
+    #[serde(default)]
+    pub strict_order: bool,
+}
+
+/// What to do with a post in doubt where nothing can be looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUncertain {
+    /// A person decides.
+    #[default]
+    Hold,
+    /// Send it again: it may appear twice.
+    Repost,
+}
