@@ -5,8 +5,12 @@
 //! where it publishes, amends, looks up or introduces itself. Platforms do not know each other, the store or the engine:
 //! what they need to keep goes through the narrow ports of [`Context`] and through the [`Journal`].
 
+pub mod bluesky;
 pub mod error;
 pub mod journal;
+pub mod mastodon;
+pub mod picture;
+pub mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +30,7 @@ use crate::model::receipt::{Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
-pub static ALL: &[&dyn Platform] = &[];
+pub static ALL: &[&dyn Platform] = &[&bluesky::Bluesky, &mastodon::Mastodon];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
@@ -321,6 +325,9 @@ pub struct Identity {
     pub handle: String,
     /// Text limits the server states, if it does.
     pub limit: Option<usize>,
+    /// What a link costs in a text whatever its length, where the server states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_cost: Option<usize>,
     /// What the server says it is ("4.3.1", "2.75 (compatible; snac)").
     pub server: Option<String>,
     /// Things a person should know, for `check --live`.
