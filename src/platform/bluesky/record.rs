@@ -109,7 +109,7 @@ fn hashtags(text: &str) -> Vec<(usize, &str)> {
         // Word joiners and zero-width spaces end a tag as a blank does.
         let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '#' | '\u{AD}' | '\u{200B}' | '\u{2060}'));
         let tag = rest[..end.unwrap_or(rest.len())].trim_end_matches(|c: char| !c.is_alphanumeric() && !is_mark(c));
-        let named = tag.chars().any(|c| c.is_alphabetic() || (!c.is_ascii() && !c.is_numeric() && !is_mark(c)));
+        let named = tag.chars().any(|c| c.is_alphabetic() || (is_mark(c) && !c.is_numeric()));
         if named && tag.graphemes(true).count() <= TAG.0 && tag.len() <= TAG.1 {
             found.push((at, tag));
         }
