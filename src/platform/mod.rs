@@ -7,6 +7,11 @@
 
 pub mod error;
 pub mod journal;
+pub mod picture;
+pub mod wire;
+
+pub mod bluesky;
+pub mod mastodon;
 pub mod telegram;
 pub mod timeline;
 pub mod x;
@@ -29,7 +34,8 @@ use crate::model::receipt::{Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
-pub static ALL: &[&dyn Platform] = &[&telegram::Telegram, &timeline::Timeline, &x::X];
+pub static ALL: &[&dyn Platform] =
+    &[&bluesky::Bluesky, &mastodon::Mastodon, &telegram::Telegram, &timeline::Timeline, &x::X];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
@@ -326,6 +332,9 @@ pub struct Identity {
     pub handle: String,
     /// Text limits the server states, if it does.
     pub limit: Option<usize>,
+    /// What a link costs in a text whatever its length, where the server states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_cost: Option<usize>,
     /// What the server says it is ("4.3.1", "2.75 (compatible; snac)").
     pub server: Option<String>,
     /// Things a person should know, for `check --live`.

@@ -1,0 +1,466 @@
+//! Bluesky: a post is a record in the account's own repository under a key that we choose, so it can always be asked for.
+//!
+//! Here: constants, config keys, the account. `record` makes the frozen record, `session` keeps the login, `error` is the
+//! table of refusals. Pages: <https://docs.bsky.app/docs/advanced-guides/posts>, <https://atproto.com/specs/record-key>.
+
+mod api;
+mod error;
+mod record;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
+    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture, wire,
+};
+use crate::http::{Call, Trust};
+use crate::model::grant::SecretRef;
+use crate::model::post::Rejection;
+use crate::model::receipt::{Known, Op, Receipt, Step};
+use crate::text::rules::{TextRules, Unit};
+
+pub use self::error::classify;
+
+/// The step that sends a card's picture.
+const UPLOAD: Step = Step { op: Op::Upload, n: 0 };
+
+/// 1,000,000 bytes. Source: lexicon app.bsky.embed.external, `thumb`, 2026-08.
+const THUMB_BYTES: usize = 1_000_000;
+
+/// How much sooner than the step's deadline a picture is given up, so that "no picture" can still be noted.
+const SPARE: Duration = Duration::from_secs(10);
+
+/// What a constant can say of Bluesky.
+static SPEC: Spec = Spec {
+    id: "bluesky",
+    name: "Bluesky",
+    // 300 grapheme clusters, 3000 bytes of UTF-8. Source: lexicon app.bsky.feed.post, 2026-08.
+    text: TextRules { limit: 300, unit: Unit::Graphemes, bytes: Some(3000) },
+    // A picture only as the card's thumbnail.
+    media: MediaRules { max: 0, bytes: THUMB_BYTES, alt: false },
+    threads: false,
+    // The record can be replaced, but bsky.app may go on showing the first version (snarfed/bridgy-fed#947).
+    edits: false,
+    deletes: true,
+    deadline: Duration::from_secs(25),
+    media_deadline: Duration::from_secs(120),
+    connect: Connect::AppPassword,
+};
+
+/// The platform.
+pub struct Bluesky;
+
+/// A channel's own keys.
+#[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where to sign in: the account's own data server, or the service in front of it.
+    #[serde(default = "bsky_social", deserialize_with = "wire::server")]
+    pub server: Url,
+    /// The account's handle ("news.example") or DID.
+    #[serde(deserialize_with = "handle")]
+    pub handle: String,
+    /// An app password (Settings, Privacy and security, App passwords), not the account's own.
+    #[serde(deserialize_with = "wire::secret")]
+    pub password: SecretRef,
+}
+
+fn bsky_social() -> Url {
+    Url::parse("https://bsky.social").expect("a constant URL")
+}
+
+fn handle<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = <String as serde::Deserialize>::deserialize(from)?;
+    let bare = text.trim().trim_start_matches('@');
+    if bare.starts_with("did:") || (bare.contains('.') && !bare.contains([' ', '/', '@'])) {
+        Ok(bare.to_owned())
+    } else {
+        Err(serde::de::Error::custom(format!("expected a handle such as \"news.example\" or a DID, found {text:?}")))
+    }
+}
+
+impl Platform for Bluesky {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error> {
+        Ok(Arc::new(Repo { config: wire::keys(keys)?, signing_in: tokio::sync::Mutex::new(()) }))
+    }
+
+    fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<Config>()
+    }
+}
+
+/// One account's repository.
+struct Repo {
+    config: Config,
+    /// Held while a session is made or renewed, so that two calls never do it at once.
+    signing_in: tokio::sync::Mutex<()>,
+}
+
+#[async_trait]
+impl Account for Repo {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn recovery(&self, _identity: Option<&Identity>) -> Recovery {
+        Recovery::OwnId
+    }
+
+    fn secrets(&self) -> Vec<(&'static str, SecretRef)> {
+        vec![("password", self.config.password.clone())]
+    }
+
+    fn server(&self) -> Option<&Url> {
+        Some(&self.config.server)
+    }
+
+    fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
+        let text = post.text.as_str();
+        if text.is_empty() && post.card.is_none() {
+            return Err((Rejection::Content, "expected a text or a card, found neither".to_owned()));
+        }
+        let key = record::tid(ids);
+        let body = json!({
+            "collection": record::COLLECTION,
+            "rkey": key,
+            "record": record::record(post, ids.created),
+        });
+        let picture = post.card.as_ref().and_then(|card| card.image.as_ref());
+        let upload = picture.map(|url| Planned { step: UPLOAD, body: url.as_str().to_owned() });
+        let create = Planned { step: ONLY, body: body.to_string() };
+        Ok(Payload {
+            format: 1,
+            revision: ids.revision,
+            key,
+            steps: upload.into_iter().chain([create]).collect(),
+            text: text.to_owned(),
+            link: post.link.clone(),
+        })
+    }
+
+    async fn publish(
+        &self,
+        cx: &Context<'_>,
+        payload: &Payload,
+        journal: &mut Journal<'_>,
+    ) -> Result<Receipt, PublishError> {
+        let now = || cx.clock.now();
+        if let Some(value) = journal.done(ONLY) {
+            return receipt(&value, Known::Answered, now());
+        }
+        let mut request = planned(payload)?;
+        let repo = self.session(cx).await?.did;
+        let picture = match payload.planned(UPLOAD) {
+            None => None,
+            Some(upload) => {
+                let deadline = wire::scaled(cx, SPEC.media_deadline);
+                let send = || self.thumbnail(cx, &upload.body);
+                let blob = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
+                (!blob.is_null()).then_some((upload.body.as_str(), blob))
+            }
+        };
+        if let Some((_, blob)) = &picture {
+            record::insert_thumb(&mut request, blob.clone());
+        }
+        // `swapRecord: null`: only where nothing is under that key yet. The same record again changes nothing and is
+        // answered with 200; another one is refused with InvalidSwap.
+        request["repo"] = json!(repo);
+        request["swapRecord"] = Value::Null;
+        let bytes = request.to_string().into_bytes();
+        let deadline = wire::scaled(cx, SPEC.deadline);
+        let value = journal.step(ONLY, &bytes, deadline, || self.put(cx, &bytes, picture.as_ref())).await?;
+        receipt(&value, Known::Answered, now())
+    }
+
+    async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
+        let Amend::Delete { receipt } = what else {
+            return Err(PublishError::Rejected {
+                reason: Rejection::Invalid,
+                said: "a Bluesky post cannot be changed so that readers see it; take it down and post again".to_owned(),
+            });
+        };
+        let parts: Vec<&String> = match receipt.parts.as_slice() {
+            [] => receipt.remote_id.iter().collect(),
+            parts => parts.iter().collect(),
+        };
+        if parts.is_empty() {
+            return Err(invalid("expected the remote id of what is to be taken down, found none"));
+        }
+        // The last part first: no reader finds an answer to nothing.
+        for (n, uri) in (0_u16..).zip(parts.iter().rev()) {
+            let (repo, key) = at_uri(uri)?;
+            let body = json!({"repo": repo, "collection": record::COLLECTION, "rkey": key}).to_string().into_bytes();
+            let step = Step { op: Op::Delete, n };
+            // A record that is gone already is answered with 200 as well.
+            let send = || self.write(cx, "com.atproto.repo.deleteRecord", "application/json", &body, Op::Delete);
+            journal.step(step, &body, wire::scaled(cx, SPEC.deadline), send).await?;
+        }
+        Ok(Receipt { at: cx.clock.now(), how: Known::Answered, ..receipt.clone() })
+    }
+
+    async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
+        if sought.step != ONLY {
+            return Ok(Lookup::CannotTell(format!("{} is no step of a Bluesky post", sought.step)));
+        }
+        let ours = planned(sought.payload)?;
+        let session = self.session(cx).await?;
+        let key = &sought.payload.key;
+        let query = format!("repo={}&collection={}&rkey={key}", session.did, record::COLLECTION);
+        let (status, answer) = self.ask(cx, &session, "com.atproto.repo.getRecord", &query).await?;
+        if status == 400 && answer["error"] == "RecordNotFound" {
+            return Ok(Lookup::Absent);
+        }
+        if status != 200 {
+            return Err(error::of(status, &answer, Op::Create));
+        }
+        if !record::same(&answer["value"], &ours["record"]) {
+            return Ok(Lookup::CannotTell(format!("something else is stored under the record key {key}")));
+        }
+        let value = api::reference(&answer).ok_or_else(|| unreadable("getRecord"))?;
+        let receipt = receipt(&value, Known::Found, cx.clock.now())?;
+        Ok(Lookup::Published { value, receipt })
+    }
+
+    async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
+        let session = self.session(cx).await.map_err(introduce)?;
+        let (mut status, mut me) = self.own(cx, &session).await.map_err(introduce)?;
+        if matches!(error::of(status, &me, Op::Upload), PublishError::Auth { .. }) {
+            let session = self.renew(cx, &session).await.map_err(introduce)?;
+            (status, me) = self.own(cx, &session).await.map_err(introduce)?;
+        }
+        if status != 200 {
+            return Err(introduce(error::of(status, &me, Op::Upload)));
+        }
+        let (Some(id), Some(handle)) = (me["did"].as_str(), me["handle"].as_str()) else {
+            return Err(ConnectError::Unreachable(
+                "expected a did and a handle from getSession, found neither".to_owned(),
+            ));
+        };
+        let mut identity = Identity { id: id.to_owned(), handle: handle.to_owned(), ..Identity::default() };
+        if me["active"] == json!(false) {
+            let why = me["status"].as_str().unwrap_or("no reason given");
+            identity.remarks.push(format!("the account is not active: {why}"));
+        }
+        // What the server says of itself is good to know, nothing more: without it the account is known all the same.
+        if let Ok((200, about)) = self.ask(cx, &session, "com.atproto.server.describeServer", "").await
+            && let Some(most) = about["blobUploadLimit"].as_u64()
+            && most < THUMB_BYTES as u64
+        {
+            identity.remarks.push(format!("the server takes pictures of at most {most} bytes: cards may go without"));
+        }
+        Ok(identity)
+    }
+}
+
+impl Repo {
+    /// Fetches a card's picture, makes it fit and sends it. A card is worth more than its picture: what cannot be
+    /// fetched, read or sent is recorded as `null`, and then decides for all repeats; only what would stop the post as
+    /// well stops here.
+    async fn thumbnail(&self, cx: &Context<'_>, url: &str) -> Result<Value, PublishError> {
+        let deadline = wire::scaled(cx, SPEC.media_deadline);
+        let patience = deadline.saturating_sub(SPARE).max(deadline / 2);
+        match tokio::time::timeout(patience, self.upload(cx, url)).await {
+            Ok(Ok(blob)) => Ok(blob),
+            Ok(Err(
+                e @ (PublishError::RateLimited { .. } | PublishError::Auth { .. } | PublishError::Forbidden { .. }),
+            )) => Err(e),
+            Ok(Err(e)) => Ok(without(url, &e.to_string())),
+            Err(_) => Ok(without(url, "it took too long")),
+        }
+    }
+
+    async fn upload(&self, cx: &Context<'_>, url: &str) -> Result<Value, PublishError> {
+        let media = |said: String| PublishError::Rejected { reason: Rejection::Media, said };
+        let at = Url::parse(url).map_err(|e| media(format!("expected a picture's URL: {e}")))?;
+        let mut get = Call::get(at);
+        get.trust = Trust::Content;
+        get.cap = picture::BYTES;
+        get.timeout = wire::scaled(cx, SPEC.deadline);
+        let answer = cx.http.read(get).await.map_err(|e| media(e.to_string()))?;
+        if answer.status != 200 {
+            return Err(media(format!("expected a picture, found status {}", answer.status)));
+        }
+        let jpeg = picture::shrink_aside(answer.body, THUMB_BYTES).await.map_err(|e| media(e.to_string()))?;
+        let answer = self.write(cx, "com.atproto.repo.uploadBlob", "image/jpeg", &jpeg.bytes, Op::Upload).await?;
+        // Copied unchanged into the record: the server compares its type and size.
+        match answer.get("blob") {
+            Some(blob) if blob["ref"]["$link"].is_string() => Ok(blob.clone()),
+            _ => Err(unreadable("uploadBlob")),
+        }
+    }
+
+    /// Puts the record. A picture that the server has forgotten meanwhile (it keeps unused ones for an hour or so) is
+    /// sent once more; only where it is the very same is the same request repeated.
+    async fn put(
+        &self,
+        cx: &Context<'_>,
+        bytes: &[u8],
+        picture: Option<&(&str, Value)>,
+    ) -> Result<Value, PublishError> {
+        let send = || self.write(cx, "com.atproto.repo.putRecord", "application/json", bytes, Op::Create);
+        let answer = match (send().await, picture) {
+            (Err(refused), Some((url, blob))) if error::is_lost_picture(&refused) => match self.upload(cx, url).await {
+                Ok(again) if again["ref"] == blob["ref"] => send().await?,
+                _ => return Err(refused),
+            },
+            (answer, _) => answer?,
+        };
+        api::reference(&answer).ok_or_else(|| unreadable("putRecord"))
+    }
+
+    /// A changing call under the session; where the token is refused (so nothing was done), once more under a new one.
+    async fn write(
+        &self,
+        cx: &Context<'_>,
+        method: &str,
+        content_type: &str,
+        bytes: &[u8],
+        op: Op,
+    ) -> Result<Value, PublishError> {
+        let session = self.session(cx).await?;
+        match api::change(cx, &self.config.server, &session, method, (content_type, bytes), op).await {
+            Err(PublishError::Auth { .. }) => {
+                let session = self.renew(cx, &session).await?;
+                api::change(cx, &self.config.server, &session, method, (content_type, bytes), op).await
+            }
+            other => other,
+        }
+    }
+}
+
+fn without(url: &str, why: &str) -> Value {
+    tracing::warn!(picture.url = url, why, "the card goes out without its picture");
+    Value::Null
+}
+
+/// The frozen body of the one `Create`.
+fn planned(payload: &Payload) -> Result<Value, PublishError> {
+    let body = &payload.planned(ONLY).ok_or_else(|| invalid("expected a create step in the payload, found none"))?.body;
+    serde_json::from_str(body).map_err(|e| invalid(&format!("expected a stored record, found {e}")))
+}
+
+fn receipt(value: &Value, how: Known, at: jiff::Timestamp) -> Result<Receipt, PublishError> {
+    let uri = value["uri"].as_str().ok_or_else(|| unreadable("the stored step"))?;
+    let (repo, key) = at_uri(uri)?;
+    let url = format!("https://bsky.app/profile/{repo}/post/{key}");
+    Ok(Receipt { remote_id: Some(uri.to_owned()), url: Some(url), parts: Vec::new(), at, how })
+}
+
+/// Takes `at://REPO/app.bsky.feed.post/KEY` apart.
+fn at_uri(uri: &str) -> Result<(&str, &str), PublishError> {
+    uri.strip_prefix("at://")
+        .and_then(|rest| rest.split_once('/'))
+        .and_then(|(repo, rest)| Some((repo, rest.strip_prefix(record::COLLECTION)?.strip_prefix('/')?)))
+        .ok_or_else(|| invalid(&format!("expected at://…/{}/…, found {uri}", record::COLLECTION)))
+}
+
+fn invalid(said: &str) -> PublishError {
+    PublishError::Rejected { reason: Rejection::Invalid, said: said.to_owned() }
+}
+
+fn unreadable(what: &str) -> PublishError {
+    PublishError::Unknown { said: format!("expected a reference from {what}, found something else") }
+}
+
+fn introduce(error: PublishError) -> ConnectError {
+    match error {
+        PublishError::Auth { said } | PublishError::Forbidden { said, .. } | PublishError::Gone { said } => {
+            ConnectError::Refused(said)
+        }
+        other => ConnectError::Unreachable(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::Card;
+    use crate::text::rules::FittedText;
+
+    fn account(text: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
+        Bluesky.open(toml::de::DeTable::parse(text).unwrap().into_inner())
+    }
+
+    #[test]
+    fn keys_are_read_with_their_defaults_and_faults_point_at_their_line() {
+        let account = account("handle = \"@news.example\"\npassword = { env = \"P\" }").ok().unwrap();
+        assert_eq!(account.server().unwrap().as_str(), "https://bsky.social/");
+        assert_eq!(account.secrets(), [("password", SecretRef::Env("P".to_owned()))]);
+        assert_eq!(account.recovery(None), Recovery::OwnId);
+        for (text, at) in [
+            ("handle = \"news\"\npassword = { env = \"P\" }", "\"news\""),
+            ("handle = \"news.example\"\npassword = \"abcd-efgh\"", "\"abcd-efgh\""),
+            ("handle = \"news.example\"\npassword = { env = \"P\" }\ncolour = 1", "colour"),
+        ] {
+            let fault = self::account(text).err().unwrap();
+            assert_eq!(&text[fault.span().unwrap()], at, "{fault}");
+        }
+    }
+
+    fn post(text: &str) -> Outgoing {
+        Outgoing {
+            text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
+            link: Some(Url::parse("https://e.org/a?x=1").unwrap()),
+            card: Some(Card {
+                url: Url::parse("https://e.org/a?x=1").unwrap(),
+                title: "Title".to_owned(),
+                description: String::new(),
+                image: Some(Url::parse("https://e.org/p.png").unwrap()),
+            }),
+            language: Some("az".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_frozen_post_holds_everything_but_the_picture_and_is_the_same_each_time() {
+        let account = account("handle = \"news.example\"\npassword = { env = \"P\" }").ok().unwrap();
+        let ids = Ids { seed: "00ff".repeat(16), created: "2026-11-01T10:00:00.120Z".parse().unwrap(), revision: 0 };
+        let payload = account.freeze(&post("Hi 🎉 https://e.org/a?x=1 #news"), &ids).unwrap();
+        assert_eq!(payload, account.freeze(&post("Hi 🎉 https://e.org/a?x=1 #news"), &ids).unwrap());
+        assert_eq!(payload.steps.iter().map(|p| p.step).collect::<Vec<_>>(), [UPLOAD, ONLY]);
+        assert_eq!(payload.planned(UPLOAD).unwrap().body, "https://e.org/p.png");
+        let body: Value = serde_json::from_str(&payload.planned(ONLY).unwrap().body).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "collection": "app.bsky.feed.post",
+                "rkey": payload.key,
+                "record": {
+                    "$type": "app.bsky.feed.post",
+                    "text": "Hi 🎉 https://e.org/a?x=1 #news",
+                    "createdAt": "2026-11-01T10:00:00.120Z",
+                    "langs": ["az"],
+                    "facets": [
+                        {"index": {"byteStart": 8, "byteEnd": 27},
+                         "features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://e.org/a?x=1"}]},
+                        {"index": {"byteStart": 28, "byteEnd": 33},
+                         "features": [{"$type": "app.bsky.richtext.facet#tag", "tag": "news"}]},
+                    ],
+                    "embed": {"$type": "app.bsky.embed.external",
+                              "external": {"uri": "https://e.org/a?x=1", "title": "Title", "description": ""}},
+                },
+            })
+        );
+        let bare = Outgoing { card: None, ..post("x") };
+        assert_eq!(account.freeze(&bare, &ids).unwrap().steps.len(), 1);
+        assert!(account.freeze(&Outgoing { card: None, ..post("") }, &ids).is_err());
+    }
+
+    #[test]
+    fn a_receipt_names_the_record_and_the_page() {
+        let value = json!({"uri": "at://did:plc:abc/app.bsky.feed.post/3k", "cid": "b"});
+        let got = receipt(&value, Known::Answered, jiff::Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(got.url.as_deref(), Some("https://bsky.app/profile/did:plc:abc/post/3k"));
+        assert!(receipt(&json!({"uri": "at://did:plc:abc/app.bsky.feed.like/3k"}), Known::Found, got.at).is_err());
+    }
+}

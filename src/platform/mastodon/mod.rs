@@ -1,0 +1,416 @@
+//! Mastodon and the servers that speak its API: one POST a post, repeated safely under an `Idempotency-Key` where the
+//! server honours it. Which of them does is in `kin`, the table of refusals in `error`, the look-up in `seek`.
+//!
+//! Pages: <https://docs.joinmastodon.org/methods/statuses/>, <https://docs.joinmastodon.org/methods/instance/>.
+
+mod api;
+mod error;
+mod kin;
+mod seek;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::{
+    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
+    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, wire,
+};
+use crate::model::grant::SecretRef;
+use crate::model::post::Rejection;
+use crate::model::receipt::{Known, Op, Receipt, Step};
+use crate::text::rules::{FittedText, TextRules, Unit};
+
+pub use self::error::classify;
+
+/// The word a grant made by `bugle connect` is kept under.
+pub const GRANT: &str = "grant";
+
+/// What a link costs whatever its length. Source: Mastodon's StatusLengthValidator, 2026-08.
+const LINK: usize = 23;
+
+/// What a constant can say of Mastodon.
+static SPEC: Spec = Spec {
+    id: "mastodon",
+    name: "Mastodon",
+    // 500 characters unless the instance says otherwise. Source: Mastodon's StatusLengthValidator, 2026-08.
+    text: TextRules { limit: 500, unit: Unit::Mastodon { link: LINK }, bytes: None },
+    // None: a post with a picture of its own shows no link card.
+    media: MediaRules { max: 0, bytes: 0, alt: true },
+    threads: false,
+    edits: true,
+    deletes: true,
+    deadline: Duration::from_secs(25),
+    media_deadline: Duration::from_secs(120),
+    connect: Connect::OAuth2,
+};
+
+/// The platform.
+pub struct Mastodon;
+
+/// A channel's own keys.
+#[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The instance: "https://mastodon.example".
+    #[serde(deserialize_with = "wire::server")]
+    pub server: Url,
+    /// The access token; not needed where `bugle connect` opened the account.
+    #[serde(default, deserialize_with = "wire::optional_secret")]
+    pub token: Option<SecretRef>,
+    /// Who sees the posts.
+    #[serde(default)]
+    pub visibility: Visibility,
+}
+
+/// Who sees a post.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Visibility {
+    /// Everybody, also in public timelines.
+    #[default]
+    Public,
+    /// Everybody who looks, not in public timelines.
+    Unlisted,
+    /// Followers.
+    Private,
+}
+
+/// What `bugle connect` keeps of a granted access. Tokens do not run out and there is no refresh token.
+#[derive(Clone)]
+pub struct Grant {
+    /// Opens the account.
+    pub access_token: SecretString,
+    /// The scopes granted, as the server wrote them; empty where it did not.
+    pub scope: String,
+}
+
+impl Grant {
+    /// As kept under [`GRANT`].
+    pub fn sealed(&self) -> SecretString {
+        let token = self.access_token.expose_secret();
+        SecretString::from(json!({"access_token": token, "scope": self.scope}).to_string())
+    }
+
+    /// Reads what [`sealed`](Self::sealed) wrote.
+    pub fn unsealed(text: &SecretString) -> Option<Self> {
+        let value: Value = serde_json::from_str(text.expose_secret()).ok()?;
+        let access_token = SecretString::from(value["access_token"].as_str()?);
+        Some(Self { access_token, scope: value["scope"].as_str().unwrap_or_default().to_owned() })
+    }
+}
+
+impl std::fmt::Debug for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Grant").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+impl Platform for Mastodon {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error> {
+        Ok(Arc::new(Instance { config: wire::keys(keys)? }))
+    }
+
+    fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        generator.subschema_for::<Config>()
+    }
+}
+
+/// One account on one instance.
+struct Instance {
+    config: Config,
+}
+
+#[async_trait]
+impl Account for Instance {
+    fn spec(&self) -> &'static Spec {
+        &SPEC
+    }
+
+    fn rules(&self, identity: Option<&Identity>) -> TextRules {
+        kin::rules(identity)
+    }
+
+    fn recovery(&self, identity: Option<&Identity>) -> Recovery {
+        kin::recovery(identity)
+    }
+
+    fn secrets(&self) -> Vec<(&'static str, SecretRef)> {
+        self.config.token.iter().map(|token| ("token", token.clone())).collect()
+    }
+
+    fn server(&self) -> Option<&Url> {
+        Some(&self.config.server)
+    }
+
+    fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
+        let text = without_mentions(post.text.as_str());
+        if text.trim().is_empty() {
+            return Err((Rejection::Content, "expected a text, found none".to_owned()));
+        }
+        if text != post.text.as_str()
+            && let Err(e) = FittedText::new(text.clone(), post.text.rules())
+        {
+            return Err((Rejection::TooLong, format!("with its mentions made plain text, {e}")));
+        }
+        // `allowed_mentions` empty: the second line against mentions out of a feed; servers that do not know the name
+        // pass it over.
+        let mut body = json!({"status": text, "visibility": self.config.visibility, "allowed_mentions": []});
+        if let Some(language) = post.language.as_deref().and_then(language) {
+            body["language"] = json!(language);
+        }
+        Ok(Payload {
+            format: 1,
+            revision: ids.revision,
+            key: format!("bugle-{}", ids.seed),
+            steps: vec![Planned { step: ONLY, body: body.to_string() }],
+            text,
+            link: post.link.clone(),
+        })
+    }
+
+    async fn publish(
+        &self,
+        cx: &Context<'_>,
+        payload: &Payload,
+        journal: &mut Journal<'_>,
+    ) -> Result<Receipt, PublishError> {
+        let value = match journal.done(ONLY) {
+            Some(value) => value,
+            None => {
+                let body = &payload.planned(ONLY).ok_or_else(no_step)?.body;
+                let token = self.token(cx).await?;
+                let deadline = wire::scaled(cx, SPEC.deadline);
+                let send = || self.post(cx, &token, &payload.key, body);
+                journal.step(ONLY, body.as_bytes(), deadline, send).await?
+            }
+        };
+        receipt(&value, Known::Answered, cx.clock.now())
+    }
+
+    async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
+        let token = self.token(cx).await?;
+        let deadline = wire::scaled(cx, SPEC.deadline);
+        match what {
+            Amend::Edit { receipt: old, payload } => {
+                let id = old.remote_id.as_deref().ok_or_else(no_id)?;
+                let frozen = &payload.planned(ONLY).ok_or_else(no_step)?.body;
+                let step = Step { op: Op::Edit, n: 0 };
+                let value = match journal.done(step) {
+                    Some(value) => value,
+                    None => {
+                        // An edit replaces every field: what is left out counts as emptied.
+                        let now = self.status(cx, &token, id, Op::Edit).await?;
+                        let body = api::edit(frozen, &now).ok_or_else(no_step)?;
+                        let send = || self.put(cx, &token, id, &body);
+                        journal.step(step, body.as_bytes(), deadline, send).await?
+                    }
+                };
+                let new = receipt(&value, Known::Answered, cx.clock.now())?;
+                Ok(Receipt { url: new.url.or_else(|| old.url.clone()), parts: old.parts.clone(), ..new })
+            }
+            Amend::Delete { receipt: old } => {
+                let parts: Vec<&String> = match old.parts.as_slice() {
+                    [] => old.remote_id.iter().collect(),
+                    parts => parts.iter().collect(),
+                };
+                if parts.is_empty() {
+                    return Err(no_id());
+                }
+                // The last part first: no reader finds an answer to nothing.
+                for (n, id) in (0_u16..).zip(parts.iter().rev()) {
+                    let step = Step { op: Op::Delete, n };
+                    journal.step(step, id.as_bytes(), deadline, || self.delete(cx, &token, id)).await?;
+                }
+                Ok(Receipt { at: cx.clock.now(), how: Known::Answered, ..old.clone() })
+            }
+        }
+    }
+
+    async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
+        if sought.step != ONLY {
+            return Ok(Lookup::CannotTell(format!("{} is no step of a Mastodon post", sought.step)));
+        }
+        let token = self.token(cx).await?;
+        self.seek(cx, &token, sought).await
+    }
+
+    async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
+        let token = self.token(cx).await.map_err(introduce)?;
+        let me = self.me(cx, &token).await.map_err(introduce)?;
+        let (Some(id), Some(acct)) = (me["id"].as_str(), me["acct"].as_str()) else {
+            return Err(ConnectError::Unreachable(
+                "expected an id and an acct from verify_credentials, found neither".to_owned(),
+            ));
+        };
+        let about = self.about(cx).await.map_err(introduce)?;
+        let host = self.config.server.host_str().unwrap_or_default();
+        let mut identity = Identity {
+            id: id.to_owned(),
+            handle: format!("@{acct}@{host}"),
+            ..kin::read(&about.instance, about.software.as_deref())
+        };
+        match self.recovery(Some(&identity)) {
+            Recovery::Key { .. } => {}
+            _ => identity.remarks.push(
+                "this server is not known to honour an Idempotency-Key: a lost answer is settled by looking".to_owned(),
+            ),
+        }
+        if let Some(scopes) = self.scopes(cx, &token).await
+            && !scopes.iter().any(|scope| scope == "write" || scope == "write:statuses")
+        {
+            identity.remarks.push(format!("the token may not post: its scopes are {}", scopes.join(" ")));
+        }
+        Ok(identity)
+    }
+}
+
+impl Instance {
+    /// The token of the config, else the one of `bugle connect`.
+    async fn token(&self, cx: &Context<'_>) -> Result<SecretString, PublishError> {
+        if let Some(token) = cx.credential.get("token") {
+            return Ok(token.clone());
+        }
+        let grant = cx.keep.get(GRANT).await.map_err(|said| PublishError::NotSent { said })?;
+        match grant.as_ref().and_then(Grant::unsealed) {
+            Some(grant) => Ok(grant.access_token),
+            None => Err(PublishError::Auth { said: "no token: connect the channel, or name a `token`".to_owned() }),
+        }
+    }
+}
+
+/// Makes what would be read as a mention plain text: a joiner after the `@`, which belongs to the same grapheme cluster
+/// and shows nothing.
+fn without_mentions(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    let mut before: Option<char> = None;
+    while let Some(c) = chars.next() {
+        out.push(c);
+        // Inside a word or a URL's path an `@` names nobody. Source: Mastodon's Account::MENTION_RE, 2026-08.
+        let opens = before.is_none_or(|b| !(b.is_alphanumeric() || matches!(b, '_' | '/' | '=')));
+        if c == '@' && opens && chars.peek().is_some_and(|n| n.is_alphanumeric() || *n == '_') {
+            out.push('\u{200D}');
+        }
+        before = Some(c);
+    }
+    out
+}
+
+/// The language as Mastodon names it (ISO 639-1, or 639-3 where there is none).
+fn language(tag: &str) -> Option<String> {
+    let first = tag.split(['-', '_']).next()?;
+    let fits = matches!(first.len(), 2 | 3) && first.bytes().all(|b| b.is_ascii_alphabetic());
+    fits.then(|| first.to_ascii_lowercase())
+}
+
+/// The receipt of a stored step.
+fn receipt(value: &Value, how: Known, at: jiff::Timestamp) -> Result<Receipt, PublishError> {
+    let id =
+        value["id"].as_str().ok_or_else(|| PublishError::Unknown { said: "the stored step has no id".to_owned() })?;
+    let url = value["url"].as_str().map(str::to_owned);
+    Ok(Receipt { remote_id: Some(id.to_owned()), url, parts: Vec::new(), at, how })
+}
+
+fn no_step() -> PublishError {
+    let said = "expected a create step in the payload, found none".to_owned();
+    PublishError::Rejected { reason: Rejection::Invalid, said }
+}
+
+fn no_id() -> PublishError {
+    let said = "expected the remote id of what is to be changed, found none".to_owned();
+    PublishError::Rejected { reason: Rejection::Invalid, said }
+}
+
+fn introduce(error: PublishError) -> ConnectError {
+    match error {
+        PublishError::Auth { said } | PublishError::Forbidden { said, .. } | PublishError::Gone { said } => {
+            ConnectError::Refused(said)
+        }
+        other => ConnectError::Unreachable(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(text: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
+        Mastodon.open(toml::de::DeTable::parse(text).unwrap().into_inner())
+    }
+
+    fn ids() -> Ids {
+        Ids { seed: "ab".repeat(32), created: "2026-11-01T10:00:00Z".parse().unwrap(), revision: 0 }
+    }
+
+    fn post(text: &str, language: Option<&str>) -> Outgoing {
+        Outgoing {
+            text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
+            link: Some(Url::parse("https://e.org/a").unwrap()),
+            card: None,
+            language: language.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn keys_are_read_with_their_defaults_and_faults_point_at_their_line() {
+        let bare = account("server = \"https://m.example\"").ok().unwrap();
+        assert!(bare.secrets().is_empty());
+        let full = account("server = \"https://m.example/\"\ntoken = { file = \"/run/t\" }\nvisibility = \"unlisted\"");
+        assert_eq!(full.ok().unwrap().secrets(), [("token", SecretRef::File("/run/t".into()))]);
+        for (text, at) in [
+            ("server = \"m.example\"", "\"m.example\""),
+            ("server = \"https://m.example\"\ntoken = \"abc\"", "\"abc\""),
+            ("server = \"https://m.example\"\nvisibility = \"direct\"", "\"direct\""),
+            ("server = \"https://m.example\"\nurl = \"x\"", "url"),
+        ] {
+            let fault = account(text).err().unwrap();
+            assert_eq!(&text[fault.span().unwrap()], at, "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_frozen_post_is_the_body_that_is_sent() {
+        let account = account("server = \"https://m.example\"\nvisibility = \"unlisted\"").ok().unwrap();
+        let payload = account.freeze(&post("Salam https://e.org/a", Some("az-AZ")), &ids()).unwrap();
+        assert_eq!(payload, account.freeze(&post("Salam https://e.org/a", Some("az-AZ")), &ids()).unwrap());
+        assert_eq!(payload.key, format!("bugle-{}", "ab".repeat(32)));
+        let body: Value = serde_json::from_str(&payload.planned(ONLY).unwrap().body).unwrap();
+        assert_eq!(
+            body,
+            json!({"status": "Salam https://e.org/a", "visibility": "unlisted", "language": "az", "allowed_mentions": []})
+        );
+        let bare = account.freeze(&post("x", Some("english")), &ids()).unwrap();
+        assert!(!bare.planned(ONLY).unwrap().body.contains("language"));
+        assert!(account.freeze(&post(" \n", None), &ids()).is_err());
+    }
+
+    #[test]
+    fn a_name_in_a_headline_mentions_nobody() {
+        for (text, expected) in [
+            ("@all hear", "@\u{200D}all hear"),
+            ("(@a@b.example) says", "(@\u{200D}a@b.example) says"),
+            ("mail a@b.example or 5 @ 3", "mail a@b.example or 5 @ 3"),
+            ("https://e.org/@name/1", "https://e.org/@name/1"),
+        ] {
+            assert_eq!(without_mentions(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_grant_comes_back_as_it_was_kept_and_shows_no_token() {
+        let grant = Grant { access_token: SecretString::from("t0ken"), scope: "write".to_owned() };
+        let back = Grant::unsealed(&grant.sealed()).unwrap();
+        assert_eq!((back.access_token.expose_secret(), back.scope.as_str()), ("t0ken", "write"));
+        assert!(!format!("{grant:?}").contains("t0ken"));
+        assert!(Grant::unsealed(&SecretString::from("t0ken")).is_none());
+    }
+}

@@ -1,0 +1,176 @@
+//! The look-up: which of the account's own recent posts, if any, is the one whose answer was lost.
+//!
+//! The rule (reliability.md section 2): the article's link within the time window, and from our own app where the server
+//! tells; a text alone proves nothing, and a link under another text is nobody's to judge.
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::Value;
+use url::Url;
+
+use super::{Instance, api, receipt};
+use crate::model::receipt::Known;
+use crate::platform::{Context, Lookup, PublishError, Sought};
+
+/// How many pages of 40 are read back at most.
+const PAGES: usize = 5;
+
+impl Instance {
+    pub(super) async fn seek(
+        &self,
+        cx: &Context<'_>,
+        token: &SecretString,
+        sought: &Sought<'_>,
+    ) -> Result<Lookup, PublishError> {
+        let Some(link) = &sought.payload.link else {
+            return Ok(Lookup::CannotTell("the post has no link to look for".to_owned()));
+        };
+        let account = match cx.identity {
+            Some(identity) if !identity.id.is_empty() => identity.id.clone(),
+            _ => self.me(cx, token).await?["id"].as_str().unwrap_or_default().to_owned(),
+        };
+        let app = self.app(cx, token).await.and_then(|app| app["name"].as_str().map(str::to_owned));
+        let mut found = Vec::new();
+        let mut before: Option<String> = None;
+        let mut whole = false;
+        for _ in 0..PAGES {
+            let page = self.recent(cx, token, &account, before.as_deref()).await?;
+            let oldest = page.iter().filter_map(created).min();
+            before = page.last().and_then(|status| status["id"].as_str()).map(str::to_owned);
+            let full = !page.is_empty();
+            found.extend(page.into_iter().filter(|status| matches(status, link, sought.since, app.as_deref())));
+            // A pinned or edited post may stand out of order; the window is read whole once a page reaches behind it.
+            if !full || oldest.is_none_or(|at| at < sought.since) {
+                whole = true;
+                break;
+            }
+        }
+        match (found.as_slice(), whole) {
+            ([], true) => return Ok(Lookup::Absent),
+            ([], false) => return Ok(Lookup::CannotTell("too many posts since then to read them all".to_owned())),
+            _ => {}
+        }
+        let mut same = Vec::new();
+        let links = found.len();
+        for status in found {
+            if shows(&status, &sought.payload.text) || self.source_is(cx, token, &status, &sought.payload.text).await {
+                same.push(status);
+            }
+        }
+        match same.as_slice() {
+            [one] => {
+                let value = api::reference(one)?;
+                let receipt = receipt(&value, Known::Found, cx.clock.now())?;
+                Ok(Lookup::Published { value, receipt })
+            }
+            [] => Ok(Lookup::CannotTell(format!("{links} with the same link but another text"))),
+            several => Ok(Lookup::CannotTell(format!("found {} times: {}", several.len(), ids(several)))),
+        }
+    }
+
+    async fn source_is(&self, cx: &Context<'_>, token: &SecretString, status: &Value, text: &str) -> bool {
+        let Some(id) = status["id"].as_str() else { return false };
+        self.source(cx, token, id).await.is_some_and(|source| bare(&source) == bare(text))
+    }
+}
+
+fn ids(statuses: &[Value]) -> String {
+    statuses.iter().filter_map(|status| status["id"].as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn created(status: &Value) -> Option<Timestamp> {
+    status["created_at"].as_str()?.parse().ok()
+}
+
+/// Whether a post may be the one: made in the window, with the link, by our app where both names are told.
+fn matches(status: &Value, link: &Url, since: Timestamp, app: Option<&str>) -> bool {
+    let in_time = created(status).is_none_or(|at| at >= since);
+    let by_us = match (app, status["application"]["name"].as_str()) {
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => true,
+    };
+    in_time && by_us && status["reblog"].is_null() && links(status).iter().any(|found| same_page(found, link))
+}
+
+/// The links of a post: its card's and those of its text.
+fn links(status: &Value) -> Vec<Url> {
+    let content = status["content"].as_str().unwrap_or_default();
+    let html = scraper::Html::parse_fragment(content);
+    let hrefs = html.tree.values().filter_map(|node| node.as_element()?.attr("href"));
+    status["card"]["url"].as_str().into_iter().chain(hrefs).filter_map(|href| Url::parse(href).ok()).collect()
+}
+
+fn same_page(a: &Url, b: &Url) -> bool {
+    let key = |url: &Url| {
+        let mut url = url.clone();
+        url.set_fragment(None);
+        url
+    };
+    key(a) == key(b)
+}
+
+/// Whether a post's content shows that text. Blanks are passed over: paragraphs and line breaks come back as tags.
+fn shows(status: &Value, text: &str) -> bool {
+    let content = status["content"].as_str().unwrap_or_default();
+    let shown: String = scraper::Html::parse_fragment(content).root_element().text().collect();
+    bare(&shown) == bare(text)
+}
+
+/// A text without blanks, joiners and other characters that show nothing.
+fn bare(text: &str) -> String {
+    text.chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}'))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn status(content: &str, more: Value) -> Value {
+        let mut status =
+            json!({"id": "1", "created_at": "2026-11-01T10:00:00.000Z", "content": content, "reblog": null});
+        for (key, value) in more.as_object().unwrap() {
+            status[key] = value.clone();
+        }
+        status
+    }
+
+    #[test]
+    fn a_post_matches_by_its_link_within_the_window_and_from_our_app() {
+        let link = Url::parse("https://e.org/a?x=1&y=2").unwrap();
+        let since = "2026-11-01T09:58:00Z".parse().unwrap();
+        let anchor = "<p>Hi <a href=\"https://e.org/a?x=1&amp;y=2\" rel=\"nofollow\"><span class=\"invisible\">https://\
+                      </span><span>e.org/a?x=1&amp;y=2</span></a></p>";
+        let cases = [
+            (anchor, json!({}), true),
+            ("<p>Hi</p>", json!({}), false),
+            ("<p>Hi https://e.org/a?x=1&amp;y=2</p>", json!({}), false),
+            ("<p>Hi</p>", json!({"card": {"url": "https://e.org/a?x=1&y=2#c"}}), true),
+            ("<p>Hi</p>", json!({"card": {"url": "https://e.org/a?x=1"}}), false),
+            (anchor, json!({"created_at": "2026-11-01T09:57:59Z"}), false),
+            (anchor, json!({"application": {"name": "Bugle"}}), true),
+            (anchor, json!({"application": {"name": "Web"}}), false),
+            (anchor, json!({"application": null}), true),
+            (anchor, json!({"reblog": {"id": "2"}}), false),
+        ];
+        for (content, more, expected) in cases {
+            let status = status(content, more.clone());
+            assert_eq!(matches(&status, &link, since, Some("Bugle")), expected, "{content} {more}");
+        }
+    }
+
+    #[test]
+    fn a_shown_text_is_compared_without_its_blanks() {
+        let shown = status(
+            "<p>One &amp; two<br />three</p><p><a href=\"https://e.org/a\"><span class=\"invisible\">https://</span>\
+             <span class=\"ellipsis\">e.org</span><span class=\"invisible\">/a</span></a></p>",
+            json!({}),
+        );
+        assert!(shows(&shown, "One & two\nthree\n\nhttps://e.org/a"));
+        assert!(!shows(&shown, "One & two\nhttps://e.org/a"));
+        assert_eq!(bare("@\u{200D}a b"), "@ab");
+    }
+}

@@ -1,0 +1,200 @@
+//! Small things several adapters share about their keys and their calls: how a secret and a server are written in the
+//! config, how an endpoint's URL is built, how long a platform asks to wait. No platform's own rules live here.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::{self, Deserializer};
+use url::Url;
+
+use super::{Context, PublishError};
+use crate::http::{Answer, CallError};
+use crate::model::grant::SecretRef;
+
+/// A pause is never longer, whatever a platform says. Source: reliability.md section 3, `RateLimited`.
+const LONGEST_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
+
+/// Reads a channel's own keys into the adapter's config.
+///
+/// # Errors
+/// A fault in a key, with its span.
+pub fn keys<'de, C: Deserialize<'de>>(keys: toml::de::DeTable<'de>) -> Result<C, toml::de::Error> {
+    let start = keys.keys().map(|key| key.span().start).min().unwrap_or_default();
+    let end = keys.values().map(|value| value.span().end).max().unwrap_or_default();
+    C::deserialize(toml::de::Deserializer::from(toml::Spanned::new(start..end, keys)))
+}
+
+/// Reads `{ env = … }` or `{ file = … }`. A text is refused without being repeated: it may be the secret itself.
+///
+/// # Errors
+/// Where it is neither.
+pub fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretRef, D::Error> {
+    struct Place;
+    impl<'de> de::Visitor<'de> for Place {
+        type Value = SecretRef;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("where to find a secret: { env = \"NAME\" } or { file = \"PATH\" }")
+        }
+
+        fn visit_str<E: de::Error>(self, _text: &str) -> Result<SecretRef, E> {
+            Err(E::custom("expected where to find a secret: { env = \"NAME\" } or { file = \"PATH\" }, found a text"))
+        }
+
+        fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<SecretRef, A::Error> {
+            SecretRef::deserialize(de::value::MapAccessDeserializer::new(map))
+        }
+    }
+    from.deserialize_any(Place)
+}
+
+/// As [`secret`], for a key that may be left out.
+///
+/// # Errors
+/// As [`secret`].
+pub fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretRef>, D::Error> {
+    secret(from).map(Some)
+}
+
+/// Reads a server's address: http or https, a host, nothing after the path.
+///
+/// # Errors
+/// Where it is something else.
+pub fn server<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
+    let text = String::deserialize(from)?;
+    let url = Url::parse(&text).map_err(|e| {
+        de::Error::custom(format!("expected a server such as \"https://host.example\", found {text:?}: {e}"))
+    })?;
+    let plain =
+        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    if matches!(url.scheme(), "http" | "https") && url.has_host() && plain {
+        Ok(url)
+    } else {
+        Err(de::Error::custom(
+            "expected a server such as \"https://host.example\", found more than scheme, host and path",
+        ))
+    }
+}
+
+/// The URL of `path` (begun with `/`, may carry a query) on that server; a path of the server's own is kept.
+///
+/// # Errors
+/// `NotSent` where that is no URL.
+pub fn endpoint(server: &Url, path: &str) -> Result<Url, PublishError> {
+    Url::parse(&format!("{}{path}", server.as_str().trim_end_matches('/')))
+        .map_err(|e| PublishError::NotSent { said: format!("expected a URL, found {server}{path}: {e}") })
+}
+
+/// A deadline under `[timing] scale`.
+pub fn scaled(cx: &Context<'_>, time: Duration) -> Duration {
+    if cx.scale.is_finite() && cx.scale > 0.0 { time.mul_f64(cx.scale.min(1000.0)) } else { time }
+}
+
+/// What a call without an answer means for the step it was made for.
+pub fn unanswered(error: CallError) -> PublishError {
+    match error {
+        CallError::NotSent(said) => PublishError::NotSent { said },
+        CallError::Unclear(said) => PublishError::Unknown { said },
+    }
+}
+
+/// Until when to wait: the later of `Retry-After` and the named reset header, at most 24 h from now; `None` where
+/// neither is usable. The reset counts only where the limit it belongs to is used up (or not told).
+pub fn wait(answer: &Answer, remaining: &str, reset: &str, now: Timestamp) -> Option<Timestamp> {
+    let used_up = answer.header(remaining).and_then(|n| n.trim().parse::<f64>().ok()).is_none_or(|n| n < 1.0);
+    let reset = answer.header(reset).filter(|_| used_up).and_then(instant);
+    let after = answer.header("retry-after").and_then(|text| match text.trim().parse::<u32>() {
+        Ok(seconds) => now.checked_add(jiff::SignedDuration::from_secs(i64::from(seconds))).ok(),
+        Err(_) => instant(text),
+    });
+    let latest = now.checked_add(LONGEST_PAUSE).unwrap_or(now);
+    [reset, after].into_iter().flatten().filter(|at| *at > now).max().map(|at| at.min(latest))
+}
+
+/// An instant as servers write it in headers: ISO 8601, Unix seconds, or the date of HTTP.
+pub fn instant(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<i64>() {
+        // Ten digits are seconds until the year 2286; what is far above was meant as milliseconds.
+        let of = if seconds > 100_000_000_000 { Timestamp::from_millisecond } else { Timestamp::from_second };
+        return of(seconds).ok();
+    }
+    text.parse().ok().or_else(|| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok())
+}
+
+/// The first words of an answer's body, for a person.
+pub fn excerpt(text: &str) -> String {
+    const WORDS: usize = 300;
+    let clean: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS).collect();
+    clean.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(headers: &[(&'static str, &str)]) -> Answer {
+        let mut map = reqwest::header::HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, value.parse().unwrap());
+        }
+        Answer { status: 429, headers: map, body: Vec::new() }
+    }
+
+    #[test]
+    fn the_later_of_two_waits_counts_and_a_day_at_most() {
+        let now: Timestamp = "2026-11-01T10:00:00Z".parse().unwrap();
+        let cases: &[(&[(&'static str, &str)], Option<&str>)] = &[
+            (&[], None),
+            (&[("retry-after", "soon")], None),
+            (&[("retry-after", "30")], Some("2026-11-01T10:00:30Z")),
+            (&[("retry-after", "Sun, 01 Nov 2026 10:02:00 GMT")], Some("2026-11-01T10:02:00Z")),
+            (&[("retry-after", "30"), ("reset", "2026-11-01T10:01:00.123456Z")], Some("2026-11-01T10:01:00.123456Z")),
+            (&[("retry-after", "30"), ("reset", "1793527320")], Some("2026-11-01T10:02:00Z")),
+            (&[("reset", "1793527320"), ("left", "7")], None),
+            (&[("reset", "1793527320"), ("left", "0")], Some("2026-11-01T10:02:00Z")),
+            (&[("reset", "2020-01-01T00:00:00Z")], None),
+            (&[("retry-after", "31536000")], Some("2026-11-02T10:00:00Z")),
+        ];
+        for (headers, expected) in cases {
+            let expected = expected.map(|text| text.parse::<Timestamp>().unwrap());
+            assert_eq!(wait(&answer(headers), "left", "reset", now), expected, "{headers:?}");
+        }
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Keys {
+        #[serde(deserialize_with = "server")]
+        server: Url,
+        #[serde(deserialize_with = "secret")]
+        token: SecretRef,
+    }
+
+    fn read(text: &str) -> Result<Keys, toml::de::Error> {
+        keys(toml::de::DeTable::parse(text).unwrap().into_inner())
+    }
+
+    #[test]
+    fn a_fault_points_at_its_place_and_never_repeats_a_secret() {
+        let good = read("server = \"https://h.example/sub\"\ntoken = { env = \"T\" }").unwrap();
+        assert_eq!((good.server.as_str(), good.token), ("https://h.example/sub", SecretRef::Env("T".to_owned())));
+        for (text, at, words) in [
+            ("server = \"https://h.example\"\ntoken = \"s3cret\"", "\"s3cret\"", "found a text"),
+            ("server = \"h.example\"\ntoken = { env = \"T\" }", "\"h.example\"", "expected a server"),
+            ("server = \"https://h.example?a=1\"\ntoken = { env = \"T\" }", "\"https://h.example?a=1\"", "found more"),
+            ("server = \"ftp://h.example\"\ntoken = { env = \"T\" }", "\"ftp://h.example\"", "expected a server"),
+            (
+                "server = \"https://h.example\"\ntokem = { env = \"T\" }\ntoken = { env = \"T\" }",
+                "tokem",
+                "unknown field",
+            ),
+        ] {
+            let fault = read(text).unwrap_err();
+            assert_eq!(&text[fault.span().unwrap()], at, "{fault}");
+            assert!(fault.message().contains(words), "{fault}");
+            assert!(!fault.message().contains("s3cret"), "{fault}");
+        }
+    }
+}
