@@ -1,5 +1,8 @@
 //! Sources: fetching, reading and identifying what a newsroom's feeds bring.
 
+pub mod date;
+pub mod decode;
+
 use serde::{Deserialize, Serialize};
 
 /// `[source.NAME]` of the config.
