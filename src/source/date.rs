@@ -85,7 +85,10 @@ fn clock_and_zone(rest: &str) -> Option<(Time, bool, Option<TimeZone>)> {
 fn words(text: &str) -> Option<Found> {
     let (mut numbers, mut month, mut clock, mut zone, mut noon) = (Vec::new(), None, None, None, None);
     let mut dotted = None;
-    for word in text.split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')' | '[' | ']' | ';')).filter(|w| !w.is_empty()) {
+    for word in text
+        .split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')' | '[' | ']' | ';'))
+        .filter(|w| !w.is_empty())
+    {
         let bare = word.trim_matches(['.', '-', '/']);
         if word.contains(':') && word.starts_with(|c: char| c.is_ascii_digit()) {
             // `09:30:00+0400` and `9:30pm` carry more than a clock.
@@ -202,9 +205,11 @@ fn time(text: &str) -> Option<(Time, bool)> {
     let seconds = parts.next().unwrap_or("0");
     let (whole, fraction) = seconds.split_once(['.', ',']).unwrap_or((seconds, ""));
     let second: i8 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let nanos = fraction.bytes().take(9).filter(u8::is_ascii_digit).fold((0i32, 100_000_000), |(sum, unit), b| {
-        (sum + i32::from(b - b'0') * unit, unit / 10)
-    });
+    let nanos = fraction
+        .bytes()
+        .take(9)
+        .filter(u8::is_ascii_digit)
+        .fold((0i32, 100_000_000), |(sum, unit), b| (sum + i32::from(b - b'0') * unit, unit / 10));
     let next_day = hour == 24;
     Time::new(if next_day { 0 } else { hour }, minute, second.min(59), nanos.0).ok().map(|t| (t, next_day))
 }

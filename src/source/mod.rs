@@ -2,6 +2,11 @@
 
 pub mod date;
 pub mod decode;
+pub mod entry;
+pub mod feed;
+mod jsonfeed;
+pub mod mend;
+mod tree;
 
 use serde::{Deserialize, Serialize};
 
