@@ -262,7 +262,8 @@ impl<'a> Reader<'a> {
         let attribute = |wanted: &str| tag.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted));
         let base = attribute("xml:base").and_then(|(_, base)| entry::resolve(base, &self.base_here()));
         let lang = attribute("xml:lang").and_then(|(_, lang)| entry::language(lang));
-        let empty = tag.empty || is_void(&name);
+        let leaf = matches!((space, name.as_str()), (Space::Feed, "enclosure") | (Space::Media, "thumbnail"));
+        let empty = tag.empty || leaf || is_void(&name);
         let node = wanted.then(|| {
             let attributes = tag.attributes.iter().map(|(k, v)| (k.to_ascii_lowercase(), v.to_string())).collect();
             Node::new(space, name, attributes)

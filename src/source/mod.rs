@@ -4,6 +4,7 @@ pub mod date;
 pub mod decode;
 pub mod entry;
 pub mod feed;
+pub mod identity;
 mod jsonfeed;
 pub mod mend;
 mod tree;
