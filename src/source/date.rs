@@ -218,7 +218,8 @@ fn time(text: &str) -> Option<(Time, bool)> {
 fn zone(word: &str) -> Option<TimeZone> {
     let word = word.trim_matches(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '/' | '_' | '−')));
     if word.contains('/') {
-        return TimeZone::get(word).ok();
+        let named = word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'-' | b'+'));
+        return if named { TimeZone::get(word).ok() } else { None };
     }
     let upper = word.to_ascii_uppercase().replace('−', "-");
     let sign = upper.find(['+', '-']);
@@ -385,5 +386,47 @@ mod tests {
         let baku = TimeZone::get("Asia/Baku").unwrap();
         assert_eq!(read("25 Nov 2026 09:30", &baku).unwrap().to_string(), "2026-11-25T05:30:00Z");
         assert_eq!(read("25 Nov 2026 09:30 GMT", &baku).unwrap().to_string(), "2026-11-25T09:30:00Z");
+    }
+
+    #[test]
+    fn survives_noise() {
+        const PIECES: [&str; 24] = [
+            "25",
+            "Nov",
+            " ",
+            "2026",
+            ":",
+            "09",
+            "+",
+            "-",
+            "−",
+            "/",
+            ".",
+            "é",
+            "T",
+            "Z",
+            "GMT",
+            "(",
+            "Europe/Berlin",
+            "ş",
+            "st",
+            "pm",
+            "999",
+            "\u{0}",
+            "мая",
+            ",",
+        ];
+        let mut state = 7u32;
+        for _ in 0..50_000 {
+            let text: String = (0..1 + state % 11)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    PIECES[(state >> 16) as usize % PIECES.len()]
+                })
+                .collect();
+            if let Some(read) = told(&text) {
+                assert!(read.as_str() > "1899" && read.as_str() < "9999-12-31", "{text}: {read}");
+            }
+        }
     }
 }

@@ -343,10 +343,8 @@ impl<'a> Reader<'a> {
                 let title = node.html().map(|html| entry::line(&html)).filter(|t| !t.is_empty());
                 self.feed.title = self.feed.title.take().or(title);
             }
-            (Space::Feed, "link") if !self.atom => {
-                if self.link.is_none() && node.attribute("href").is_none() {
-                    self.link = entry::resolve(&node.text(), &base.unwrap_or_else(|| self.base_here()));
-                }
+            (Space::Feed, "link") if !self.atom && self.link.is_none() && node.attribute("href").is_none() => {
+                self.link = entry::resolve(&node.text(), &base.unwrap_or_else(|| self.base_here()));
             }
             (Space::Feed | Space::DublinCore, "language") => {
                 self.feed.language = self.feed.language.take().or_else(|| entry::language(&node.text()));

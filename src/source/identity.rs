@@ -1,7 +1,7 @@
 //! Is this entry a story we know, a new one, or a flood of old ones in new clothes? Pure: what is known comes in, a
 //! verdict per entry goes out. Rules: reliability.md section 5.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use jiff::{SignedDuration, Timestamp};
@@ -85,7 +85,7 @@ pub struct Batch<'a> {
     pub source: &'a SourceName,
     /// What it brought, in document order.
     pub entries: &'a [Entry],
-    /// Every alias stored of this source and of the newsroom, at least those that `keys` gives for these entries.
+    /// What is stored for the keys that [`lookup`] gives for these entries; more does no harm.
     pub known: &'a HashMap<AliasKey, ArticleId>,
     /// [`title_hash`] of the titles this source has brought before.
     pub titles: &'a HashSet<String>,
@@ -167,7 +167,8 @@ pub enum Call {
 /// One entry, judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {
-    /// Its names that hold in this fetch: store all of them for its article, new or known.
+    /// Its names that hold in this fetch. Store all of them for its article, new or known; those of a duplicate for
+    /// the article of its first occurrence.
     pub keys: Keys,
     /// What it is.
     pub call: Call,
@@ -188,6 +189,14 @@ pub fn keys(source: &SourceName, entry: &Entry) -> Keys {
         all.push(own("hash", &fingerprint(entry)));
     }
     Keys { primary: all[0].clone(), all }
+}
+
+/// Every key that [`judge`] may ask for when it judges these entries, each once.
+pub fn lookup(source: &SourceName, entries: &[Entry]) -> Vec<AliasKey> {
+    let bare = |entry: &Entry| keys(source, &Entry { guid: None, ..entry.clone() }).all;
+    let all: BTreeSet<AliasKey> =
+        entries.iter().flat_map(|entry| keys(source, entry).all.into_iter().chain(bare(entry))).collect();
+    all.into_iter().collect()
 }
 
 fn key(kind: &str, value: &str) -> String {
@@ -326,7 +335,7 @@ fn names(batch: &Batch) -> (Vec<Keys>, Vec<Option<usize>>) {
                 && other.link.as_ref().zip(entry.link.as_ref()).is_none_or(|(a, b)| apart(a, b))
         };
         let group = by_guid.entry(&all[at].primary).or_default();
-        if group.iter().all(differs) || group.len() > 1 {
+        if group.len() > 1 || group.iter().all(differs) {
             group.push(at);
         }
     }

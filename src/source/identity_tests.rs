@@ -65,16 +65,23 @@ impl Memory {
 
     /// Judges and stores, as an engine would; each verdict as a short word.
     fn fetch(&mut self, entries: &[Entry]) -> Vec<String> {
+        // As a store does it: only what is asked for is there.
+        let all = self.known.clone();
+        let asked: HashSet<AliasKey> = lookup(&self.source, entries).into_iter().collect();
+        self.known.retain(|key, _| asked.contains(key));
         let judged = judge(&self.batch(entries));
+        self.known = all;
+        let mut articles: Vec<ArticleId> = Vec::new();
         for (one, entry) in judged.iter().zip(entries) {
             let article = match &one.call {
                 Call::Known { article, .. } => article.clone(),
                 Call::New { .. } => ArticleId::from(format!("{}-{}", self.source, self.known.len()).as_str()),
-                Call::Duplicate { .. } => continue,
+                Call::Duplicate { of } => articles[*of].clone(),
             };
             for key in &one.keys.all {
                 self.known.entry(key.clone()).or_insert(article.clone());
             }
+            articles.push(article);
             self.titles.insert(title_hash(&entry.title));
         }
         self.first = false;
@@ -267,6 +274,9 @@ fn repetitions_within_a_fetch_count_once() {
     let apart = Entry { guid: again.guid.clone(), title: "Apart".to_owned(), ..story(7, 5) };
     let feed = [story(7, 0), story(7, 0), again, Entry { title: "Story 7, updated".to_owned(), ..story(7, 0) }];
     assert_eq!(memory.fetch(&feed), ["Fresh", "duplicate of 0", "duplicate of 0", "duplicate of 0"]);
+    // The second guid is remembered too: listed alone it is no news.
+    let alone = Entry { guid: Some("https://example.org/other-id".to_owned()), link: None, ..story(7, 0) };
+    assert_eq!(memory.fetch(&[alone]), ["known"]);
     // One link, two guids, two titles: two stories, and the link names neither.
     let mut memory = Memory::after(&stories(3));
     let feed = [story(7, 0), apart];

@@ -3,6 +3,8 @@
 //! nesting, attributes and namespaces have limits. What the tags mean is `feed` and `entry`.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
 
 /// The deepest nesting followed. Source: reliability.md section 6, 2026-11.
 pub const MAX_DEPTH: usize = 64;
@@ -245,17 +247,19 @@ fn character(name: &str) -> Option<Option<char>> {
     Some(Some(plain))
 }
 
-fn named(name: &str) -> Option<char> {
-    if let Some((_, code)) = LATIN1.split_ascii_whitespace().zip(0xa0u32..).find(|(n, _)| *n == name) {
-        return char::from_u32(code);
-    }
+/// HTML's names by name: a text may hold millions of references.
+static NAMES: LazyLock<HashMap<&str, char>> = LazyLock::new(|| {
+    let latin = LATIN1.split_ascii_whitespace().zip('\u{a0}'..);
     let mut words = OTHERS.split_ascii_whitespace();
-    while let (Some(word), Some(code)) = (words.next(), words.next()) {
-        if word == name {
-            return char::from_u32(u32::from_str_radix(code, 16).ok()?);
-        }
-    }
-    None
+    let others = std::iter::from_fn(|| {
+        let (name, code) = (words.next()?, words.next()?);
+        Some((name, char::from_u32(u32::from_str_radix(code, 16).ok()?)?))
+    });
+    latin.chain(others).collect()
+});
+
+fn named(name: &str) -> Option<char> {
+    NAMES.get(name).copied()
 }
 
 /// Escapes a text so that it reads as itself where markup is expected.
@@ -350,7 +354,7 @@ mod tests {
 
     #[test]
     fn knows_every_name_of_html_4() {
-        assert_eq!(LATIN1.split_ascii_whitespace().count(), 96);
+        assert_eq!(NAMES.len(), 96 + 152);
         for (name, expected) in [("nbsp", '\u{a0}'), ("yuml", 'ÿ'), ("OElig", 'Œ'), ("euro", '€'), ("diams", '♦')]
         {
             assert_eq!(named(name), Some(expected), "{name}");

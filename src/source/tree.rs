@@ -37,7 +37,7 @@ impl Space {
             "purl.org/dc/elements/1.1" | "purl.org/dc/elements/1.0" | "purl.org/dc/terms" => Self::DublinCore,
             "purl.org/rss/1.0/modules/content" => Self::Content,
             "purl.org/rss/1.0/modules/syndication" => Self::Syndication,
-            "search.yahoo.com/mrss" => Self::Media,
+            "search.yahoo.com/mrss" | "www.rssboard.org/media-rss" => Self::Media,
             "www.itunes.com/dtds/podcast-1.0.dtd" => Self::Itunes,
             rss if rss.starts_with("purl.org/rss/1.0") && !rss.contains("modules") => Self::Feed,
             rss if rss.starts_with("purl.org/net/rss1.1") => Self::Feed,
@@ -148,9 +148,8 @@ impl Node {
     /// declared plain text escaped. `None` for what is no text at all (a picture in base64).
     pub fn html(&self) -> Option<String> {
         let kind = self.attribute("type").unwrap_or("").trim().to_ascii_lowercase();
-        if self.attribute("mode") == Some("base64")
-            || ["image/", "audio/", "video/"].iter().any(|media| kind.starts_with(media))
-        {
+        let markup = kind.starts_with("text/") || kind.contains("html") || kind.contains("xml");
+        if self.attribute("mode") == Some("base64") || (kind.contains('/') && !markup) {
             return None;
         }
         let html = if self.children().next().is_some() {
