@@ -1,7 +1,15 @@
 //! Sources: fetching, reading and identifying what a newsroom's feeds bring.
 
+pub mod date;
+pub mod decode;
+pub mod entry;
+pub mod feed;
 pub mod fetch;
+pub mod identity;
+mod jsonfeed;
+pub mod mend;
 pub mod politeness;
+mod tree;
 
 use serde::{Deserialize, Serialize};
 
