@@ -8,7 +8,7 @@ const CLOSE: char = '\u{3}';
 /// Opens an optional part; closed by [`CLOSE`].
 const OPTIONAL: char = '\u{4}';
 /// A place that leaves nothing behind: a line with nothing else goes.
-pub(super) const SOFT: char = '\u{5}';
+pub const SOFT: char = '\u{5}';
 
 /// Clusters an elastic text keeps at least, where the template names no number.
 pub const DEFAULT_MIN: usize = 20;

@@ -57,7 +57,7 @@ pub fn entities(text: &str, unit: Unit) -> Vec<Entity> {
         (byte, offset) = (e.end, end);
         let written = &text[e.start..e.end];
         let value = match e.kind {
-            Kind::Link if written.contains("://") && !written.starts_with('/') => written.to_owned(),
+            Kind::Link if SCHEME.is_match(written) => written.to_owned(),
             Kind::Link => format!("https://{written}"),
             Kind::Tag | Kind::Mention => written.chars().skip(1).collect(),
         };
@@ -65,6 +65,8 @@ pub fn entities(text: &str, unit: Unit) -> Vec<Entity> {
     }
     out
 }
+
+static SCHEME: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A[a-zA-Z]+://"));
 
 /// Length of a stretch of text in the unit of the platform's offsets.
 fn span(text: &str, unit: Unit) -> usize {
@@ -315,6 +317,7 @@ mod tests {
             &[
                 ("go to example.org, @bob!", &[(Link, "https://example.org"), (Mention, "bob")]),
                 ("RT@bob and mail@bob", &[(Mention, "bob")]),
+                ("example.org/?u=http://e.org", &[(Link, "https://example.org/?u=http://e.org")]),
                 ("a@b @a@b", &[]),
                 ("#baku #2024 #2024news #a#b", &[(Tag, "baku"), (Tag, "2024news")]),
                 ("#бакı #東京 #हिन्दी", &[(Tag, "бакı"), (Tag, "東京"), (Tag, "हिन्दी")]),

@@ -212,7 +212,7 @@ impl<'a> Scan<'a> {
                 &["http://", "https://", "dat://", "dweb://", "ipfs://", "ipns://", "ssb://", "gopher://", "gemini://"]
             }
         };
-        let ahead = self.text[self.at[i]..].as_bytes();
+        let ahead = &self.text.as_bytes()[self.at[i]..];
         schemes
             .iter()
             .find(|s| ahead.len() > s.len() && ahead[..s.len()].eq_ignore_ascii_case(s.as_bytes()))

@@ -67,10 +67,15 @@ fn mastodon(text: &str, link: usize) -> usize {
 static EMOJI: LazyLock<Regex> = LazyLock::new(|| {
     let picture = r"(?:\p{Emoji_Modifier_Base}\x{FE0F}?\p{Emoji_Modifier}|[\p{Emoji}--[0-9\#*©®™\x{1F1E6}-\x{1F1FF}]]\x{FE0F}?|[©®™]\x{FE0F})";
     Regex::new(&format!(
-        r"[\x{{1F1E6}}-\x{{1F1FF}}]{{2}}|[0-9\#*]\x{{FE0F}}?\x{{20E3}}|\x{{1F3F4}}\x{{E0067}}\x{{E0062}}(?:\x{{E0065}}\x{{E006E}}\x{{E0067}}|\x{{E0073}}\x{{E0063}}\x{{E0074}}|\x{{E0077}}\x{{E006C}}\x{{E0073}})\x{{E007F}}|{picture}(?:\x{{200D}}{picture})*"
+        r"[\x{{1F1E6}}-\x{{1F1FF}}]{{2}}|[0-9\#*]\x{{FE0F}}?\x{{20E3}}|\x{{1F3F4}}\x{{E0067}}\x{{E0062}}(?:\x{{E0065}}\x{{E006E}}\x{{E0067}}|\x{{E0073}}\x{{E0063}}\x{{E0074}}|\x{{E0077}}\x{{E006C}}\x{{E0073}})\x{{E007F}}|{picture}(?:\x{{200D}}[{JOINED}]\x{{FE0F}}?\p{{Emoji_Modifier}}?)*"
     ))
     .expect("a constant pattern")
 });
+
+/// What may come second in a picture joined by ZWJ: sexes, trades, hair, family, hearts, colours. Anything else after a
+/// ZWJ is a picture of its own. Source: Unicode emoji data 16.
+const JOINED: &str =
+    "♂♀⚕⚖✈➡⬛❄☠⚧↔↕❤🌈🌫🌾🍳🍼🎄🎓🎤🎨🏫🏭🐰👦👧👨👩💋💥💨💫💻💼🔥🔧🔬🗨🚀🚒🟩🟫🤝🦯🦰🦱🦲🦳🦺🦼🦽🧑🧒🩰🩹🪭🫲";
 
 /// Regions that have a flag; two letters without one are two emoji. Source: Unicode emoji data 15.
 const FLAGS: &str = "AC AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
@@ -151,6 +156,8 @@ mod tests {
             ("ab https://example.org/a/very/long/path?x=1", 26),
             ("see example.org", 27),
             ("A👨‍👩‍👧‍👦", 3),
+            ("👩🏽‍💻🏳️‍🌈🧑🏻‍🤝‍🧑🏿❤️‍🔥", 8),
+            ("👩\u{200D}🐱", 5),
             ("e\u{301}", 1),
             ("x…", 3),
             ("•€→™", 8),

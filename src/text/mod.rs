@@ -2,6 +2,7 @@
 
 pub mod entities;
 mod links;
+mod markup;
 pub mod measure;
 pub mod plain;
 pub mod rules;
