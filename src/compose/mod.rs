@@ -1,7 +1,19 @@
-//! Composing: article + template + rules -> a text that fits. Pure.
+//! Composing: article + template + rules -> a text that fits. Pure. What gives way in which order is in `fit`, where a
+//! text may be cut in `cut`, what becomes of emptied lines in `layout`.
 
+mod cut;
+mod fit;
+mod layout;
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::expr::marks::{self, Part};
 use crate::expr::{Scene, Templates};
 use crate::model::article::Article;
+use crate::text::plain::defuse;
 use crate::text::rules::{FittedText, TextRules};
 
 /// Why no text could be made: a person decides.
@@ -9,22 +21,92 @@ use crate::text::rules::{FittedText, TextRules};
 #[error("{0}")]
 pub struct Unfit(pub String);
 
-/// What the template sees of an article.
+/// What the template sees of an article. For a route's condition `channel` and `platform` are empty.
 pub fn scene(article: &Article, newsroom: &str, zone: &jiff::tz::TimeZone, channel: &str, platform: &str) -> Scene {
-    let _ = (newsroom, zone);
+    let entry = &article.entry;
+    let published = entry.published.map(|_| article.date().to_zoned_datetime(zone.clone()));
     Scene {
-        title: article.entry.title.clone(),
+        title: entry.title.clone(),
+        link: entry.link.as_ref().map(ToString::to_string).unwrap_or_default(),
+        summary: entry.summary.clone().unwrap_or_default(),
+        content: entry.content.clone().unwrap_or_default(),
+        authors: entry.authors.clone(),
+        categories: entry.categories.clone(),
+        hashtags: hashtags(&entry.categories),
+        language: entry.language.clone().unwrap_or_default(),
+        source: article.source.to_string(),
+        newsroom: newsroom.to_owned(),
         channel: channel.to_owned(),
         platform: platform.to_owned(),
-        ..Scene::default()
+        published: published.map(|z| z.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()).unwrap_or_default(),
+        image: entry.image.as_ref().map(|i| i.url.to_string()).unwrap_or_default(),
     }
 }
 
-/// Renders the template and makes it fit.
+/// Categories as hashtags: the words of each joined, none twice, none without a letter.
+pub fn hashtags(categories: &[String]) -> String {
+    static OTHER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[^\p{L}\p{M}\p{Nd}_]").expect("a constant pattern"));
+    let mut seen = std::collections::HashSet::new();
+    let mut out = String::new();
+    for category in categories {
+        let joined: String = category.unicode_words().collect();
+        let tag = OTHER.replace_all(&joined, "");
+        if tag.chars().any(char::is_alphabetic) && seen.insert(tag.to_lowercase()) {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push('#');
+            out.push_str(&tag);
+        }
+    }
+    out
+}
+
+/// Renders the template and makes it fit. Mentions that come with the article are broken before anything is counted.
 ///
 /// # Errors
 /// [`Unfit`]: the template failed, or what may not give way is too long.
 pub fn compose(templates: &Templates, name: &str, scene: &Scene, rules: TextRules) -> Result<FittedText, Unfit> {
-    let text = templates.render(name, scene).map_err(|e| Unfit(e.to_string()))?;
-    FittedText::new(text, rules).map_err(|e| Unfit(e.to_string()))
+    let at_fault = |said: &dyn std::fmt::Display| Unfit(format!("template {name}: {said}"));
+    let rendered = templates.render(name, &harmless(scene)).map_err(|e| match e.line {
+        Some(line) => at_fault(&format_args!("line {line}: {e}")),
+        None => at_fault(&e),
+    })?;
+    let parts = marks::parts(&rendered).map_err(|e| at_fault(&e))?;
+    if !scene.link.is_empty() && parts.iter().any(|p| gives_up(p, &scene.link)) && !stays(&parts, &scene.link) {
+        return Err(at_fault(&"the link is in a part that may give way"));
+    }
+    fit::fit(&parts, rules)
 }
+
+/// Whether the link stands in a part that may give way.
+fn gives_up(part: &Part, link: &str) -> bool {
+    match part {
+        Part::Optional(inner) => {
+            inner.iter().any(|p| gives_up(p, link) || matches!(p, Part::Text(t) if t.contains(link)))
+        }
+        Part::Elastic { text, .. } => text.contains(link),
+        Part::Text(_) | Part::Soft => false,
+    }
+}
+
+fn stays(parts: &[Part], link: &str) -> bool {
+    parts.iter().any(|p| matches!(p, Part::Text(text) if text.contains(link)))
+}
+
+/// The scene with every mention of the article's own texts broken.
+fn harmless(scene: &Scene) -> Scene {
+    let all = |texts: &[String]| texts.iter().map(|t| defuse(t)).collect();
+    Scene {
+        title: defuse(&scene.title),
+        summary: defuse(&scene.summary),
+        content: defuse(&scene.content),
+        authors: all(&scene.authors),
+        categories: all(&scene.categories),
+        hashtags: defuse(&scene.hashtags),
+        ..scene.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests;

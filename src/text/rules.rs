@@ -42,6 +42,17 @@ pub struct TooLong {
     pub limit: usize,
 }
 
+/// Why a text is not within its limits.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// It counts too much.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// It has a character that the platform takes in no text.
+    #[error("the text has the character U+{:04X}, which the platform refuses", u32::from(*.0))]
+    Forbidden(char),
+}
+
 /// A text proved to be within the limits it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FittedText {
@@ -54,14 +65,17 @@ impl FittedText {
     /// Measures `text`; the only way to such a value.
     ///
     /// # Errors
-    /// [`TooLong`] where it counts more than `rules` allow.
-    pub fn new(text: String, rules: TextRules) -> Result<Self, TooLong> {
+    /// [`Misfit`] where it counts more than `rules` allow, or has a character the platform refuses.
+    pub fn new(text: String, rules: TextRules) -> Result<Self, Misfit> {
+        if let Some(c) = measure::forbidden(&text, rules.unit) {
+            return Err(Misfit::Forbidden(c));
+        }
         let length = measure::length(&text, rules.unit);
         if length > rules.limit {
-            return Err(TooLong { length, limit: rules.limit });
+            return Err(TooLong { length, limit: rules.limit }.into());
         }
         match rules.bytes {
-            Some(limit) if text.len() > limit => Err(TooLong { length: text.len(), limit }),
+            Some(limit) if text.len() > limit => Err(TooLong { length: text.len(), limit }.into()),
             _ => Ok(Self { text, length, rules }),
         }
     }

@@ -1,0 +1,108 @@
+//! What templates and conditions see.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+
+use super::marks;
+
+/// What a condition or a template sees: every documented variable, always defined (missing = empty).
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Scene {
+    /// The article's title, plain text, one line.
+    pub title: String,
+    /// Its link, or empty.
+    pub link: String,
+    /// Its summary, plain text.
+    pub summary: String,
+    /// Its content, plain text.
+    pub content: String,
+    /// Names of its authors.
+    pub authors: Vec<String>,
+    /// Its categories.
+    pub categories: Vec<String>,
+    /// `#Tag #Other`: its categories as hashtags.
+    pub hashtags: String,
+    /// BCP 47 tag, or empty.
+    pub language: String,
+    /// The name of its source.
+    pub source: String,
+    /// The newsroom's name.
+    pub newsroom: String,
+    /// The channel's name; empty in a route's conditions.
+    pub channel: String,
+    /// The platform's word; empty in a route's conditions.
+    pub platform: String,
+    /// RFC 3339 in the newsroom's zone, or empty.
+    pub published: String,
+    /// The picture's address, or empty.
+    pub image: String,
+}
+
+/// The names of all variables, for messages.
+pub(super) const NAMES: &[&str] = &[
+    "title",
+    "link",
+    "summary",
+    "content",
+    "authors",
+    "categories",
+    "hashtags",
+    "language",
+    "source",
+    "newsroom",
+    "channel",
+    "platform",
+    "published",
+    "image",
+];
+
+impl Scene {
+    /// An article with everything, to try templates and conditions on.
+    pub fn full() -> Self {
+        Self {
+            title: "Bridge over the bay opens two years early".into(),
+            link: "https://news.example/2026/bridge".into(),
+            summary: "Traffic rolls from Monday. The city expects thirty thousand cars a day.".into(),
+            content: "Traffic rolls from Monday.\nThe city expects thirty thousand cars a day.".into(),
+            authors: vec!["Leyla Aliyeva".into(), "John Doe".into()],
+            categories: vec!["Nation".into(), "Transport".into()],
+            hashtags: "#Nation #Transport".into(),
+            language: "en".into(),
+            source: "main".into(),
+            newsroom: "The Newsroom".into(),
+            channel: "channel".into(),
+            platform: "platform".into(),
+            published: "2026-11-25T12:00:00+04:00".into(),
+            image: "https://news.example/2026/bridge.jpg".into(),
+        }
+    }
+
+    /// An article with nothing but what always is there.
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The variables as the engine takes them. Marks that came with a text are gone.
+    pub(super) fn value(&self) -> Value {
+        let text = |s: &str| Value::from(marks::unmarked(s));
+        let list = |l: &[String]| Value::from(l.iter().map(|s| text(s)).collect::<Vec<_>>());
+        let all = [
+            text(&self.title),
+            text(&self.link),
+            text(&self.summary),
+            text(&self.content),
+            list(&self.authors),
+            list(&self.categories),
+            text(&self.hashtags),
+            text(&self.language),
+            text(&self.source),
+            text(&self.newsroom),
+            text(&self.channel),
+            text(&self.platform),
+            text(&self.published),
+            text(&self.image),
+        ];
+        Value::from(NAMES.iter().copied().zip(all).collect::<BTreeMap<_, _>>())
+    }
+}
