@@ -25,5 +25,22 @@ pub fn point(name: &str) {
 #[cfg(not(feature = "crash-points"))]
 pub fn point(_name: &str) {}
 
-/// Whether `CRASH_AT` asks for a crash while a request is in flight.
-pub const IN_FLIGHT: &str = "requested";
+/// Passes a request through; `CRASH_AT=requested` aborts while it is on its way.
+#[cfg(feature = "crash-points")]
+pub async fn in_flight<T>(request: impl Future<Output = T>) -> T {
+    tokio::pin!(request);
+    // Long enough for the request's bytes to leave on loopback, short enough that many answers are still missing.
+    let soon = tokio::time::sleep(std::time::Duration::from_millis(2));
+    tokio::select! {
+        biased;
+        done = &mut request => return done,
+        () = soon => point("requested"),
+    }
+    request.await
+}
+
+/// See the other one: the request alone.
+#[cfg(not(feature = "crash-points"))]
+pub async fn in_flight<T>(request: impl Future<Output = T>) -> T {
+    request.await
+}

@@ -66,7 +66,7 @@ impl<'a> Journal<'a> {
         }
         let hash = crate::text::plain::hex(&sha2::Sha256::digest(request));
         self.book.begin(step, &hash, deadline).await?;
-        let outcome = match tokio::time::timeout(deadline, send()).await {
+        let outcome = match tokio::time::timeout(deadline, crate::crash::in_flight(send())).await {
             Ok(outcome) => outcome,
             Err(_) => Err(PublishError::Unknown { said: format!("no answer within {} s", deadline.as_secs_f64()) }),
         };

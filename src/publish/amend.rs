@@ -12,7 +12,7 @@ use crate::model::post::{Actor, PostState};
 use crate::platform::{Amend, Context, Journal, Payload, PublishError};
 use crate::store::amend::AmendRow;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, Work, amend, notice, post};
+use crate::store::{Conn, StoreError, amend, notice, post};
 
 /// Tries before a person is told that it does not work.
 const MOST_TRIES: i64 = 8;

@@ -13,8 +13,8 @@ use super::claim::{Begun, Claim};
 use crate::model::id::{AttemptId, PostId};
 use crate::model::receipt::{Attempt, Outcome, Step};
 use crate::platform::{PublishError, StepBook};
+use crate::store::Conn;
 use crate::store::attempt::{self, AttemptRow};
-use crate::store::{Conn, Work};
 
 /// An attempt's outcome on its way into the store.
 #[derive(Clone, Debug)]
@@ -88,7 +88,11 @@ impl<'a> Book<'a> {
 ///
 /// # Errors
 /// The database's.
-pub async fn store_ended(conn: &mut Conn, ended: &[Ended], now: jiff::Timestamp) -> Result<(), crate::store::StoreError> {
+pub async fn store_ended(
+    conn: &mut Conn,
+    ended: &[Ended],
+    now: jiff::Timestamp,
+) -> Result<(), crate::store::StoreError> {
     for end in ended {
         attempt::end(conn, &end.id, now, &end.outcome).await?;
     }

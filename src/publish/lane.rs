@@ -18,10 +18,13 @@ use crate::model::grant::Credential;
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason};
 use crate::model::receipt::{Outcome, Receipt};
-use crate::platform::{ConnectError, Context, Identity, Journal, Lookup, ONLY, Payload, PublishError, Sought};
+use crate::platform::{
+    ConnectError, Context, Identity, Journal, Lookup, ONLY, Payload, PublishError, Recovery, Sought,
+};
 use crate::store::channel::ChannelRow;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, Work, article, attempt, channel, notice, post};
+use crate::store::{StoreError, article, attempt, channel, notice, post};
+use crate::telemetry::PostOutcome;
 
 /// How long an answered introduction is trusted before the server is asked again.
 const TRUSTED: SignedDuration = SignedDuration::from_hours(24);
@@ -121,14 +124,11 @@ impl Lane {
     pub async fn flush(&mut self) -> Result<(), StoreError> {
         let Some(settlement) = self.pending.take() else { return Ok(()) };
         let (first, second) = (settlement.clone(), settlement.clone());
-        let job = crate::store::job(move |conn| {
-            Box::pin(async move { settle::write(conn, &first).await })
-        });
+        let job = crate::store::job(move |conn| Box::pin(async move { settle::write(conn, &first).await }));
         match self.house.store.write(job).await {
             Err(StoreError::Conflict(_)) => {
-                let job = crate::store::job(move |conn| {
-                    Box::pin(async move { settle::write_late(conn, &second).await })
-                });
+                let job =
+                    crate::store::job(move |conn| Box::pin(async move { settle::write_late(conn, &second).await }));
                 self.house.store.write(job).await?;
             }
             Err(e) => {
@@ -150,10 +150,22 @@ impl Lane {
                 tracing::info!(post.id = row.id(), channel.id = self.name(), platform, url = receipt.url, "published");
             }
             Fate::Back { why, .. } => {
-                tracing::info!(post.id = row.id(), channel.id = self.name(), platform, why, "not sent; tried again later");
+                tracing::info!(
+                    post.id = row.id(),
+                    channel.id = self.name(),
+                    platform,
+                    why,
+                    "not sent; tried again later"
+                );
             }
             Fate::Uncertain { said } => {
-                tracing::warn!(post.id = row.id(), channel.id = self.name(), platform, said, "sent, but the answer was lost");
+                tracing::warn!(
+                    post.id = row.id(),
+                    channel.id = self.name(),
+                    platform,
+                    said,
+                    "sent, but the answer was lost"
+                );
             }
             Fate::Failed(reason) => {
                 tracing::warn!(post.id = row.id(), channel.id = self.name(), platform, said = reason.said, "refused");
@@ -163,13 +175,15 @@ impl Lane {
             }
         }
         let outcome = match settlement.fate {
-            Fate::Published(_) => "published",
-            Fate::Back { .. } => "not_sent",
-            Fate::Uncertain { .. } => "uncertain",
-            Fate::Failed(_) => "failed",
-            Fate::Held(_) => "held",
+            Fate::Published(_) => Some(PostOutcome::Published),
+            Fate::Back { .. } => None,
+            Fate::Uncertain { .. } => Some(PostOutcome::Uncertain),
+            Fate::Failed(_) => Some(PostOutcome::Failed),
+            Fate::Held(_) => Some(PostOutcome::Held),
         };
-        self.house.metrics.post(platform, outcome);
+        if let Some(outcome) = outcome {
+            self.house.metrics.post(platform, outcome);
+        }
         crate::crash::point("followed");
     }
 
@@ -226,7 +240,8 @@ impl Lane {
                 let key = format!("channel.{name}.blocked");
                 notice::raise(conn, &Notice::new(Level::Alarm, key, text), now).await?;
                 let why = block.to_string();
-                crate::store::audit::add(conn, now, &Actor::Bugle, "channel", &name, (None, Some("blocked")), &why).await
+                crate::store::audit::add(conn, now, &Actor::Bugle, "channel", &name, (None, Some("blocked")), &why)
+                    .await
             })
         });
         self.house.store.write(job).await
@@ -284,9 +299,8 @@ impl Lane {
             return Ok(None);
         }
         let (name, text) = (self.name().to_owned(), crate::store::to_json(&identity));
-        let job = crate::store::job(move |conn| {
-            Box::pin(async move { channel::set_identity(conn, &name, &text).await })
-        });
+        let job =
+            crate::store::job(move |conn| Box::pin(async move { channel::set_identity(conn, &name, &text).await }));
         self.house.store.write(job).await?;
         Ok(Some(Turn::Again))
     }
@@ -308,8 +322,7 @@ impl Lane {
         let attempts = attempt::of(&mut conn, row.id()).await?;
         drop(conn);
         let payload: Option<Payload> = row.payload.as_deref().and_then(|text| serde_json::from_str(text).ok());
-        let (Some((step, last, first_begun)), Some(payload)) =
-            (reconcile::in_doubt(&attempts, row.revision), payload)
+        let (Some((step, last, first_begun)), Some(payload)) = (reconcile::in_doubt(&attempts, row.revision), payload)
         else {
             // Every visible step is proved done, or none was begun: the next claim goes on from there.
             self.put_back(&row, hands.now, hands.now, "nothing of it is in doubt", false).await?;
@@ -346,8 +359,14 @@ impl Lane {
                 match self.look(hands, &sought).await {
                     Ok((value, receipt)) => {
                         let id = last.attempt.id.clone();
-                        self.found(&row, &payload, Ended { id, step, outcome: Outcome::Done { value } }, receipt, hands.now)
-                            .await?;
+                        self.found(
+                            &row,
+                            &payload,
+                            Ended { id, step, outcome: Outcome::Done { value } },
+                            receipt,
+                            hands.now,
+                        )
+                        .await?;
                         return Ok(true);
                     }
                     Err(seen) => {
@@ -417,7 +436,7 @@ impl Lane {
             })
         });
         self.house.store.write(job).await?;
-        self.house.metrics.post(self.channel.account.spec().id, "found");
+        self.house.metrics.post(self.channel.account.spec().id, PostOutcome::Published);
         Ok(())
     }
 
@@ -500,7 +519,7 @@ impl Lane {
             })
         });
         self.house.store.write(job).await?;
-        self.house.metrics.post(self.channel.account.spec().id, "held");
+        self.house.metrics.post(self.channel.account.spec().id, PostOutcome::Held);
         Ok(())
     }
 
@@ -510,9 +529,6 @@ impl Lane {
         if let Some(until) = self.backs_off.filter(|until| *until > hands.now) {
             return Ok(Turn::Idle(Some(until)));
         }
-        if let Some(turn) = self.try_breaker(hands).await {
-            return Ok(turn);
-        }
         let mut conn = self.house.store.read().await?;
         let Some(row) = post::candidate(&mut conn, self.name(), hands.now).await? else {
             let next = post::next_work(&mut conn, self.name()).await?;
@@ -520,6 +536,12 @@ impl Lane {
         };
         let found = article::one(&mut conn, row.post.article.as_str()).await?;
         drop(conn);
+        // A repeat with the same id or key is harmless and never held back.
+        let recovery = self.channel.account.recovery(hands.identity.as_ref());
+        let repeat = row.resends > 0 && matches!(recovery, Recovery::OwnId | Recovery::Key { .. });
+        if !repeat && let Some(turn) = self.try_breaker(hands).await {
+            return Ok(turn);
+        }
         let frozen = row.payload.as_deref().map(serde_json::from_str::<Payload>);
         let payload = match (frozen, found) {
             (Some(Ok(payload)), _) => Ok(payload),
@@ -590,7 +612,7 @@ impl Lane {
 
     /// A post that came back with a backup may be out already: one look-up decides.
     async fn verify(&mut self, hands: &Hands, row: PostRow, payload: &Payload) -> Result<(), StoreError> {
-        if self.channel.account.recovery(hands.identity.as_ref()) == crate::platform::Recovery::Blind {
+        if self.channel.account.recovery(hands.identity.as_ref()) == Recovery::Blind {
             return self.hold(row, HoldReason::Restored, hands.now).await;
         }
         let step = payload.last().unwrap_or(ONLY);
@@ -706,7 +728,10 @@ impl Lane {
             _ => 0,
         };
         if self.unknowns >= retry::BREAKER_AT && self.breaker.is_none() {
-            tracing::warn!(channel.id = self.name(), "three sends in a row without a clear answer: no new ones for now");
+            tracing::warn!(
+                channel.id = self.name(),
+                "three sends in a row without a clear answer: no new ones for now"
+            );
             self.breaker = Some((0, at + retry::breaker(0, self.house.scale)));
         }
     }

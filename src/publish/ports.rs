@@ -5,7 +5,7 @@ use secrecy::SecretString;
 
 use crate::clock::SharedClock;
 use crate::platform::{Keep, Wall, WallPost};
-use crate::store::{Store, Work, sealed, wall};
+use crate::store::{Store, sealed, wall};
 use crate::vault::Vault;
 
 /// What a channel keeps, sealed.
@@ -60,9 +60,8 @@ impl Wall for StoreWall {
     async fn put(&self, id: &str, post: &WallPost) -> Result<(), String> {
         let (channel, id, now) = (self.channel.clone(), id.to_owned(), self.clock.now());
         let text = serde_json::to_string(post).map_err(|e| e.to_string())?;
-        let job = crate::store::job(move |conn| {
-            Box::pin(async move { wall::put(conn, &channel, &id, &text, now).await })
-        });
+        let job =
+            crate::store::job(move |conn| Box::pin(async move { wall::put(conn, &channel, &id, &text, now).await }));
         self.store.write(job).await.map_err(|e| e.to_string())
     }
 

@@ -49,8 +49,7 @@ pub fn prepare(
         Some(text) => FittedText::new(text.clone(), rules).map_err(|e| e.to_string())?,
         None => {
             let platform = channel.account.spec().id;
-            let scene =
-                compose::scene(article, setting.newsroom, setting.zone, channel.name.as_str(), platform);
+            let scene = compose::scene(article, setting.newsroom, setting.zone, channel.name.as_str(), platform);
             compose::compose(setting.templates, &post.template, &scene, rules).map_err(|e| e.to_string())?
         }
     };

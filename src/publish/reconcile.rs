@@ -160,7 +160,8 @@ impl Doubt {
 
 /// The visible step that is in doubt, from a post's attempts of one revision: the last one begun and not done.
 pub fn in_doubt(attempts: &[AttemptRow], revision: u16) -> Option<(Step, &AttemptRow, Timestamp)> {
-    let mine = || attempts.iter().filter(move |row| row.attempt.revision == revision && row.attempt.step.op == Op::Create);
+    let mine =
+        || attempts.iter().filter(move |row| row.attempt.revision == revision && row.attempt.step.op == Op::Create);
     let last = mine().next_back()?;
     if matches!(last.attempt.outcome, Some(Outcome::Done { .. })) {
         return None;

@@ -66,12 +66,7 @@ mod tests {
     fn a_rate_limit_is_obeyed_within_a_day() {
         let now: Timestamp = "2026-11-25T12:00:00Z".parse().expect("a date");
         let at = |s: i64| now + SignedDuration::from_secs(s);
-        for (said, want) in [
-            (None, 60),
-            (Some(at(-5)), 60),
-            (Some(at(17)), 17),
-            (Some(at(365 * 86_400)), 86_400),
-        ] {
+        for (said, want) in [(None, 60), (Some(at(-5)), 60), (Some(at(17)), 17), (Some(at(365 * 86_400)), 86_400)] {
             assert_eq!(rate_limit(said, now, 1.0), at(want), "{said:?}");
         }
     }

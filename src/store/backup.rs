@@ -8,8 +8,21 @@ use super::{Conn, Store, StoreError, Work, meta, post, source};
 
 /// Every table, in the order it is written.
 const TABLES: &[&str] = &[
-    "meta", "source", "article", "article_version", "alias", "channel", "pause", "post", "attempt", "amend", "audit",
-    "notice", "sealed", "wall", "raw",
+    "meta",
+    "source",
+    "article",
+    "article_version",
+    "alias",
+    "channel",
+    "pause",
+    "post",
+    "attempt",
+    "amend",
+    "audit",
+    "notice",
+    "sealed",
+    "wall",
+    "raw",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

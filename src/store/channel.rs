@@ -90,12 +90,7 @@ pub async fn take(conn: &mut Conn, name: &str) -> Result<Option<ChannelRow>, Sto
 ///
 /// # Errors
 /// The database's.
-pub async fn set_blocked(
-    conn: &mut Conn,
-    name: &str,
-    block: Option<&Block>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+pub async fn set_blocked(conn: &mut Conn, name: &str, block: Option<&Block>, now: Timestamp) -> Result<(), StoreError> {
     sqlx::query("UPDATE channel SET blocked = $2, blocked_since = $3 WHERE name = $1")
         .bind(name)
         .bind(block.map(to_json))

@@ -127,10 +127,11 @@ impl Sole {
                 sqlx::any::install_default_drivers();
                 let options = AnyConnectOptions::from_str(url).map_err(|e| StoreError::Open(e.to_string()))?;
                 let mut connection = options.connect().await.map_err(StoreError::from)?;
-                let got: i64 = sqlx::query_scalar("SELECT CASE WHEN pg_try_advisory_lock($1) THEN 1 ELSE 0 END::BIGINT")
-                    .bind(PUBLISHER_LOCK)
-                    .fetch_one(&mut connection)
-                    .await?;
+                let got: i64 =
+                    sqlx::query_scalar("SELECT CASE WHEN pg_try_advisory_lock($1) THEN 1 ELSE 0 END::BIGINT")
+                        .bind(PUBLISHER_LOCK)
+                        .fetch_one(&mut connection)
+                        .await?;
                 Ok((got == 1).then(|| Self::Session(Box::new(tokio::sync::Mutex::new(connection)))))
             }
         }

@@ -40,9 +40,7 @@ pub async fn end(conn: &mut Conn, scope: &PauseScope) -> Result<Option<Pause>, S
 /// The database's.
 pub async fn all(conn: &mut Conn) -> Result<Vec<Pause>, StoreError> {
     let rows = sqlx::query("SELECT scope, data FROM pause ORDER BY scope").fetch_all(conn).await?;
-    rows.iter()
-        .map(|row| json("pause", "data", &get::<String>(row, "scope")?, &get::<String>(row, "data")?))
-        .collect()
+    rows.iter().map(|row| json("pause", "data", &get::<String>(row, "scope")?, &get::<String>(row, "data")?)).collect()
 }
 
 /// Forgets those that have lapsed.

@@ -30,7 +30,8 @@ pub struct PostRow {
     pub resends: i64,
     /// It may have been posted after the backup this store was restored from: look once before it goes.
     pub verify: bool,
-    version: i64,
+    /// Grows with each write: what makes a write over somebody else's change fail.
+    pub(crate) version: i64,
 }
 
 impl PostRow {
@@ -67,7 +68,8 @@ fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
 
 fn read(row: &sqlx::any::AnyRow) -> Result<PostRow, StoreError> {
     let id: String = get(row, "id")?;
-    let corrupt = |column: &'static str, said: String| StoreError::Corrupt { table: "post", column, id: id.clone(), said };
+    let corrupt =
+        |column: &'static str, said: String| StoreError::Corrupt { table: "post", column, id: id.clone(), said };
     let occasion: String = get(row, "occasion")?;
     let urgency: i64 = get(row, "urgency")?;
     let word: String = get(row, "state")?;
@@ -80,8 +82,7 @@ fn read(row: &sqlx::any::AnyRow) -> Result<PostRow, StoreError> {
         post: Post {
             channel: ChannelName::new(get::<String>(row, "channel")?),
             article: ArticleId::new(get::<String>(row, "article")?),
-            occasion: Occasion::from_key(&occasion)
-                .ok_or_else(|| corrupt("occasion", format!("is {occasion:?}")))?,
+            occasion: Occasion::from_key(&occasion).ok_or_else(|| corrupt("occasion", format!("is {occasion:?}")))?,
             route: u32::try_from(get::<i64>(row, "route")?).unwrap_or(0),
             template: get(row, "template")?,
             urgency: Urgency::from_rank(urgency).ok_or_else(|| corrupt("urgency", format!("is {urgency}")))?,
@@ -207,16 +208,14 @@ pub async fn one(conn: &mut Conn, id: &str) -> Result<Option<PostRow>, StoreErro
 /// # Errors
 /// The database's.
 pub async fn candidate(conn: &mut Conn, channel: &str, now: Timestamp) -> Result<Option<PostRow>, StoreError> {
-    sqlx::query(select(
-        "WHERE channel = $1 AND state = 'scheduled' AND due <= $2 ORDER BY urgency, due, id LIMIT 1",
-    ))
-    .bind(channel)
-    .bind(ms(now))
-    .fetch_optional(conn)
-    .await?
-    .as_ref()
-    .map(read)
-    .transpose()
+    sqlx::query(select("WHERE channel = $1 AND state = 'scheduled' AND due <= $2 ORDER BY urgency, due, id LIMIT 1"))
+        .bind(channel)
+        .bind(ms(now))
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(read)
+        .transpose()
 }
 
 /// When the channel has something to do next: a scheduled post falls due or an uncertain one is to be looked up.
@@ -224,11 +223,10 @@ pub async fn candidate(conn: &mut Conn, channel: &str, now: Timestamp) -> Result
 /// # Errors
 /// The database's.
 pub async fn next_work(conn: &mut Conn, channel: &str) -> Result<Option<Timestamp>, StoreError> {
-    let due: Option<i64> =
-        sqlx::query_scalar("SELECT min(due) FROM post WHERE channel = $1 AND state = 'scheduled'")
-            .bind(channel)
-            .fetch_one(&mut *conn)
-            .await?;
+    let due: Option<i64> = sqlx::query_scalar("SELECT min(due) FROM post WHERE channel = $1 AND state = 'scheduled'")
+        .bind(channel)
+        .fetch_one(&mut *conn)
+        .await?;
     let look: Option<i64> =
         sqlx::query_scalar("SELECT min(next_look) FROM post WHERE channel = $1 AND state = 'uncertain'")
             .bind(channel)

@@ -114,14 +114,12 @@ pub async fn put(conn: &mut Conn, row: &SourceRow) -> Result<(), StoreError> {
 /// # Errors
 /// The database's.
 pub async fn unchanged(conn: &mut Conn, name: &str, now: Timestamp, next: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE source SET last_fetch=$2, last_good=$2, next_poll=$3, failures=0, error=NULL WHERE name=$1",
-    )
-    .bind(name)
-    .bind(ms(now))
-    .bind(ms(next))
-    .execute(conn)
-    .await?;
+    sqlx::query("UPDATE source SET last_fetch=$2, last_good=$2, next_poll=$3, failures=0, error=NULL WHERE name=$1")
+        .bind(name)
+        .bind(ms(now))
+        .bind(ms(next))
+        .execute(conn)
+        .await?;
     Ok(())
 }
 

@@ -66,12 +66,11 @@ pub async fn take_down(conn: &mut Conn, channel: &str, id: &str, at: Timestamp) 
 /// # Errors
 /// The database's.
 pub async fn has(conn: &mut Conn, channel: &str, id: &str) -> Result<bool, StoreError> {
-    let found: Option<i64> =
-        sqlx::query_scalar("SELECT at FROM wall WHERE channel = $1 AND id = $2 AND down IS NULL")
-            .bind(channel)
-            .bind(id)
-            .fetch_optional(conn)
-            .await?;
+    let found: Option<i64> = sqlx::query_scalar("SELECT at FROM wall WHERE channel = $1 AND id = $2 AND down IS NULL")
+        .bind(channel)
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
     Ok(found.is_some())
 }
 
@@ -80,12 +79,11 @@ pub async fn has(conn: &mut Conn, channel: &str, id: &str) -> Result<bool, Store
 /// # Errors
 /// The database's.
 pub async fn list(conn: &mut Conn, channel: &str, most: i64) -> Result<Vec<Stored>, StoreError> {
-    let rows =
-        sqlx::query("SELECT id, at, post, down FROM wall WHERE channel = $1 ORDER BY at DESC, id DESC LIMIT $2")
-            .bind(channel)
-            .bind(most)
-            .fetch_all(conn)
-            .await?;
+    let rows = sqlx::query("SELECT id, at, post, down FROM wall WHERE channel = $1 ORDER BY at DESC, id DESC LIMIT $2")
+        .bind(channel)
+        .bind(most)
+        .fetch_all(conn)
+        .await?;
     rows.iter()
         .map(|row| {
             Ok(Stored {

@@ -262,6 +262,7 @@ impl Account for Config {
             id: bot.id.to_string(),
             handle: format!("@{}", bot.username),
             limit: None,
+            link_cost: None,
             server: None,
             remarks,
         })

@@ -289,7 +289,14 @@ impl Account for Config {
         if !self.read {
             remarks.push("read = false: a post whose answer is lost waits for a person".to_owned());
         }
-        Ok(Identity { id: me.id, handle: format!("@{}", me.username), limit: None, server: None, remarks })
+        Ok(Identity {
+            id: me.id,
+            handle: format!("@{}", me.username),
+            limit: None,
+            link_cost: None,
+            server: None,
+            remarks,
+        })
     }
 }
 
