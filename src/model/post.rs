@@ -119,7 +119,7 @@ pub struct Approval {
     pub by: Actor,
     /// When.
     pub at: Timestamp,
-    /// SHA-256 (hex) of the payload a person saw; another hash at send time holds the post. `None`: any payload.
+    /// SHA-256 (hex) of what a person saw (`Payload::seen_hash`); another hash at send time holds the post. `None`: any payload.
     pub payload: Option<String>,
 }
 

@@ -257,7 +257,15 @@ pub struct Planned {
 }
 
 impl Payload {
-    /// SHA-256 over the whole payload, in hex: what an approval binds to.
+    /// SHA-256 over what a reader will see of it, in hex: what an approval binds to. Unlike [`hash`](Self::hash) it does
+    /// not change with the instant of freezing.
+    pub fn seen_hash(&self) -> String {
+        use sha2::Digest as _;
+        let link = self.link.as_ref().map_or("", Url::as_str);
+        crate::text::plain::hex(&sha2::Sha256::digest(format!("{}\n{link}", self.text)))
+    }
+
+    /// SHA-256 over the whole payload, in hex.
     pub fn hash(&self) -> String {
         use sha2::Digest as _;
         let bytes = serde_json::to_vec(self).expect("a payload is plain data with text keys");

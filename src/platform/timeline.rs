@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn ids(seed: &str, revision: u16) -> Ids {
-        Ids { seed: seed.repeat(32), created: Timestamp::UNIX_EPOCH, revision }
+        Ids { seed: seed.repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision }
     }
 
     #[test]

@@ -25,38 +25,6 @@ pub fn keys<'de, C: Deserialize<'de>>(keys: toml::de::DeTable<'de>) -> Result<C,
     C::deserialize(toml::de::Deserializer::from(toml::Spanned::new(start..end, keys)))
 }
 
-/// Reads `{ env = … }` or `{ file = … }`. A text is refused without being repeated: it may be the secret itself.
-///
-/// # Errors
-/// Where it is neither.
-pub fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretRef, D::Error> {
-    struct Place;
-    impl<'de> de::Visitor<'de> for Place {
-        type Value = SecretRef;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("where to find a secret: { env = \"NAME\" } or { file = \"PATH\" }")
-        }
-
-        fn visit_str<E: de::Error>(self, _text: &str) -> Result<SecretRef, E> {
-            Err(E::custom("expected where to find a secret: { env = \"NAME\" } or { file = \"PATH\" }, found a text"))
-        }
-
-        fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<SecretRef, A::Error> {
-            SecretRef::deserialize(de::value::MapAccessDeserializer::new(map))
-        }
-    }
-    from.deserialize_any(Place)
-}
-
-/// As [`secret`], for a key that may be left out.
-///
-/// # Errors
-/// As [`secret`].
-pub fn optional_secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretRef>, D::Error> {
-    secret(from).map(Some)
-}
-
 /// Reads a server's address: http or https, a host, nothing after the path.
 ///
 /// # Errors
@@ -168,7 +136,6 @@ mod tests {
     struct Keys {
         #[serde(deserialize_with = "server")]
         server: Url,
-        #[serde(deserialize_with = "secret")]
         token: SecretRef,
     }
 

@@ -140,7 +140,7 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     };
     let hash = wish.payload.hash();
     if let PostState::Scheduled { approval, .. } = &current.post.state
-        && approval.payload.as_ref().is_some_and(|approved| *approved != hash)
+        && approval.payload.as_ref().is_some_and(|approved| *approved != wish.payload.seen_hash())
     {
         let held = PostRow { post: held(&current, HoldReason::ChangedSinceApproved, wish.now)?, ..current.clone() };
         post::put(conn, &current, &held, wish.now, &Actor::Bugle, "changed since it was approved").await?;

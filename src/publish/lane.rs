@@ -553,7 +553,7 @@ impl Lane {
                     newsroom: &self.house.newsroom,
                     zone: &self.house.zone,
                 };
-                prepare(setting, &self.channel, hands.identity.as_ref(), &article, &row.post, row.revision)
+                prepare(setting, &self.channel, hands.identity.as_ref(), &article, &row.post, row.revision, hands.now)
                     .map(|prepared| prepared.payload)
             }
         };

@@ -1,5 +1,7 @@
-//! From an article to the bytes that will be sent: compose, then freeze. Pure: the same post gives the same payload.
+//! From an article to the bytes that will be sent: compose, then freeze. Pure: the same post at the
+//! same instant gives the same payload.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::Digest as _;
 
@@ -32,7 +34,7 @@ pub struct Prepared {
     pub text: FittedText,
 }
 
-/// Composes and freezes. The article's link travels in the text or, where the platform has cards, in the card.
+/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
 ///
 /// # Errors
 /// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
@@ -43,6 +45,7 @@ pub fn prepare(
     article: &Article,
     post: &Post,
     revision: u16,
+    at: Timestamp,
 ) -> Result<Prepared, String> {
     let rules = channel.account.rules(identity);
     let text = match &post.text {
@@ -61,14 +64,14 @@ pub fn prepare(
         image: entry.image.as_ref().map(|image| image.url.clone()),
     });
     let outgoing = Outgoing { text: text.clone(), link: entry.link.clone(), card, language: entry.language.clone() };
-    let ids = ids(article, post, revision);
+    let ids = ids(article, post, revision, at);
     let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
     Ok(Prepared { payload, text })
 }
 
 /// The client-chosen ids of a post: from the channel, the story, the occasion and the revision, never from chance. The
 /// story counts by what its source says of it, so that a restored or a new database chooses the same.
-pub fn ids(article: &Article, post: &Post, revision: u16) -> Ids {
+pub fn ids(article: &Article, post: &Post, revision: u16, at: Timestamp) -> Ids {
     let entry = &article.entry;
     let story = entry.guid.as_deref().or(entry.link.as_ref().map(url::Url::as_str)).unwrap_or(&entry.title);
     let occasion = post.occasion.key();
@@ -81,5 +84,5 @@ pub fn ids(article: &Article, post: &Post, revision: u16) -> Ids {
         Occasion::First => entry.published.filter(|p| *p <= article.first_seen).unwrap_or(post.created),
         Occasion::ByHand(_) => post.created,
     };
-    Ids { seed: hex(&hash.finalize()), created: post.created, story: story_time, revision }
+    Ids { seed: hex(&hash.finalize()), created: at, story: story_time, revision }
 }

@@ -67,7 +67,6 @@ pub struct Config {
     #[serde(deserialize_with = "handle")]
     pub handle: String,
     /// An app password (Settings, Privacy and security, App passwords), not the account's own.
-    #[serde(deserialize_with = "wire::secret")]
     pub password: SecretRef,
 }
 
@@ -424,7 +423,7 @@ mod tests {
     #[test]
     fn a_frozen_post_holds_everything_but_the_picture_and_is_the_same_each_time() {
         let account = account("handle = \"news.example\"\npassword = { env = \"P\" }").ok().unwrap();
-        let ids = Ids { seed: "00ff".repeat(16), created: "2026-11-01T10:00:00.120Z".parse().unwrap(), revision: 0 };
+        let ids = Ids { seed: "00ff".repeat(16), created: "2026-11-01T10:00:00.120Z".parse().unwrap(), story: "2026-11-01T10:00:00.120Z".parse().unwrap(), revision: 0 };
         let payload = account.freeze(&post("Hi 🎉 https://e.org/a?x=1 #news"), &ids).unwrap();
         assert_eq!(payload, account.freeze(&post("Hi 🎉 https://e.org/a?x=1 #news"), &ids).unwrap());
         assert_eq!(payload.steps.iter().map(|p| p.step).collect::<Vec<_>>(), [UPLOAD, ONLY]);

@@ -52,7 +52,7 @@ pub fn same(stored: &Value, frozen: &Value) -> bool {
     stored == *frozen
 }
 
-/// The record key: a TID of the post's instant, told apart within the millisecond by the seed.
+/// The record key: a TID of the story's own date, told apart within the millisecond by the seed.
 ///
 /// 64 bits: 0, 53 bits of microseconds since 1970, 10 bits that are the clock's id elsewhere; in 13 digits that sort
 /// like the number. Source: <https://atproto.com/specs/tid>, 2026-08.
@@ -62,7 +62,7 @@ pub fn tid(ids: &Ids) -> String {
     let hash =
         ids.seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     let hash = hash ^ (hash >> 32);
-    let micros = u64::try_from(ids.created.as_millisecond()).unwrap_or(0) * 1000 + (hash >> 10) % 1000;
+    let micros = u64::try_from(ids.story.as_millisecond()).unwrap_or(0) * 1000 + (hash >> 10) % 1000;
     let number = ((micros & ((1 << 53) - 1)) << 10) | (hash & 0x3ff);
     (0..13)
         .rev()
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn ids(seed: &str, at: &str) -> Ids {
-        Ids { seed: seed.to_owned(), created: at.parse().unwrap(), revision: 0 }
+        Ids { seed: seed.to_owned(), created: at.parse().unwrap(), story: at.parse().unwrap(), revision: 0 }
     }
 
     #[test]

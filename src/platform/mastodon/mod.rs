@@ -60,7 +60,7 @@ pub struct Config {
     #[serde(deserialize_with = "wire::server")]
     pub server: Url,
     /// The access token; not needed where `bugle connect` opened the account.
-    #[serde(default, deserialize_with = "wire::optional_secret")]
+    #[serde(default)]
     pub token: Option<SecretRef>,
     /// Who sees the posts.
     #[serde(default)]
@@ -348,7 +348,7 @@ mod tests {
     }
 
     fn ids() -> Ids {
-        Ids { seed: "ab".repeat(32), created: "2026-11-01T10:00:00Z".parse().unwrap(), revision: 0 }
+        Ids { seed: "ab".repeat(32), created: "2026-11-01T10:00:00Z".parse().unwrap(), story: "2026-11-01T10:00:00Z".parse().unwrap(), revision: 0 }
     }
 
     fn post(text: &str, language: Option<&str>) -> Outgoing {

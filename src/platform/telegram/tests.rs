@@ -17,7 +17,7 @@ fn frozen(keys: &str, text: &str, link: Option<&str>) -> Value {
         card: None,
         language: None,
     };
-    let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, revision: 0 };
+    let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision: 0 };
     let payload = open(keys).unwrap().freeze(&post, &ids).unwrap();
     serde_json::from_str(&payload.planned(ONLY).unwrap().body).unwrap()
 }
@@ -65,7 +65,7 @@ fn freezes_to_these_bytes() {
         card: None,
         language: None,
     };
-    let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, revision: 1 };
+    let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision: 1 };
     let payload =
         open("chat = \"@example_news\"\nsilent = true\npreview = \"large\"").unwrap().freeze(&post, &ids).unwrap();
     assert_eq!(

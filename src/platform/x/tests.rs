@@ -23,7 +23,7 @@ fn outgoing(text: &str) -> Outgoing {
 }
 
 fn ids() -> Ids {
-    Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, revision: 2 }
+    Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision: 2 }
 }
 
 fn credential(consumer: &str, token: &str) -> Credential {
