@@ -12,7 +12,7 @@ export CARGO_TARGET_DIR
 .PHONY: help run lint fmt test tools bench torture image
 
 help: ## Shows this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | column -t -s "$$(printf '\t')"
+	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST)
 
 run: ## Starts Bugle with config/bugle.toml
 	cargo run --locked -- run

@@ -100,7 +100,7 @@ def main():
     for package in built:
         name, version = package["name"], package["version"]
         versions[name].append(version)
-        if not licensed(package["license"] or "none stated"):
+        if not licensed(package["license"] or "UNSTATED"):
             faults.append(f"{name} {version}: licence {package['license']!r} is not in LICENCES")
         if package["source"] not in (None, "registry+https://github.com/rust-lang/crates.io-index"):
             faults.append(f"{name} {version}: comes from {package['source']}, not from crates.io")

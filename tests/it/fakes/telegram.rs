@@ -460,8 +460,9 @@ fn check_entity(text: &str, entity: &Value) -> Result<(), String> {
 
 /// Telegram's HTML, strictly.
 fn html(raw: &str) -> Result<Parsed, String> {
-    let (mut text, mut entities, mut open): (String, Vec<Value>, Vec<(String, usize, Option<String>)>) =
-        Default::default();
+    // Of each tag that is open: its name, where it began, where it leads.
+    let mut open: Vec<(String, usize, Option<String>)> = Vec::new();
+    let (mut text, mut entities) = (String::new(), Vec::new());
     let mut rest = raw;
     while let Some(at) = rest.find(['<', '&', '>']) {
         text.push_str(&rest[..at]);
