@@ -181,6 +181,25 @@ fn nothing_is_left_for_later() {
     none(&faults, "what is to be done is done or is an issue, and no test is put aside");
 }
 
+/// The test runner does not run examples in doc comments, so one of Rust would be a claim nobody checks.
+#[test]
+fn examples_in_comments_are_not_code() {
+    let mut faults = Vec::new();
+    for (file, text) in files("src") {
+        let mut inside = false;
+        for (n, line) in text.lines().enumerate() {
+            let line = line.trim_start();
+            let comment = line.strip_prefix("///").or_else(|| line.strip_prefix("//!")).map(str::trim_start);
+            let Some(language) = comment.and_then(|comment| comment.strip_prefix("```")) else { continue };
+            if !inside && !["text", "toml", "jinja", "json", "xml", "html", "sh", "sql"].contains(&language) {
+                faults.push(format!("{file}:{}: ```{language}", n + 1));
+            }
+            inside = !inside;
+        }
+    }
+    none(&faults, "an example names a language other than Rust: `text`, `toml` …; examples of Rust are tests");
+}
+
 #[test]
 fn no_file_is_too_long() {
     let long = |(file, text): (String, String)| {
