@@ -301,6 +301,7 @@ impl Bluesky {
             }
             _ => {}
         }
+        self.check_stored(&value)?;
         let (text, link) = (value["text"].as_str().unwrap_or_default().to_owned(), link(&value));
         let parent = value["reply"]["parent"]["uri"].as_str().map(str::to_owned);
         let event = match at {
@@ -319,7 +320,7 @@ impl Bluesky {
         Ok(Reply::json(200, &json!({"uri": uri, "cid": cid, "commit": commit, "validationStatus": "valid"})))
     }
 
-    /// What the lexicon says of a post, and whether its blobs are there.
+    /// What the lexicon says of a post.
     fn check(&self, record: &Map<String, Value>) -> Result<(), Reply> {
         let wrong = |why: &str| invalid(&format!("Invalid {POSTS} record: {why}"));
         let known = ["$type", "text", "createdAt", "facets", "langs", "tags", "reply", "labels", "embed"];
@@ -363,10 +364,10 @@ impl Bluesky {
                 }
             }
         }
-        record.get("embed").map_or(Ok(()), |embed| self.check_embed(embed))
+        record.get("embed").map_or(Ok(()), |embed| Self::check_embed(embed))
     }
 
-    fn check_embed(&self, embed: &Value) -> Result<(), Reply> {
+    fn check_embed(embed: &Value) -> Result<(), Reply> {
         let wrong = |why: &str| invalid(&format!("Invalid {POSTS} record: {why}"));
         match embed["$type"].as_str() {
             Some("app.bsky.embed.external") => {
@@ -377,13 +378,13 @@ impl Bluesky {
                         .and_then(Value::as_str)
                         .ok_or_else(|| wrong(&format!("external.{name} is missing")))?;
                 }
-                external.get("thumb").map_or(Ok(()), |thumb| self.check_blob(thumb, THUMB, "embed/external/thumb"))
+                external.get("thumb").map_or(Ok(()), |thumb| Self::check_blob(thumb, THUMB, "embed/external/thumb"))
             }
             Some("app.bsky.embed.images") => {
                 let images = embed["images"].as_array().filter(|images| (1..=4).contains(&images.len()));
                 for image in images.ok_or_else(|| wrong("images must be 1 to 4"))? {
                     image["alt"].as_str().ok_or_else(|| wrong("an image without alt"))?;
-                    self.check_blob(&image["image"], IMAGE, "embed/images/image")?;
+                    Self::check_blob(&image["image"], IMAGE, "embed/images/image")?;
                 }
                 Ok(())
             }
@@ -391,27 +392,38 @@ impl Bluesky {
         }
     }
 
-    fn check_blob(&self, blob: &Value, most: u64, place: &str) -> Result<(), Reply> {
+    fn check_blob(blob: &Value, most: u64, place: &str) -> Result<(), Reply> {
         let wrong = |why: &str| invalid(&format!("Invalid {POSTS} record: {why} at {place}"));
         let (Some("blob"), Some(link), Some(size), Some(mime)) =
             (blob["$type"].as_str(), blob["ref"]["$link"].as_str(), blob["size"].as_u64(), blob["mimeType"].as_str())
         else {
             return Err(wrong("should be a blob ref"));
         };
-        let Some((stored_mime, stored_size)) = self.blobs.get(link) else {
-            return Err(error(400, "BlobNotFound", &format!("Could not find blob: {link}")));
-        };
-        if stored_mime != mime {
-            return Err(error(400, "InvalidMimeType", "Referenced MimeType does not match stored blob"));
-        }
-        if u64::try_from(*stored_size) != Ok(size) {
-            return Err(error(400, "InvalidSize", "Referenced size does not match stored blob"));
-        }
-        match (size > most, mime.starts_with("image/")) {
-            (true, _) => Err(wrong(&format!("blob too big (maximum {most}, got {size})"))),
-            (_, false) => Err(wrong("blob is no image")),
+        match (link.is_empty(), size > most, mime.starts_with("image/")) {
+            (true, _, _) => Err(wrong("should be a blob ref")),
+            (_, true, _) => Err(wrong(&format!("blob too big (maximum {most}, got {size})"))),
+            (_, _, false) => Err(wrong("blob is no image")),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the blobs that a record refers to were uploaded, and are as it says.
+    fn check_stored(&self, record: &Value) -> Result<(), Reply> {
+        let thumb = std::iter::once(&record["embed"]["external"]["thumb"]);
+        let images = record["embed"]["images"].as_array().into_iter().flatten().map(|image| &image["image"]);
+        for blob in thumb.chain(images).filter(|blob| !blob.is_null()) {
+            let link = blob["ref"]["$link"].as_str().unwrap_or_default();
+            let Some((mime, size)) = self.blobs.get(link) else {
+                return Err(error(400, "BlobNotFound", &format!("Could not find blob: {link}")));
+            };
+            if blob["mimeType"] != json!(mime) {
+                return Err(error(400, "InvalidMimeType", "Referenced MimeType does not match stored blob"));
+            }
+            if blob["size"] != json!(size) {
+                return Err(error(400, "InvalidSize", "Referenced size does not match stored blob"));
+            }
+        }
+        Ok(())
     }
 
     fn get(&self, request: &Request) -> Reply {
@@ -452,20 +464,16 @@ impl Bluesky {
         if self.account(get("repo")).map(|a| &a.did) != Some(&account.did) {
             return Err(invalid("Could not find repo of this session"));
         }
-        if let Some(at) = self.position(&account.did, get("collection"), get("rkey")) {
-            if let Some(wanted) = body["swapRecord"].as_str().filter(|wanted| *wanted != self.records[at].cid) {
-                return Err(error(400, "InvalidSwap", &format!("Record was not at {wanted}")));
-            }
-            let record = self.records.remove(at);
-            let id = format!("at://{}/{}/{}", record.did, record.collection, record.rkey);
-            self.ledger.write(Entry {
-                platform: PLATFORM,
-                account: account.handle,
-                id,
-                event: Event::Deleted,
-                at: now,
-            });
+        // What is not there is taken down already: no error, and no commit.
+        let Some(at) = self.position(&account.did, get("collection"), get("rkey")) else {
+            return Ok(Reply::json(200, &json!({})));
+        };
+        if let Some(wanted) = body["swapRecord"].as_str().filter(|wanted| *wanted != self.records[at].cid) {
+            return Err(error(400, "InvalidSwap", &format!("Record was not at {wanted}")));
         }
+        let record = self.records.remove(at);
+        let id = format!("at://{}/{}/{}", record.did, record.collection, record.rkey);
+        self.ledger.write(Entry { platform: PLATFORM, account: account.handle, id, event: Event::Deleted, at: now });
         Ok(Reply::json(200, &json!({"commit": {"cid": "bafyreicommit", "rev": "3l"}})))
     }
 
