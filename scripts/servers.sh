@@ -67,9 +67,10 @@ start_pds() {
 start_snac() {
   local dir=$BUGLE_SERVERS/snac port
   port=$(free_port)
-  printf '127.0.0.1\n%s\n127.0.0.1:%s\n\n\n' "$port" "$port" | "$SNAC" init "$dir" >"$BUGLE_SERVERS/snac.log" 2>&1
+  printf '127.0.0.1\n%s\n127.0.0.1:%s\n\n\n' "$port" "$port" | "$SNAC" init "$dir" >"$BUGLE_SERVERS/snac.log" 2>&1 ||
+    die "snac init failed: $(tail -n 20 "$BUGLE_SERVERS/snac.log")"
   sed -i 's#"protocol": *"https"#"protocol": "http"#' "$dir/server.json"
-  printf 'newsbot\n' | "$SNAC" adduser "$dir" newsbot 2>&1 | sed -n 's/^User password is //p' >"$BUGLE_SERVERS/snac-password"
+  printf 'newsbot\n' | "$SNAC" adduser "$dir" newsbot 2>&1 | sed -n 's/^User password is //p' >"$BUGLE_SERVERS/snac-password" || true
   [ -s "$BUGLE_SERVERS/snac-password" ] || die "snac made no account: $(tail -n 20 "$BUGLE_SERVERS/snac.log")"
   "$SNAC" httpd "$dir" >>"$BUGLE_SERVERS/snac.log" 2>&1 &
   BUGLE_SERVER_PIDS+=($!)

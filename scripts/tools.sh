@@ -75,9 +75,9 @@ debian_mirror() {
 need_snac() {
   SNAC=$BUGLE_TOOLS/snac-$SNAC_VERSION/usr/bin/snac
   once "$BUGLE_TOOLS/snac-$SNAC_VERSION" fetch_snac
-  if ldd "$SNAC" | grep -q 'not found'; then
-    apt_install libcurl4 libssl3
-  fi
+  case $(ldd "$SNAC") in
+    *'not found'*) apt_install libcurl4 libssl3 ;;
+  esac
 }
 
 fetch_pds() {
