@@ -364,7 +364,7 @@ impl Bluesky {
                 }
             }
         }
-        record.get("embed").map_or(Ok(()), |embed| Self::check_embed(embed))
+        record.get("embed").map_or(Ok(()), Self::check_embed)
     }
 
     fn check_embed(embed: &Value) -> Result<(), Reply> {
