@@ -1,1 +1,9 @@
-fn main() {}
+//! The one test binary. Pure code is tested beside itself; here is what crosses a process, a wire or the house rules.
+
+mod fakes;
+mod ledger;
+mod proxy;
+mod servers;
+#[path = "../tidy.rs"]
+mod tidy;
+mod wire;

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# All tests. The servers they need are started first and stopped, by their process ids, whatever happens.
+# Arguments go to nextest:  bash scripts/test.sh -E 'test(bluesky)'
+set -euo pipefail
+# shellcheck source=scripts/tools.sh
+. "$(dirname "$0")/tools.sh"
+# shellcheck source=scripts/servers.sh
+. "$(dirname "$0")/servers.sh"
+cd "$BUGLE_ROOT"
+
+need_nextest
+need_postgres
+need_snac
+need_pds
+
+# Built before the servers start, so that a compile error shows at once and no server waits for minutes.
+cargo nextest run --locked --features crash-points --no-run
+
+trap stop_servers EXIT
+trap 'exit 130' INT TERM
+start_servers
+cargo nextest run --locked --features crash-points "$@"
