@@ -1,6 +1,9 @@
 //! The command line. One file a subcommand: each has its `Args` and a `run`; the exit code is 0 done, 1 it failed,
 //! 2 the call or the config is wrong.
 
+pub mod assemble;
+pub mod run;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 

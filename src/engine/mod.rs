@@ -1,6 +1,28 @@
-//! The running service: loops and their order of start and stop.
+//! The running service: loops and their order of start and stop. One loop a source, one a channel, one that keeps house;
+//! a new config ends this generation of loops softly and begins the next.
 
+pub mod housekeeping;
+pub mod ingest;
+pub mod lanes;
+pub mod notify;
+pub mod poller;
+pub mod start;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::model::id::{ChannelName, SourceName};
+use crate::publish::{Channel, House};
+use crate::route::Route;
+use crate::source::identity::Start;
+use crate::timetable::Rhythm;
 
 /// `[timing]` of the config.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -13,5 +35,80 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self { scale: 1.0 }
+    }
+}
+
+/// A source as the config has it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name.
+    pub name: SourceName,
+    /// An http(s) URL or a path.
+    pub address: String,
+    /// When to poll; `None`: every five minutes.
+    pub rhythm: Option<Rhythm>,
+    /// What the first poll may post.
+    pub start: Start,
+    /// BCP 47 tag for articles that state none.
+    pub language: Option<String>,
+}
+
+/// What a generation of loops works with.
+pub struct Setup {
+    /// What all channels share.
+    pub house: Arc<House>,
+    /// The sources.
+    pub sources: Vec<Source>,
+    /// The channels.
+    pub channels: Vec<Channel>,
+    /// The routes, in order.
+    pub routes: Vec<Route>,
+    /// How long articles and seen keys are kept.
+    pub keep: SignedDuration,
+    /// Where notices are posted.
+    pub notify: Option<notify::Target>,
+    /// Raised with every change that lanes should look at.
+    pub changed: Arc<watch::Sender<u64>>,
+    /// When a loop last turned, in milliseconds: what `/healthz` goes by.
+    pub tick: Arc<AtomicI64>,
+}
+
+impl Setup {
+    /// The names of all channels.
+    pub fn channel_names(&self) -> Vec<ChannelName> {
+        self.channels.iter().map(|channel| channel.name.clone()).collect()
+    }
+
+    /// Says that there may be something to do.
+    pub fn wake(&self) {
+        self.changed.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    /// Notes that a loop turned.
+    pub fn ticked(&self) {
+        self.tick.store(self.house.clock.now().as_millisecond(), Ordering::Relaxed);
+    }
+}
+
+/// Runs all loops until `stop` is cancelled and every call in flight has ended.
+pub async fn generation(setup: Arc<Setup>, stop: CancellationToken) {
+    let tracker = TaskTracker::new();
+    for channel in setup.channels.clone() {
+        tracker.spawn(lanes::drive(setup.clone(), channel, stop.clone()));
+    }
+    let polite = Arc::new(poller::Polite::default());
+    for source in setup.sources.clone() {
+        tracker.spawn(poller::watch(setup.clone(), source, polite.clone(), stop.clone()));
+    }
+    tracker.spawn(housekeeping::keep(setup.clone(), stop.clone()));
+    tracker.close();
+    tracker.wait().await;
+}
+
+/// Sleeps, unless stopped. Returns whether it was stopped.
+async fn rest(time: Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => true,
+        () = tokio::time::sleep(time) => false,
     }
 }

@@ -34,7 +34,9 @@ impl<'de> Deserialize<'de> for SecretRef {
             }
 
             fn visit_str<E: serde::de::Error>(self, _text: &str) -> Result<SecretRef, E> {
-                Err(E::custom("expected where to find a secret: { env = \"NAME\" } or { file = \"PATH\" }, found a text"))
+                Err(E::custom(
+                    "expected where to find a secret: { env = \"NAME\" } or { file = \"PATH\" }, found a text",
+                ))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<SecretRef, A::Error> {

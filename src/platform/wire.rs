@@ -10,7 +10,6 @@ use url::Url;
 
 use super::{Context, PublishError};
 use crate::http::{Answer, CallError};
-use crate::model::grant::SecretRef;
 
 /// A pause is never longer, whatever a platform says. Source: reliability.md section 3, `RateLimited`.
 const LONGEST_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);

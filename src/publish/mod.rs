@@ -47,6 +47,8 @@ pub struct House {
     pub zone: TimeZone,
     /// The newsroom's name.
     pub newsroom: String,
+    /// BCP 47 tag of what it publishes, where neither article nor source states one.
+    pub language: Option<String>,
     /// The templates.
     pub templates: Templates,
     /// All waits are multiplied by this.

@@ -106,3 +106,12 @@ pub async fn told(conn: &mut Conn, key: &str) -> Result<(), StoreError> {
     sqlx::query("UPDATE notice SET told = 1 WHERE key = $1").bind(key).execute(conn).await?;
     Ok(())
 }
+
+/// Forgets what was last raised before then.
+///
+/// # Errors
+/// The database's.
+pub async fn forget(conn: &mut Conn, before: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM notice WHERE last_at < $1").bind(ms(before)).execute(conn).await?;
+    Ok(())
+}

@@ -387,3 +387,19 @@ pub async fn forget(conn: &mut Conn, before: Timestamp) -> Result<u64, StoreErro
     .await?;
     Ok(done.rows_affected())
 }
+
+/// Scheduled posts of a source's articles.
+///
+/// # Errors
+/// The database's.
+pub async fn unsent_of_source(conn: &mut Conn, source: &str) -> Result<Vec<PostRow>, StoreError> {
+    sqlx::query(select(
+        "WHERE state = 'scheduled' AND article IN (SELECT id FROM article WHERE source = $1) ORDER BY id LIMIT 10000",
+    ))
+    .bind(source)
+    .fetch_all(conn)
+    .await?
+    .iter()
+    .map(read)
+    .collect()
+}

@@ -423,7 +423,12 @@ mod tests {
     #[test]
     fn a_frozen_post_holds_everything_but_the_picture_and_is_the_same_each_time() {
         let account = account("handle = \"news.example\"\npassword = { env = \"P\" }").ok().unwrap();
-        let ids = Ids { seed: "00ff".repeat(16), created: "2026-11-01T10:00:00.120Z".parse().unwrap(), story: "2026-11-01T10:00:00.120Z".parse().unwrap(), revision: 0 };
+        let ids = Ids {
+            seed: "00ff".repeat(16),
+            created: "2026-11-01T10:00:00.120Z".parse().unwrap(),
+            story: "2026-11-01T10:00:00.120Z".parse().unwrap(),
+            revision: 0,
+        };
         let payload = account.freeze(&post("Hi 🎉 https://e.org/a?x=1 #news"), &ids).unwrap();
         assert_eq!(payload, account.freeze(&post("Hi 🎉 https://e.org/a?x=1 #news"), &ids).unwrap());
         assert_eq!(payload.steps.iter().map(|p| p.step).collect::<Vec<_>>(), [UPLOAD, ONLY]);

@@ -348,7 +348,12 @@ mod tests {
     }
 
     fn ids() -> Ids {
-        Ids { seed: "ab".repeat(32), created: "2026-11-01T10:00:00Z".parse().unwrap(), story: "2026-11-01T10:00:00Z".parse().unwrap(), revision: 0 }
+        Ids {
+            seed: "ab".repeat(32),
+            created: "2026-11-01T10:00:00Z".parse().unwrap(),
+            story: "2026-11-01T10:00:00Z".parse().unwrap(),
+            revision: 0,
+        }
     }
 
     fn post(text: &str, language: Option<&str>) -> Outgoing {

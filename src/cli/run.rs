@@ -1,0 +1,220 @@
+//! `bugle run`: the service.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::assemble::{self, Lasting};
+use super::{Call, Exit, say};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{self, Config};
+use crate::engine::{self, start};
+use crate::model::id::WorkerId;
+use crate::store::{Dialect, Sole, Store, job};
+use crate::telemetry::{self, Metrics};
+
+/// Watches the sources, composes, schedules, publishes, and serves the port.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Replace every channel by a local timeline like it: see exactly what would go out; nothing leaves.
+    #[arg(long)]
+    pub rehearse: bool,
+}
+
+/// How often a standby replica tries to become the one that publishes, and a publishing one looks whether it still is.
+const STANDBY: Duration = Duration::from_secs(1);
+
+/// Runs until SIGTERM or SIGINT; a second one ends it at once.
+///
+/// # Errors
+/// What keeps it from starting, in words.
+pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
+    let config = match load(args.rehearse, call)? {
+        Ok(config) => config,
+        Err(faults) => {
+            eprint(&faults);
+            return Ok(Exit::Wrong);
+        }
+    };
+    let format = match config.log.format {
+        config::LogFormat::Pretty => telemetry::LogFormat::Pretty,
+        config::LogFormat::Json => telemetry::LogFormat::Json,
+    };
+    if let Err(bad) = telemetry::init(format, Some(config.log.level.as_str())) {
+        bail!("log.level: {bad}");
+    }
+    let clock = Arc::new(SystemClock::new());
+    let store = Store::open(&config.store.url).await.with_context(|| format!("store {}", place(&config.store.url)))?;
+    clock.correct(store.clock_offset(clock.now()).await?);
+    let lasting = Lasting {
+        store: store.clone(),
+        vault: assemble::vault(&config)?,
+        clock: clock.clone(),
+        worker: WorkerId::fresh(),
+        metrics: Arc::new(Metrics::new()),
+        changed: Arc::new(watch::channel(0).0),
+        tick: Arc::new(AtomicI64::new(clock.now().as_millisecond())),
+    };
+    // Faults of the config show before anything is claimed or served.
+    assemble::setup(&config, &lasting)?;
+    let listener = tokio::net::TcpListener::bind(config.web.listen)
+        .await
+        .with_context(|| format!("web.listen: cannot listen on {}", config.web.listen))?;
+    let address = listener.local_addr()?;
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(async move { drop(listener) });
+    welcome(&config, address, args.rehearse)?;
+
+    let mut signals = Signals::new()?;
+    let Some(sole) = wait_for_lock(&store, &mut signals, &lasting).await? else { return Ok(Exit::Done) };
+    let exit = serve(args.rehearse, call, config, &lasting, &sole, &mut signals).await;
+    stop.cancel();
+    drop(tokio::time::timeout(Duration::from_secs(2), server).await);
+    exit
+}
+
+fn load(rehearse: bool, call: &Call) -> anyhow::Result<Result<Config, config::Faults>> {
+    match config::load(&call.config) {
+        Ok(config) if rehearse => Ok(Ok(assemble::rehearsal(&config)?)),
+        loaded => Ok(loaded),
+    }
+}
+
+/// A database address without what may be a password.
+fn place(url: &str) -> &str {
+    if url.starts_with("sqlite:") { url } else { url.split(':').next().unwrap_or_default() }
+}
+
+fn welcome(config: &Config, address: std::net::SocketAddr, rehearse: bool) -> std::io::Result<()> {
+    let what = if rehearse { "rehearses" } else { "runs" };
+    say(format_args!("bugle {} {what} for {}: http://{address}/", env!("CARGO_PKG_VERSION"), config.newsroom.name))?;
+    for channel in config.channels.iter().filter(|channel| channel.platform.id == "timeline") {
+        say(format_args!("  timeline {}: http://{address}/timelines/{}", channel.name, channel.name))?;
+    }
+    Ok(())
+}
+
+/// Waits until this process is the one that publishes. `None`: stopped before that.
+async fn wait_for_lock(store: &Store, signals: &mut Signals, lasting: &Lasting) -> anyhow::Result<Option<Sole>> {
+    let mut told = false;
+    loop {
+        if let Some(sole) = store.sole().await? {
+            return Ok(Some(sole));
+        }
+        if store.dialect() == Dialect::Sqlite {
+            bail!("another bugle runs on {}: stop it first", store.url());
+        }
+        if !told {
+            tracing::info!("another replica publishes; this one stands by");
+            told = true;
+        }
+        lasting.tick.store(lasting.clock.now().as_millisecond(), std::sync::atomic::Ordering::Relaxed);
+        tokio::select! {
+            signal = signals.next() => if matches!(signal, Signal::Stop) { return Ok(None) },
+            () = tokio::time::sleep(STANDBY) => {}
+        }
+    }
+}
+
+/// Runs one generation of loops after the other, until told to stop.
+async fn serve(
+    rehearse: bool,
+    call: &Call,
+    mut config: Config,
+    lasting: &Lasting,
+    sole: &Sole,
+    signals: &mut Signals,
+) -> anyhow::Result<Exit> {
+    let (worker, now, scale) = (lasting.worker.clone(), lasting.clock.now(), config.timing.scale);
+    let settle = job(move |conn| Box::pin(async move { start::settle_past(conn, worker.as_str(), now, scale).await }));
+    lasting.store.write(settle).await.context("what the last process left could not be settled")?;
+    loop {
+        let (named, now) = (assemble::named(&config), lasting.clock.now());
+        lasting.store.write(job(move |conn| Box::pin(async move { start::sync(conn, &named, now).await }))).await?;
+        let setup = Arc::new(assemble::setup(&config, lasting)?);
+        let stop = CancellationToken::new();
+        let mut loops = tokio::spawn(engine::generation(setup, stop.clone()));
+        let next = loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Signal::Stop => break None,
+                    Signal::Reload => match reload(rehearse, call, lasting) {
+                        Ok(config) => break Some(config),
+                        Err(said) => tracing::error!("the config was not reloaded, the old one stays in force:\n{said}"),
+                    },
+                },
+                () = tokio::time::sleep(STANDBY) => if !sole.is_held().await {
+                    // Another replica may publish now: nothing more may be sent from here.
+                    bail!("the database session that holds the publishing lock is gone");
+                },
+                ended = &mut loops => {
+                    ended.context("the engine ended by itself")?;
+                    bail!("the engine ended by itself");
+                }
+            }
+        };
+        stop.cancel();
+        tracing::info!("ending softly: calls in flight are waited for");
+        tokio::select! {
+            ended = &mut loops => ended.context("the engine did not end cleanly")?,
+            signal = signals.next(), if next.is_none() => {
+                drop(signal);
+                tracing::warn!("ended at once: what was in flight is settled at the next start");
+                return Ok(Exit::Failed);
+            }
+        }
+        match next {
+            Some(next) => {
+                config = next;
+                tracing::info!("the new config is in force");
+            }
+            None => return Ok(Exit::Done),
+        }
+    }
+}
+
+/// A config that is valid as a whole, or why it is not.
+fn reload(rehearse: bool, call: &Call, lasting: &Lasting) -> Result<Config, String> {
+    let config = load(rehearse, call).map_err(|e| format!("{e:#}"))?.map_err(|faults| faults.to_string())?;
+    assemble::setup(&config, lasting).map_err(|e| format!("{e:#}"))?;
+    Ok(config)
+}
+
+#[expect(clippy::print_stderr, reason = "until the frame has it")]
+fn eprint(faults: &config::Faults) {
+    eprintln!("{faults}");
+}
+
+enum Signal {
+    Stop,
+    Reload,
+}
+
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
+        }
+    }
+}

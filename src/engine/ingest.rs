@@ -1,0 +1,230 @@
+//! From a fetch to planned posts, in one transaction: the articles, their posts and the source's validators are stored
+//! together or not at all. Nothing is "seen" before it is stored.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Setup, Source};
+use crate::compose;
+use crate::model::article::{Article, Entry};
+use crate::model::id::{ArticleId, PostId, SourceName};
+use crate::model::post::{Actor, Approval, HoldReason, Occasion, Post, PostState};
+use crate::route::plan;
+use crate::schedule::expiry;
+use crate::source::identity::{
+    AliasKey, Batch, Call, Judged, Start, Verdict, content_hash, judge, lookup, oldest_first, title_hash,
+};
+use crate::store::article::{Alias, alias, insert, known, known_titles, new_version};
+use crate::store::post::PostRow;
+use crate::store::source::SourceRow;
+use crate::store::{Conn, StoreError, article, post, source};
+
+/// Without a good fetch for this long, what a source brings is treated as at first sight. Source: reliability.md
+/// section 5.
+const STRANGER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How old the note "still listed" of an alias may grow before it is written again.
+const RELIST: SignedDuration = SignedDuration::from_hours(24);
+
+/// What a fetch brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// New articles.
+    pub new: u64,
+    /// New versions of known ones.
+    pub changed: u64,
+    /// Posts planned.
+    pub posts: u64,
+}
+
+/// A fetch on its way into the store.
+pub struct Catch {
+    /// The source.
+    pub source: Source,
+    /// Its row as it shall be stored, new validators included; `first_seen` is now for a new one.
+    pub row: SourceRow,
+    /// Whether the source is seen for the first time.
+    pub first_seen: bool,
+    /// When it last answered well, before this fetch.
+    pub last_good: Option<Timestamp>,
+    /// What it brought, in its own order.
+    pub entries: Vec<Entry>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Stores it. Runs inside the one writer's transaction, so that two sources with the same story cannot both be first.
+///
+/// # Errors
+/// The database's.
+pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Result<Brought, StoreError> {
+    let name = catch.source.name.clone();
+    let found = recall(conn, &name, &catch.entries).await?;
+    let hashes: Vec<String> = catch.entries.iter().map(|entry| title_hash(&entry.title)).collect();
+    let titles: HashSet<String> = known_titles(conn, name.as_str(), &hashes).await?.into_iter().collect();
+    let articles: HashMap<AliasKey, ArticleId> =
+        found.iter().map(|(key, (article, _))| (key.clone(), article.clone())).collect();
+    let batch = Batch {
+        source: &name,
+        entries: &catch.entries,
+        known: &articles,
+        titles: &titles,
+        first_seen: catch.first_seen,
+        first_run: catch.row.fresh || catch.last_good.is_none_or(|good| catch.now.duration_since(good) > STRANGER),
+        last_good: catch.last_good,
+        start: if catch.first_seen { catch.source.start } else { Start::FromNow },
+        now: catch.now,
+    };
+    let judged = judge(&batch);
+    let order = oldest_first(&batch, &judged);
+    let mut brought = Brought::default();
+    let mut ids: HashMap<usize, ArticleId> = HashMap::new();
+    for n in order {
+        let Some(Call::New { verdict }) = judged.get(n).map(|it| &it.call) else { continue };
+        let article = Article {
+            id: ArticleId::fresh(),
+            source: name.clone(),
+            version: 1,
+            first_seen: catch.now,
+            entry: with_language(&catch.entries[n], setup, &catch.source),
+        };
+        brought.posts += add(conn, setup, &article, verdict, &hashes[n]).await?;
+        brought.new += 1;
+        ids.insert(n, article.id);
+    }
+    for (n, it) in judged.iter().enumerate() {
+        let owner = match &it.call {
+            Call::New { .. } => ids.get(&n).cloned(),
+            Call::Duplicate { of } => ids.get(of).cloned().or_else(|| owner_of(&judged, *of)),
+            Call::Known { article, changed_candidate } => {
+                if *changed_candidate {
+                    let entry = with_language(&catch.entries[n], setup, &catch.source);
+                    brought.changed += u64::from(update(conn, article, &entry, &hashes[n], catch.now).await?);
+                }
+                Some(article.clone())
+            }
+        };
+        let Some(owner) = owner else { continue };
+        for key in &it.keys.all {
+            let listed = found.get(key).map(|(_, at)| *at);
+            if listed.is_none_or(|at| catch.now.duration_since(at) > RELIST) {
+                let key = Alias { scope: key.scope.clone(), value: key.value.clone() };
+                alias(conn, &key, owner.as_str(), catch.now).await?;
+            }
+        }
+    }
+    catch.row.fresh = false;
+    if brought.new + brought.changed > 0 {
+        catch.row.last_change = Some(catch.now);
+    }
+    source::put(conn, &catch.row).await?;
+    Ok(brought)
+}
+
+type Found = HashMap<AliasKey, (ArticleId, Timestamp)>;
+
+async fn recall(conn: &mut Conn, name: &SourceName, entries: &[Entry]) -> Result<Found, StoreError> {
+    let keys: Vec<Alias> =
+        lookup(name, entries).into_iter().map(|key| Alias { scope: key.scope, value: key.value }).collect();
+    let rows = known(conn, &keys).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(key, article, at)| (AliasKey { scope: key.scope, value: key.value }, (article, at)))
+        .collect())
+}
+
+fn owner_of(judged: &[Judged], of: usize) -> Option<ArticleId> {
+    match judged.get(of).map(|it| &it.call) {
+        Some(Call::Known { article, .. }) => Some(article.clone()),
+        _ => None,
+    }
+}
+
+fn with_language(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
+    let language = entry.language.clone().or_else(|| source.language.clone());
+    Entry { language: language.or_else(|| setup.house.language.clone()), ..entry.clone() }
+}
+
+/// A new version, where the content that matters differs.
+async fn update(
+    conn: &mut Conn,
+    id: &ArticleId,
+    entry: &Entry,
+    title: &str,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let hash = content_hash(entry);
+    match article::hash(conn, id.as_str()).await? {
+        Some(old) if old != hash => {
+            new_version(conn, id.as_str(), entry, &hash, title, now).await?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Stores a new article and its posts. Returns how many posts may go out.
+async fn add(
+    conn: &mut Conn,
+    setup: &Setup,
+    article: &Article,
+    verdict: &Verdict,
+    title: &str,
+) -> Result<u64, StoreError> {
+    let house = &setup.house;
+    let scene = compose::scene(article, &house.newsroom, &house.zone, "", "");
+    let plan = plan(&setup.routes, &article.source, &scene, &setup.channel_names());
+    let mut verdicts: Vec<article::Verdict> = plan
+        .verdicts
+        .iter()
+        .map(|v| article::Verdict { channel: v.channel.as_str().to_owned(), why: v.why.clone() })
+        .collect();
+    if *verdict == Verdict::Backfill {
+        let why = crate::model::post::SkipReason::Backfill.to_string();
+        verdicts.extend(
+            plan.chosen.iter().map(|c| article::Verdict { channel: c.channel.as_str().to_owned(), why: why.clone() }),
+        );
+    }
+    insert(conn, article, &content_hash(&article.entry), title, &verdicts).await?;
+    if *verdict == Verdict::Backfill {
+        return Ok(0);
+    }
+    let mut count = 0;
+    for chosen in plan.chosen {
+        let now = article.first_seen;
+        let state = match (verdict, chosen.hold, chosen.needs_approval) {
+            (Verdict::Flood { evidence }, _, _) => {
+                let group = format!("{}@{}", article.source, now.as_second());
+                PostState::Held { since: now, why: HoldReason::Flood { group, evidence: evidence.to_string() } }
+            }
+            (_, Some(why), _) => PostState::Held { since: now, why: HoldReason::Unfit { why } },
+            (_, None, true) => PostState::Held { since: now, why: HoldReason::Approval },
+            (_, None, false) => {
+                let approval = Approval { by: Actor::Route, at: now, payload: None };
+                PostState::Scheduled { approval, retry: None }
+            }
+        };
+        let why = match &state {
+            PostState::Held { why, .. } => why.to_string(),
+            _ => format!("route {}", chosen.route),
+        };
+        let post = Post {
+            id: PostId::fresh(),
+            channel: chosen.channel,
+            article: article.id.clone(),
+            occasion: Occasion::First,
+            route: chosen.route,
+            template: chosen.template,
+            urgency: chosen.urgency,
+            created: now,
+            expires: expiry(chosen.urgency, article.first_seen),
+            due: now,
+            attempts: 0,
+            text: None,
+            state,
+        };
+        count += u64::from(post::insert(conn, &PostRow::new(post), now, &Actor::Route, &why).await?);
+    }
+    Ok(count)
+}
