@@ -100,6 +100,7 @@ pub fn excerpt(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::grant::SecretRef;
 
     fn answer(headers: &[(&'static str, &str)]) -> Answer {
         let mut map = reqwest::header::HeaderMap::new();
