@@ -13,6 +13,8 @@ const WORKERS: usize = 2;
 fn main() -> ExitCode {
     // A call that makes no sense ends here: clap explains it and exits with 2.
     let args = cli::Args::parse();
+    // For whatever speaks TLS without naming what does the cryptography. A second one would be refused: there is none.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(WORKERS).enable_all().build();
     let outcome = match runtime {
         Ok(runtime) => {

@@ -147,6 +147,12 @@ fn missing_templates(config: &Config, templates: &Templates) -> Vec<Fault> {
 /// What is no fault and yet hardly meant.
 fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
     let mut found = Vec::new();
+    let notify = config.notify.as_ref().and_then(|notify| notify.secret.as_ref());
+    for (key, place) in [("vault.key", config.vault.key.as_ref()), ("notify.secret", notify)] {
+        if let Some(Err(said)) = place.map(crate::vault::secret::resolve) {
+            found.push(format!("{key}: secret missing: {said}; the service does not start without it"));
+        }
+    }
     for source in &config.sources {
         if !config.routes.iter().any(|rule| rule.from.contains(&source.name)) {
             found.push(format!("source.{}: no route uses it: its articles go nowhere", source.name));
@@ -293,7 +299,7 @@ template = "TEMPLATE"
         let faults = missing_templates(&config, &templates_of(&config));
         assert_eq!((faults.len(), faults[0].key.as_str()), (1, "route[0].template"));
         let shown = config.faults(faults).to_string();
-        assert!(shown.contains("bugle.toml:22:12") && shown.contains("there is no template \"evening\""), "{shown}");
+        assert!(shown.contains("bugle.toml:20:12") && shown.contains("there is no template \"evening\""), "{shown}");
         let post = folder.path().join("templates/post");
         std::fs::create_dir_all(&post).unwrap();
         std::fs::write(post.join("evening.@main.j2"), "{{ title }} {{ link }}\n").unwrap();

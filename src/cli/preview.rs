@@ -115,7 +115,7 @@ impl Desk<'_> {
         Article { id: ArticleId::fresh(), source: source.name.clone(), version: 1, first_seen: now, entry }
     }
 
-    /// Every channel's post, in the order of the config; also where no route leads there, with the reason.
+    /// Every channel's post, in the order of their names; also where no route leads there, with the reason.
     fn shown(&self, article: &Article, source: &From, now: Timestamp) -> Result<Vec<Shown>, Trouble> {
         let mut routes = Vec::new();
         for (number, rule) in (1..).zip(&self.config.routes) {
@@ -289,7 +289,7 @@ when = "'Nation' in categories"
     #[test]
     fn every_channel_shows_a_text_that_fits_it() {
         let shown = shown("a.xml", &entry(&[]));
-        let [short, long] = &shown[..] else { panic!("two channels") };
+        let [long, short] = &shown[..] else { panic!("two channels") };
         for (post, limit) in [(short, 280), (long, 500)] {
             let (text, length) = post.outcome.as_ref().unwrap();
             assert!(text.ends_with("https://news.example/bridge"), "{text}");
@@ -303,9 +303,9 @@ when = "'Nation' in categories"
 
     #[test]
     fn a_feed_of_no_source_is_shown_as_if_of_any() {
-        let unmet = &shown("https://other.example/feed", &entry(&[]))[1];
+        let unmet = &shown("https://other.example/feed", &entry(&[]))[0];
         assert!(unmet.not.as_deref().unwrap().contains("condition not met"), "{:?}", unmet.not);
-        let met = &shown("https://other.example/feed", &entry(&["Nation"]))[1];
+        let met = &shown("https://other.example/feed", &entry(&["Nation"]))[0];
         assert_eq!((met.route, met.not.as_deref()), (Some(2), None));
     }
 }
