@@ -83,10 +83,7 @@ pub fn channel(channel: &config::Channel) -> publish::Channel {
         name: channel.name.clone(),
         account: Arc::clone(&channel.account),
         policy: Arc::new(channel.policy.clone()),
-        on_uncertain: match channel.on_uncertain {
-            config::OnUncertain::Hold => publish::OnUncertain::Hold,
-            config::OnUncertain::Repost => publish::OnUncertain::Repost,
-        },
+        on_uncertain: channel.on_uncertain,
         strict_order: channel.strict_order,
     }
 }

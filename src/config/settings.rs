@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::publish::OnUncertain;
 use crate::schedule;
 
 /// The whole file, as written. Only its schema is used: the sections are read one by one, so that a fault in one does
@@ -135,15 +136,4 @@ pub(super) struct Common {
     /// Whether a post in doubt holds up the next ones.
     #[serde(default)]
     pub strict_order: bool,
-}
-
-/// What to do with a post in doubt where nothing can be looked up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnUncertain {
-    /// A person decides.
-    #[default]
-    Hold,
-    /// Send it again: it may appear twice.
-    Repost,
 }
