@@ -1,0 +1,330 @@
+//! `bugle check [--live]`: everything that is wrong with the config and the templates, then what is worth a second look;
+//! with `--live` also what the platforms and the sources answer. Nothing is posted or stored by it, and no store or key
+//! is made for it.
+
+use std::path::Path;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::live::{Asking, introduced};
+use super::{Call, Exit, opened, say, warn};
+use crate::compose;
+use crate::config::{Config, Fault};
+use crate::expr::{ExprError, Scene, Templates};
+use crate::route::DEFAULT_TEMPLATE;
+
+/// The options of `bugle check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Also ask each platform who we are and what we may do, and read each source.
+    #[arg(long)]
+    live: bool,
+}
+
+/// Checks. Faults exit with 2; with `--live` a platform or a source that fails exits with 1; warnings alone with 0.
+///
+/// # Errors
+/// Where the answer cannot be written, or with `--live` the store that is there not be opened.
+pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
+    let config = match super::config(call) {
+        Ok(config) => config,
+        Err(faults) if call.json => {
+            let mut answer = faults.to_json();
+            answer["warnings"] = json!([]);
+            say(answer)?;
+            return Ok(Exit::Wrong);
+        }
+        Err(faults) => return Err(faults.into()),
+    };
+    let file = config.path().display().to_string();
+    let templates = match opened::templates(&config) {
+        Ok(templates) => templates,
+        Err(faults) if call.json => {
+            let faults: Vec<Value> = faults.iter().map(|(path, error)| template_json(path, error)).collect();
+            say(json!({ "file": file, "faults": faults, "warnings": [] }))?;
+            return Ok(Exit::Wrong);
+        }
+        Err(faults) => {
+            for (path, error) in &faults {
+                warn(format_args!("error: {}", opened::template_fault(path, error)))?;
+            }
+            return Ok(Exit::Wrong);
+        }
+    };
+    let faults = config.faults(missing_templates(&config, &templates));
+    if !faults.list().is_empty() {
+        if !call.json {
+            return Err(faults.into());
+        }
+        let mut answer = faults.to_json();
+        answer["warnings"] = json!([]);
+        say(answer)?;
+        return Ok(Exit::Wrong);
+    }
+    let warnings = warnings(&config, &templates);
+    let live = if args.live { Some(live(&config).await?) } else { None };
+    let exit = if live.as_ref().is_some_and(|live| live.failed) { Exit::Failed } else { Exit::Done };
+    if call.json {
+        let mut answer = json!({ "file": file, "faults": [], "warnings": warnings });
+        if let Some(live) = live {
+            answer["channels"] = live.channels.into_iter().map(|(_, value)| value).collect();
+            answer["sources"] = live.sources.into_iter().map(|(_, value)| value).collect();
+        }
+        say(answer)?;
+        return Ok(exit);
+    }
+    for warning in &warnings {
+        warn(format_args!("warning: {warning}"))?;
+    }
+    if let Some(live) = live {
+        for (line, _) in live.channels.iter().chain(&live.sources) {
+            say(line)?;
+        }
+    }
+    say(format_args!(
+        "{file}: no faults; {}, {}, {}",
+        counted(config.sources.len(), "source"),
+        counted(config.channels.len(), "channel"),
+        counted(config.routes.len(), "route")
+    ))?;
+    Ok(exit)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A template's fault in the shape of the config's.
+fn template_json(path: &Path, error: &ExprError) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let column = error.range.as_ref().and_then(|range| text.get(..range.start)).map(|before| {
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        before[line..].chars().count() + 1
+    });
+    json!({
+        "file": path.display().to_string(),
+        "key": "",
+        "said": error.said,
+        "line": error.line,
+        "column": column,
+        "hint": null,
+    })
+}
+
+/// Routes whose template there is not.
+fn missing_templates(config: &Config, templates: &Templates) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    for (n, rule) in config.routes.iter().enumerate() {
+        let name = rule.template.as_deref().unwrap_or(DEFAULT_TEMPLATE);
+        let missing: Vec<&str> = rule
+            .to
+            .iter()
+            .filter_map(|name| config.channel(name))
+            .filter(|channel| !templates.has(name, channel.name.as_str(), channel.platform.id))
+            .map(|channel| channel.name.as_str())
+            .collect();
+        if missing.is_empty() {
+            continue;
+        }
+        // Where some channels have their own, the others are named.
+        let whom = if missing.len() < rule.to.len() { format!(" for {}", missing.join(", ")) } else { String::new() };
+        let known: Vec<&str> = templates.names().collect();
+        let hint = format!(
+            "there are: {}; or write {}",
+            known.join(", "),
+            opened::template_folder(config).join(format!("{name}.j2")).display()
+        );
+        faults.push(config.fault(
+            &format!("route[{n}].template"),
+            format!("there is no template {name:?}{whom}"),
+            Some(hint),
+        ));
+    }
+    faults
+}
+
+/// What is no fault and yet hardly meant.
+fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
+    let mut found = Vec::new();
+    let notify = config.notify.as_ref().and_then(|notify| notify.secret.as_ref());
+    for (key, place) in [("vault.key", config.vault.key.as_ref()), ("notify.secret", notify)] {
+        if let Some(Err(said)) = place.map(crate::vault::secret::resolve) {
+            found.push(format!("{key}: secret missing: {said}; the service does not start without it"));
+        }
+    }
+    for source in &config.sources {
+        if !config.routes.iter().any(|rule| rule.from.contains(&source.name)) {
+            found.push(format!("source.{}: no route uses it: its articles go nowhere", source.name));
+        }
+    }
+    for channel in &config.channels {
+        if !config.routes.iter().any(|rule| rule.to.contains(&channel.name)) {
+            found.push(format!("channel.{}: no route uses it: nothing goes there by itself", channel.name));
+        }
+        if let Err(said) = opened::channel(channel).credential() {
+            found.push(format!("channel.{}: secret missing: {said}; it blocks only this channel", channel.name));
+        }
+    }
+    for (n, rule) in config.routes.iter().enumerate() {
+        let name = rule.template.as_deref().unwrap_or(DEFAULT_TEMPLATE);
+        for channel in rule.to.iter().filter_map(|name| config.channel(name)) {
+            let scene = Scene {
+                channel: channel.name.to_string(),
+                platform: channel.platform.id.to_owned(),
+                newsroom: config.newsroom.name.clone(),
+                ..Scene::full()
+            };
+            if let Err(error) = compose::compose(templates, name, &scene, channel.account.rules(None)) {
+                found.push(format!("route[{n}]: a usual article does not fit on channel {}: {error}", channel.name));
+            }
+        }
+    }
+    found
+}
+
+/// What the outside answered, each as a line and as JSON.
+struct Live {
+    channels: Vec<(String, Value)>,
+    sources: Vec<(String, Value)>,
+    failed: bool,
+}
+
+async fn live(config: &Config) -> anyhow::Result<Live> {
+    let asking = Asking::open(config).await?;
+    let channels = join_all(config.channels.iter().map(|channel| async {
+        let name = format!("channel {} ({})", channel.name, channel.platform.name);
+        let (line, ok, mut value) = match asking.whoami(channel).await {
+            Ok(identity) => {
+                let value = introduced(channel, &identity);
+                let server = identity.server.as_ref().map(|server| format!(", server {server}")).unwrap_or_default();
+                let line = format!("{name}: {}, id {}, limit {}{server}", identity.handle, identity.id, value["limit"]);
+                (remarked(line, &identity.remarks), true, value)
+            }
+            Err(said) => (format!("{name}: failed: {said}"), false, json!({ "error": said })),
+        };
+        value["channel"] = json!(channel.name);
+        value["platform"] = json!(channel.platform.id);
+        value["ok"] = json!(ok);
+        (line, value)
+    }));
+    let sources = join_all(config.sources.iter().map(|source| async {
+        let (line, ok, mut value) = match asking.source(source).await {
+            Ok(value) => {
+                let newest = &value["newest"];
+                let newest = newest["title"].as_str().map(|title| match newest["date"].as_str() {
+                    Some(date) => format!(", the newest of {date}: {title}"),
+                    None => format!(", the newest without a date: {title}"),
+                });
+                let count =
+                    value["articles"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or_default();
+                let line =
+                    format!("source {}: {}{}", source.name, counted(count, "article"), newest.unwrap_or_default());
+                let remarks: Vec<String> = value["remarks"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|remark| remark.as_str().map(str::to_owned))
+                    .collect();
+                (remarked(line, &remarks), true, value)
+            }
+            Err(error) => {
+                let hint = error.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+                let value = json!({ "error": error.said, "hint": error.hint });
+                (format!("source {}: failed: {error}{hint}", source.name), false, value)
+            }
+        };
+        value["source"] = json!(source.name);
+        value["ok"] = json!(ok);
+        (line, value)
+    }));
+    let (channels, sources) = futures_util::future::join(channels, sources).await;
+    let failed = channels.iter().chain(&sources).any(|(_, value)| value["ok"] == json!(false));
+    Ok(Live { channels, sources, failed })
+}
+
+/// A line with what else is worth knowing below it.
+fn remarked(line: String, remarks: &[String]) -> String {
+    remarks.iter().fold(line, |all, remark| format!("{all}\n  {remark}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+[newsroom]
+name = "N"
+timezone = "Asia/Baku"
+[source.a]
+url = "a.xml"
+[source.idle]
+url = "b.xml"
+[channel.main]
+platform = "timeline"
+[channel.spare]
+platform = "x"
+consumer_key = { env = "BUGLE_TEST_NOBODY_SETS_1" }
+consumer_secret = { env = "BUGLE_TEST_NOBODY_SETS_1" }
+access_token = { env = "BUGLE_TEST_NOBODY_SETS_1" }
+access_secret = { env = "BUGLE_TEST_NOBODY_SETS_1" }
+[[route]]
+from = ["a"]
+to = ["main"]
+template = "TEMPLATE"
+"#;
+
+    fn config(folder: &Path, template: &str) -> Config {
+        crate::config::parse(&CONFIG.replace("TEMPLATE", template), &folder.join("bugle.toml")).ok().unwrap()
+    }
+
+    #[test]
+    fn what_nothing_uses_and_what_is_missing_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path(), "headline");
+        let templates = opened::templates(&config).unwrap();
+        assert_eq!(missing_templates(&config, &templates), []);
+        let found = warnings(&config, &templates);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found[0].starts_with("source.idle: no route"), "{found:?}");
+        assert!(found[1].starts_with("channel.spare: no route"), "{found:?}");
+        assert!(found[2].contains("BUGLE_TEST_NOBODY_SETS_1 is not set"), "{found:?}");
+    }
+
+    #[test]
+    fn a_template_is_looked_for_beside_the_config_and_for_each_channel() {
+        let folder = tempfile::tempdir().unwrap();
+        let templates_of = |config: &Config| opened::templates(config).unwrap();
+        let config = config(folder.path(), "evening");
+        let faults = missing_templates(&config, &templates_of(&config));
+        assert_eq!((faults.len(), faults[0].key.as_str()), (1, "route[0].template"));
+        let shown = config.faults(faults).to_string();
+        assert!(shown.contains("bugle.toml:20:12") && shown.contains("there is no template \"evening\""), "{shown}");
+        let post = folder.path().join("templates/post");
+        std::fs::create_dir_all(&post).unwrap();
+        std::fs::write(post.join("evening.@main.j2"), "{{ title }} {{ link }}\n").unwrap();
+        assert_eq!(missing_templates(&config, &templates_of(&config)), []);
+    }
+
+    #[test]
+    fn a_usual_article_is_tried_on_every_channel() {
+        let folder = tempfile::tempdir().unwrap();
+        let post = folder.path().join("templates/post");
+        std::fs::create_dir_all(&post).unwrap();
+        std::fs::write(post.join("long.j2"), format!("{} {{{{ link }}}}\n", "words ".repeat(100))).unwrap();
+        let config = config(folder.path(), "long");
+        let found = warnings(&config, &opened::templates(&config).unwrap());
+        assert!(found.iter().any(|warning| warning.contains("does not fit on channel main")), "{found:?}");
+    }
+
+    #[test]
+    fn a_template_fault_has_line_and_column() {
+        let folder = tempfile::tempdir().unwrap();
+        let post = folder.path().join("templates/post");
+        std::fs::create_dir_all(&post).unwrap();
+        std::fs::write(post.join("evening.j2"), "{{ title }}\nə {{ titel }}\n{{ link }}\n").unwrap();
+        let (path, error) = opened::templates(&config(folder.path(), "evening")).unwrap_err().remove(0);
+        let value = template_json(&path, &error);
+        assert_eq!((&value["line"], &value["column"]), (&json!(2), &json!(6)), "{value}");
+    }
+}

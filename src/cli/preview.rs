@@ -1,0 +1,311 @@
+//! `bugle preview URL-or-FILE`: what every channel of the config would post of a feed's newest article, composed and
+//! counted as for sending. Nothing is posted or stored by it.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Call, Exit, Trouble, opened, say};
+use crate::compose;
+use crate::config::{self, Config};
+use crate::expr::Templates;
+use crate::model::article::{Article, Entry};
+use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
+use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
+use crate::platform::Identity;
+use crate::publish::identity_of;
+use crate::publish::prepare::{Setting, prepare};
+use crate::route::{Chosen, DEFAULT_TEMPLATE, Route, plan};
+
+/// The options of `bugle preview`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The feed: an http(s) URL, or a file.
+    #[arg(value_name = "URL-or-FILE")]
+    place: String,
+    /// Another article than the newest: the Nth as the feed lists them, counted from 1.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    item: Option<u32>,
+}
+
+/// Shows the posts; with `--json` one object a channel and line.
+///
+/// # Errors
+/// Where the config or a template is at fault, or the feed cannot be fetched or read.
+pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
+    let config = super::config(call)?;
+    let templates = opened::good_templates(&config)?;
+    let clock = opened::clock();
+    let http = opened::http(&config, &clock)?;
+    let feed = opened::feed(&http, &args.place, None).await?;
+    let entry = match args.item {
+        None => opened::newest(&feed.entries),
+        Some(n) => usize::try_from(n - 1).ok().and_then(|n| feed.entries.get(n)),
+    };
+    let entry = entry.ok_or_else(|| {
+        Trouble::failed(format!(
+            "{}: expected an article to show, found {} in the feed",
+            args.place,
+            feed.entries.len()
+        ))
+    })?;
+    let identities = identities(&config).await;
+    let now = clock.now();
+    let desk = Desk { config: &config, templates: &templates, identities: &identities };
+    let source = desk.source(&args.place);
+    let article = desk.article(&source, entry, now);
+    let shown = desk.shown(&article, &source, now)?;
+    if call.json {
+        for post in shown {
+            say(post.json(&article))?;
+        }
+        return Ok(Exit::Done);
+    }
+    say(&entry.title)?;
+    if let Some(link) = &entry.link {
+        say(link)?;
+    }
+    for post in shown {
+        say(format_args!("\n{}", post.text()))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Who each channel belongs to and what its server allows, as far as the store knows. A preview needs no store.
+async fn identities(config: &Config) -> HashMap<String, Identity> {
+    let rows = async {
+        let store = opened::store_if_there(config).await.ok()??;
+        let mut conn = store.read().await.ok()?;
+        crate::store::channel::all(&mut conn).await.ok()
+    };
+    let rows = rows.await.unwrap_or_default();
+    rows.into_iter().filter_map(|row| Some((row.name, identity_of(row.identity.as_deref())?))).collect()
+}
+
+/// Where an article of the preview comes from: its name, and whether the config has it.
+struct From {
+    name: SourceName,
+    known: bool,
+}
+
+struct Desk<'a> {
+    config: &'a Config,
+    templates: &'a Templates,
+    identities: &'a HashMap<String, Identity>,
+}
+
+impl Desk<'_> {
+    /// The source of that address; of another address, the only source there is, else one called `preview`.
+    fn source(&self, place: &str) -> From {
+        let sources = &self.config.sources;
+        match sources.iter().find(|source| source.settings.url == place) {
+            Some(source) => From { name: source.name.clone(), known: true },
+            None => match &sources[..] {
+                [only] => From { name: only.name.clone(), known: true },
+                _ => From { name: SourceName::from("preview"), known: false },
+            },
+        }
+    }
+
+    fn article(&self, source: &From, entry: &Entry, now: Timestamp) -> Article {
+        let mut entry = entry.clone();
+        let of_source = self.config.source(&source.name).and_then(|source| source.settings.language.clone());
+        entry.language = entry.language.or(of_source).or_else(|| self.config.newsroom.language.clone());
+        Article { id: ArticleId::fresh(), source: source.name.clone(), version: 1, first_seen: now, entry }
+    }
+
+    /// Every channel's post, in the order of their names; also where no route leads there, with the reason.
+    fn shown(&self, article: &Article, source: &From, now: Timestamp) -> Result<Vec<Shown>, Trouble> {
+        let mut routes = Vec::new();
+        for (number, rule) in (1..).zip(&self.config.routes) {
+            let mut route = Route::compile(number, rule).map_err(|fault| Trouble::wrong(format!("route: {fault}")))?;
+            if !source.known {
+                // A feed that the config does not have is shown as if it came from any of its sources.
+                route.from.push(source.name.clone());
+            }
+            routes.push(route);
+        }
+        let newsroom = &self.config.newsroom;
+        let scene = compose::scene(article, &newsroom.name, &newsroom.zone, "", "");
+        let names: Vec<ChannelName> = self.config.channels.iter().map(|channel| channel.name.clone()).collect();
+        let plan = plan(&routes, &source.name, &scene, &names);
+        let show = |channel: &config::Channel| {
+            let chosen = plan.chosen.iter().find(|chosen| chosen.channel == channel.name);
+            let not = plan.verdicts.iter().find(|verdict| verdict.channel == channel.name).map(|v| v.why.clone());
+            self.post(channel, chosen, not, article, now)
+        };
+        Ok(self.config.channels.iter().map(show).collect())
+    }
+
+    fn post(
+        &self,
+        channel: &config::Channel,
+        chosen: Option<&Chosen>,
+        not: Option<String>,
+        article: &Article,
+        now: Timestamp,
+    ) -> Shown {
+        let approval = Approval { by: Actor::Route, at: now, payload: None };
+        let post = Post {
+            id: PostId::fresh(),
+            channel: channel.name.clone(),
+            article: article.id.clone(),
+            occasion: Occasion::First,
+            route: chosen.map_or(0, |chosen| chosen.route),
+            template: chosen.map_or(DEFAULT_TEMPLATE, |chosen| chosen.template.as_str()).to_owned(),
+            urgency: chosen.map_or(Urgency::Normal, |chosen| chosen.urgency),
+            created: now,
+            expires: None,
+            due: now,
+            attempts: 0,
+            text: None,
+            state: PostState::Scheduled { approval, retry: None },
+        };
+        let newsroom = &self.config.newsroom;
+        let setting = Setting { templates: self.templates, newsroom: &newsroom.name, zone: &newsroom.zone };
+        let identity = self.identities.get(channel.name.as_str());
+        let limit = channel.account.rules(identity).limit;
+        let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0)
+            .map(|prepared| (prepared.text.as_str().to_owned(), prepared.text.length()));
+        Shown {
+            channel: channel.name.to_string(),
+            platform: channel.platform.id,
+            name: channel.platform.name,
+            route: chosen.map(|chosen| chosen.route),
+            template: post.template,
+            urgency: post.urgency,
+            needs_approval: chosen.is_some_and(|chosen| chosen.needs_approval),
+            not: not.or_else(|| chosen.and_then(|chosen| chosen.hold.clone())),
+            limit,
+            outcome,
+        }
+    }
+}
+
+/// What one channel would post.
+struct Shown {
+    channel: String,
+    platform: &'static str,
+    name: &'static str,
+    route: Option<u32>,
+    template: String,
+    urgency: Urgency,
+    needs_approval: bool,
+    /// Why it would not be posted by itself.
+    not: Option<String>,
+    limit: usize,
+    /// The text and what it counts, or why there is none.
+    outcome: Result<(String, usize), String>,
+}
+
+impl Shown {
+    fn json(&self, article: &Article) -> Value {
+        let (text, length, held) = match &self.outcome {
+            Ok((text, length)) => (Some(text), Some(length), None),
+            Err(why) => (None, None, Some(why)),
+        };
+        json!({
+            "channel": self.channel,
+            "platform": self.platform,
+            "article": article.entry.title,
+            "link": article.entry.link,
+            "route": self.route,
+            "template": self.template,
+            "urgency": self.urgency,
+            "needs_approval": self.needs_approval,
+            "text": text,
+            "length": length,
+            "limit": self.limit,
+            "fits": self.outcome.is_ok(),
+            "held": held,
+            "not_posted": self.not,
+        })
+    }
+
+    fn text(&self) -> String {
+        let length = self.outcome.as_ref().map_or("?".to_owned(), |(_, length)| length.to_string());
+        let mut lines =
+            vec![format!("{} ({}), {length} of {}, template {}", self.channel, self.name, self.limit, self.template)];
+        lines.extend(self.not.iter().map(|why| format!("  not posted by itself: {why}")));
+        if self.needs_approval {
+            lines.push("  a person approves it first".to_owned());
+        }
+        match &self.outcome {
+            Ok((text, _)) => lines.extend(text.lines().map(|line| format!("  | {line}").trim_end().to_owned())),
+            Err(why) => lines.push(format!("  held, a person decides: {why}")),
+        }
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"
+[newsroom]
+name = "N"
+timezone = "Asia/Baku"
+[source.a]
+url = "a.xml"
+[source.b]
+url = "b.xml"
+[channel.short]
+platform = "timeline"
+like = "x"
+[channel.long]
+platform = "timeline"
+like = "mastodon"
+[[route]]
+from = ["a"]
+to = ["short"]
+template = "headline-summary"
+approve = true
+[[route]]
+from = ["b"]
+to = ["long"]
+when = "'Nation' in categories"
+"#;
+
+    fn shown(place: &str, entry: &Entry) -> Vec<Shown> {
+        let config = config::parse(CONFIG, std::path::Path::new("/nowhere/bugle.toml")).ok().unwrap();
+        let templates = opened::templates(&config).unwrap();
+        let desk = Desk { config: &config, templates: &templates, identities: &HashMap::new() };
+        let source = desk.source(place);
+        let now = "2026-11-25T12:00:00Z".parse().unwrap();
+        desk.shown(&desk.article(&source, entry, now), &source, now).unwrap()
+    }
+
+    fn entry(categories: &[&str]) -> Entry {
+        Entry {
+            title: "Bridge opens ".repeat(40).trim().to_owned(),
+            link: Some("https://news.example/bridge".parse().unwrap()),
+            categories: categories.iter().map(|name| (*name).to_owned()).collect(),
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn every_channel_shows_a_text_that_fits_it() {
+        let shown = shown("a.xml", &entry(&[]));
+        let [long, short] = &shown[..] else { panic!("two channels") };
+        for (post, limit) in [(short, 280), (long, 500)] {
+            let (text, length) = post.outcome.as_ref().unwrap();
+            assert!(text.ends_with("https://news.example/bridge"), "{text}");
+            assert!(*length <= limit && *length > limit - 40, "{length} of {limit}");
+            assert_eq!(post.limit, limit);
+        }
+        assert_eq!((short.route, short.needs_approval, short.not.as_deref()), (Some(1), true, None));
+        assert_eq!((long.route, long.not.as_deref()), (None, Some("no route from a to long")));
+        assert!(short.text().starts_with("short (Timeline), "), "{}", short.text());
+    }
+
+    #[test]
+    fn a_feed_of_no_source_is_shown_as_if_of_any() {
+        let unmet = &shown("https://other.example/feed", &entry(&[]))[0];
+        assert!(unmet.not.as_deref().unwrap().contains("condition not met"), "{:?}", unmet.not);
+        let met = &shown("https://other.example/feed", &entry(&["Nation"]))[0];
+        assert_eq!((met.route, met.not.as_deref()), (Some(2), None));
+    }
+}
