@@ -60,7 +60,7 @@ async fn build(site: &Site, desk: &Desk) -> Result<Articles, Trouble> {
             channel: verdict.channel,
             tone: "calm",
             word: "no post",
-            why: Some(look::sentence(&verdict.why)),
+            why: Some(look::straight(&look::sentence(&verdict.why))),
         });
         rows.push(Row {
             href: look::path("/articles", article.id.as_str()),

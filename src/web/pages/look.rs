@@ -75,6 +75,11 @@ pub(super) fn sentence(text: &str) -> String {
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
+/// Without the characters that turn the direction of text: where no element can end their effect, as in a window's title.
+pub(super) fn straight(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')).collect()
+}
+
 /// What stands in an avatar.
 pub(super) fn initial(name: &str) -> String {
     let first = name.chars().find(|c| c.is_alphanumeric());
@@ -127,6 +132,7 @@ mod tests {
     fn words_become_sentences() {
         assert_eq!(sentence("waits for approval"), "Waits for approval");
         assert_eq!(sentence(""), "");
+        assert_eq!(straight("a\u{202e}b\u{2066}\u{5e9}"), "ab\u{5e9}");
         assert_eq!((initial("@azernews").as_str(), initial("—").as_str()), ("A", "#"));
     }
 }

@@ -82,7 +82,7 @@ impl Desk {
             Tab { name: name.to_owned(), current: href == here, href }
         };
         Frame {
-            title: title.into(),
+            title: look::straight(&title.into()),
             newsroom: self.view.newsroom.clone(),
             zone: self.view.zone.iana_name().unwrap_or("UTC").to_owned(),
             now: When::exact(self.now, &self.view.zone),
