@@ -127,7 +127,7 @@ async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store:
             ..Entry::default()
         },
     };
-    let verdicts = [article::Verdict { channel: "trial".to_owned(), why: format!("no route wants {HOSTILE}") }];
+    let verdicts = [article::Verdict { channel: "gone".to_owned(), why: format!("no route wants {HOSTILE}") }];
     article::insert(conn, &story, "h", "t", &verdicts).await?;
     let approval = Approval { by: Actor::Route, at: now, payload: None };
     let receipt = |url: &str| Receipt {
@@ -147,10 +147,12 @@ async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store:
         PostState::Published { receipt: receipt("https://x.com/i/status/1") },
         PostState::Published { receipt: receipt("javascript:alert(1)") },
     ];
-    for (n, state) in states.into_iter().enumerate() {
+    let on_timeline = PostState::Published { receipt: Receipt { remote_id: Some("w1".to_owned()), ..receipt("") } };
+    let states = states.into_iter().map(|state| ("x", state)).chain([("trial", on_timeline)]);
+    for (n, (channel, state)) in states.enumerate() {
         let post = Post {
             id: PostId::new(format!("p{n}")),
-            channel: ChannelName::new("x"),
+            channel: ChannelName::new(channel),
             article: story.id.clone(),
             occasion: Occasion::ByHand(n.to_string()),
             route: 1,
@@ -385,9 +387,10 @@ async fn today_says_what_needs_a_person_and_how_it_is_decided() {
         "bugle resume x",
         "bugle approve p0",
         "bugle confirm p1",
-        "bugle retry p3",
+        "bugle edit p3",
         "15:00", // due in an hour, in Baku
         "https://x.com/i/status/1",
+        "/timelines/trial#post-w1",
         "Thursday, 12 March 2026",
     ] {
         assert!(body.contains(words), "{words} is not in\n{body}");

@@ -63,9 +63,16 @@ impl Out {
     }
 }
 
+/// What a name keeps in a path of ours.
+const KEPT: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+
+/// The place of a timeline's post on its page.
+pub(super) fn anchor(id: &str) -> String {
+    format!("#post-{}", utf8_percent_encode(id, KEPT))
+}
+
 /// A path of ours with a name in it, whatever the name holds.
 pub(super) fn path(under: &str, name: &str) -> String {
-    const KEPT: &percent_encoding::AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
     format!("{under}/{}", utf8_percent_encode(name, KEPT))
 }
 

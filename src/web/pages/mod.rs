@@ -70,6 +70,10 @@ impl Desk {
         Self { view, now: site.state.clock.now(), version: site.state.version }
     }
 
+    fn is_timeline(&self, name: &str) -> bool {
+        self.view.channels.iter().any(|channel| channel.platform == TIMELINE && channel.name == name)
+    }
+
     fn when(&self, at: Timestamp) -> When {
         When::new(at, self.now, &self.view.zone)
     }

@@ -37,8 +37,12 @@ pub(super) struct Shown {
     pub note: String,
     /// Where it can be seen.
     pub out: Option<Out>,
+    /// Where it stands on a timeline of ours.
+    pub here: Option<String>,
+    /// The post's id.
+    pub id: String,
     /// Commands that decide about it.
-    pub ways: Vec<String>,
+    pub ways: &'static [&'static str],
     /// Whether it goes before all others.
     pub breaking: bool,
 }
@@ -74,12 +78,18 @@ impl Shown {
         let post = &row.post;
         let (title, lang) =
             title.filter(|(title, _)| !title.trim().is_empty()).unwrap_or_else(|| (stand_in(row), None));
-        let (at_word, at) = moment(row);
+        let (at_word, at) = moment(row, desk.now);
         let out = match &post.state {
             PostState::Published { receipt } => receipt.url.as_deref().and_then(Out::read),
             _ => None,
         };
+        let here = match &post.state {
+            PostState::Published { receipt } if desk.is_timeline(post.channel.as_str()) => receipt.remote_id.as_deref(),
+            _ => None,
+        };
+        let here = here.map(|id| format!("{}{}", look::path("/timelines", post.channel.as_str()), look::anchor(id)));
         Self {
+            here,
             state: word(&post.state),
             tone: tone(&post.state),
             title,
@@ -90,6 +100,7 @@ impl Shown {
             at: desk.when(at),
             note: look::sentence(&note(post, desk.now)),
             out,
+            id: post.id.to_string(),
             ways: ways(post),
             breaking: post.urgency == crate::model::post::Urgency::Breaking,
         }
@@ -133,9 +144,10 @@ pub(super) const fn tone(state: &PostState) -> &'static str {
     }
 }
 
-fn moment(row: &PostRow) -> (&'static str, Timestamp) {
+fn moment(row: &PostRow, now: Timestamp) -> (&'static str, Timestamp) {
     match &row.post.state {
         PostState::Held { since, .. } | PostState::Uncertain { since, .. } => ("since", *since),
+        PostState::Scheduled { .. } if row.post.due <= now => ("due since", row.post.due),
         PostState::Scheduled { .. } => ("not before", row.post.due),
         PostState::Publishing { .. } => ("since", row.sent.unwrap_or(row.post.due)),
         PostState::Published { receipt } => ("", receipt.at),
@@ -147,7 +159,7 @@ fn note(post: &Post, now: Timestamp) -> String {
     match &post.state {
         PostState::Held { why, .. } => why.to_string(),
         PostState::Scheduled { retry: Some(why), .. } => format!("tried {} times: {why}", post.attempts),
-        PostState::Scheduled { .. } if post.due <= now => "due: goes as soon as its channel lets it out".to_owned(),
+        PostState::Scheduled { .. } if post.due <= now => "goes as soon as its channel lets it out".to_owned(),
         PostState::Scheduled { .. } => String::new(),
         PostState::Publishing { .. } => "on its way".to_owned(),
         PostState::Uncertain { .. } => {
@@ -164,15 +176,14 @@ fn note(post: &Post, now: Timestamp) -> String {
     }
 }
 
-fn ways(post: &Post) -> Vec<String> {
-    let words: &[&str] = match &post.state {
+const fn ways(post: &Post) -> &'static [&'static str] {
+    match &post.state {
         PostState::Held { why, .. } if why.is_doubt() => &["confirm", "retry", "skip"],
         PostState::Held { why: HoldReason::Unfit { .. }, .. } => &["edit", "skip"],
         PostState::Held { .. } => &["approve", "skip"],
         PostState::Failed { .. } => &["edit", "retry", "skip"],
         _ => &[],
-    };
-    words.iter().map(|word| format!("bugle {word} {}", post.id)).collect()
+    }
 }
 
 /// What a platform is called: its own spelling, or the word itself.

@@ -23,13 +23,15 @@ struct Post {
     text: String,
     lang: Option<String>,
     card: Option<Card>,
+    /// Its link, where it has no card.
+    link: Option<Out>,
     length: usize,
     limit: usize,
     /// Length of limit, in percent, at most 100.
     share: usize,
 }
 
-/// A link card; without one of its own a post's link is shown as a small one.
+/// A link card.
 struct Card {
     out: Out,
     title: String,
@@ -93,15 +95,13 @@ fn post(desk: &Desk, row: &wall::Stored) -> Result<Post, StoreError> {
             picture: card.image.as_ref().and_then(Out::new).map(|out| out.host),
         })
     });
-    let bare = || {
-        let out = stored.link.as_ref().and_then(Out::new)?;
-        Some(Card { out, title: String::new(), description: String::new(), picture: None })
-    };
+    let link = if own.is_none() { stored.link.as_ref().and_then(Out::new) } else { None };
     Ok(Post {
         id: row.id.clone(),
         at: desk.when(row.at),
         down: row.down.map(|at| desk.when(at)),
-        card: own.or_else(bare),
+        card: own,
+        link,
         length: stored.length,
         limit: stored.limit,
         share: stored.length.saturating_mul(100).checked_div(stored.limit).unwrap_or(100).min(100),

@@ -6,7 +6,7 @@ use axum::response::Response;
 use super::look::{self, When};
 use super::shown::{Shown, Titles};
 use super::{Desk, Frame, Shared, Site, Trouble, answer};
-use crate::model::channel::PauseScope;
+use crate::model::channel::{Block, PauseScope};
 use crate::store::{article, channel, notice, pause, post};
 
 /// The most posts of each list; how many there are beyond is said.
@@ -65,6 +65,11 @@ pub(in crate::web) async fn page(site: Shared) -> Response {
     answer(&desk, build(&site, &desk).await)
 }
 
+/// Whether it ends by itself once the config or a secret is put right.
+const fn is_config(block: &Block) -> bool {
+    matches!(block, Block::NotInConfig | Block::MissingSecret { .. })
+}
+
 async fn build(site: &Site, desk: &Desk) -> Result<Today, Trouble> {
     let mut conn = site.state.store.read().await?;
     let mut titles = Titles::default();
@@ -82,7 +87,7 @@ async fn build(site: &Site, desk: &Desk) -> Result<Today, Trouble> {
             text: look::sentence(&format!("{block}. Its posts wait behind it.")),
             at: row.closed_since.map(|at| desk.when(at)),
             count: None,
-            way: Some(format!("bugle resume {}", row.name)),
+            way: (!is_config(block)).then(|| format!("bugle resume {}", row.name)),
         });
     }
     for row in pause::all(&mut conn).await?.into_iter().filter(|pause| pause.until.is_none_or(|t| t > desk.now)) {
@@ -116,7 +121,7 @@ async fn build(site: &Site, desk: &Desk) -> Result<Today, Trouble> {
             word,
             subject: String::new(),
             text: look::sentence(&row.text),
-            at: Some(desk.when(row.last_at)),
+            at: Some(desk.when(row.first_at)),
             count: (row.count > 1).then_some(row.count),
             way: None,
         });
