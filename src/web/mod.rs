@@ -1,9 +1,40 @@
-//! The service's port: health, metrics and read-only pages.
+//! The service's port: health, metrics and read-only pages. Nothing here changes anything: every request that is not a
+//! GET or HEAD is refused.
+//!
+//! Here: what the engine hands over ([`State`]) and the server itself ([`serve`]). `gate.rs` decides who is answered at
+//! all, `probes.rs` answers machines, `pages/` answers people. Not here: signing in and acting; until then the pages
+//! are for this machine only.
+
+mod gate;
+mod pages;
+mod probes;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
 use url::Url;
+
+use crate::clock::SharedClock;
+use crate::store::Store;
+use crate::telemetry::{Metrics, field};
 
 /// `[web]` of the config.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -19,4 +50,150 @@ impl Default for Settings {
     fn default() -> Self {
         Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None }
     }
+}
+
+/// What the pages show of the config. A reload sends a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// The newsroom's name.
+    pub newsroom: String,
+    /// The zone in which all times are shown.
+    pub zone: TimeZone,
+    /// Where others reach the desk: its host is a name the pages answer to.
+    pub public_url: Option<Url>,
+    /// The channels, in the order of the config.
+    pub channels: Vec<ChannelView>,
+    /// How many sources are watched: what an empty desk says first.
+    pub sources: usize,
+}
+
+/// What the pages show of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelView {
+    /// Its name: its identity.
+    pub name: String,
+    /// Its platform's word: `x`, `timeline`.
+    pub platform: String,
+    /// Of a timeline: the word of the platform whose rules count there.
+    pub like: Option<String>,
+    /// The account's name as the config states it, for people.
+    pub label: Option<String>,
+}
+
+/// Whether the service does its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Not yet; why, for a person.
+    Starting(String),
+    /// It watches and publishes.
+    Ready,
+    /// It is well and waits: another process of this store publishes.
+    Standby,
+    /// It stops.
+    Stopping,
+}
+
+/// What the engine hands over.
+#[derive(Clone)]
+pub struct State {
+    /// The store; only read from.
+    pub store: Store,
+    /// The process's metrics; those that count rows of the store are refreshed at each scrape.
+    pub metrics: Arc<Metrics>,
+    /// The time.
+    pub clock: SharedClock,
+    /// What the pages show of the config.
+    pub view: watch::Receiver<Arc<View>>,
+    /// Whether the service does its work.
+    pub ready: watch::Receiver<Readiness>,
+    /// When the engine's loops last went round, by `clock`, in milliseconds since 1970; 0: not yet. To be renewed
+    /// well within [`TICK_WITHIN`].
+    pub tick: Arc<AtomicI64>,
+    /// The version that runs.
+    pub version: &'static str,
+}
+
+/// A process whose loops have not gone round for so long is not alive. 60 s: above the longest single wait of a loop
+/// that works, the 25 s of a step (reliability.md section 1), by more than twice.
+pub const TICK_WITHIN: Duration = Duration::from_secs(60);
+
+/// No answer takes longer. 10 s, ours: what a browser's user still waits for, and within a scrape's usual timeout.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// The most bytes of a request's body: 16 KiB, ours. No page reads one.
+const BODY_CAP: usize = 16 * 1024;
+
+/// How long answers under way may take once the service stops. 3 s, ours: far above any page's time.
+const STOP_WITHIN: Duration = Duration::from_secs(3);
+
+/// A page loads our own style sheet and icon and nothing else, from nowhere else, and runs nothing.
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; \
+                      frame-ancestors 'none'";
+
+/// What every handler is handed.
+struct Site {
+    state: State,
+    /// Whether only this machine can reach the port.
+    local: bool,
+}
+
+type Shared = axum::extract::State<Arc<Site>>;
+
+/// Answers on that port until `stop`; then answers under way get three seconds.
+///
+/// The probes `/healthz`, `/readyz` and `/metrics` are open to whoever reaches the port. **Nobody signs in yet**, so the
+/// pages are served only where `listener` is bound to a loopback address; elsewhere they answer 403 with a sentence. Who
+/// puts a proxy in front of a loopback port opens the pages to whom the proxy lets in. The pages answer only to names
+/// that another site cannot point here: `localhost`, an address, or the host of [`View::public_url`].
+///
+/// # Errors
+/// Where the listener has no address.
+pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken) -> std::io::Result<()> {
+    let local = listener.local_addr()?.ip().to_canonical().is_loopback();
+    // From now on a tick is awaited: an engine that never gets going is not alive either.
+    let now = state.clock.now().as_millisecond();
+    let _ = state.tick.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    let router = router(Arc::new(Site { state, local }));
+    let halt = stop.clone();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async move { halt.cancelled().await });
+    tokio::select! {
+        done = server.into_future() => done,
+        // A connection that never ends its request must not hold up the end of the process.
+        () = async { stop.cancelled().await; tokio::time::sleep(STOP_WITHIN).await } => Ok(()),
+    }
+}
+
+fn router(site: Arc<Site>) -> Router {
+    let set = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+    };
+    Router::new()
+        .route("/healthz", get(probes::health))
+        .route("/readyz", get(probes::ready))
+        .route("/metrics", get(probes::metrics))
+        .route("/", get(pages::today::page))
+        .route("/timelines/{name}", get(pages::timeline::page))
+        .route("/articles", get(pages::articles::page))
+        .route("/articles/{id}", get(pages::article::page))
+        .route("/style.css", get(pages::style))
+        .route("/icon.svg", get(pages::icon))
+        .fallback(pages::nowhere)
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
+        .layer(RequestBodyLimitLayer::new(BODY_CAP))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .layer(CatchPanicLayer::custom(broke))
+        .layer(set(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+        .layer(set(header::CACHE_CONTROL, "no-store"))
+        .with_state(site)
+}
+
+/// What a handler's panic becomes: one request lost, never the process.
+fn broke(panic: Box<dyn std::any::Any + Send>) -> Response {
+    let said = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!({ field::ERROR } = said.unwrap_or("a panic without words"), "a page broke");
+    (StatusCode::INTERNAL_SERVER_ERROR, "This page broke. The log says why; publishing goes on.\n").into_response()
 }

@@ -1,0 +1,469 @@
+//! The port as a whole: a real listener, a real store in a temporary directory, requests written by hand so that every
+//! header is ours to choose.
+
+use jiff::SignedDuration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::*;
+use crate::clock::{Clock as _, FakeClock};
+use crate::model::article::{Article, Entry};
+use crate::model::channel::Block;
+use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
+use crate::model::notice::{Level, Notice};
+use crate::model::post::{Actor, Approval, FailReason, HoldReason, Occasion, Post, PostState, Rejection, Urgency};
+use crate::model::receipt::{Known, Receipt};
+use crate::platform::{Card, WallPost};
+use crate::store::post::PostRow;
+use crate::store::{self, article, channel, job, notice, post, wall};
+
+const HOSTILE: &str = "<script>alert(\"1\")</script> & 'it' \u{202e}\u{5e9}\u{5dc}\u{5d5}\u{5dd}";
+
+struct Desk {
+    at: SocketAddr,
+    store: Store,
+    clock: Arc<FakeClock>,
+    tick: Arc<AtomicI64>,
+    ready: watch::Sender<Readiness>,
+    view: watch::Sender<Arc<View>>,
+    stop: CancellationToken,
+    done: tokio::task::JoinHandle<std::io::Result<()>>,
+    _folder: tempfile::TempDir,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
+    }
+}
+
+fn view() -> View {
+    let channel = |name: &str, platform: &str, like: Option<&str>| ChannelView {
+        name: name.to_owned(),
+        platform: platform.to_owned(),
+        like: like.map(str::to_owned),
+        label: None,
+    };
+    View {
+        newsroom: "Xəbər & <Co>".to_owned(),
+        zone: TimeZone::get("Asia/Baku").unwrap(),
+        public_url: Url::parse("https://desk.example").ok(),
+        channels: vec![channel("x", "x", None), channel("trial", "timeline", Some("x"))],
+        sources: 1,
+    }
+}
+
+impl Desk {
+    async fn open(address: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("bugle.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let clock = Arc::new(FakeClock::at("2026-03-12T10:00:00Z".parse().unwrap()));
+        let (ready, on_ready) = watch::channel(Readiness::Starting("reading the config".to_owned()));
+        let (view, on_view) = watch::channel(Arc::new(view()));
+        let tick = Arc::new(AtomicI64::new(0));
+        let state = State {
+            store: store.clone(),
+            metrics: Arc::new(Metrics::new()),
+            clock: Arc::<FakeClock>::clone(&clock),
+            view: on_view,
+            ready: on_ready,
+            tick: Arc::clone(&tick),
+            version: "0.0.0-test",
+        };
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
+        let at = SocketAddr::from(([127, 0, 0, 1], listener.local_addr().unwrap().port()));
+        let stop = CancellationToken::new();
+        let done = tokio::spawn(serve(listener, state, stop.clone()));
+        Self { at, store, clock, tick, ready, view, stop, done, _folder: folder }
+    }
+
+    async fn send(&self, request: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.at).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).await.unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    async fn ask(&self, method: &str, path: &str, host: &str) -> Answer {
+        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &self.at.to_string()).await
+    }
+
+    /// An article with one post in each state that the pages tell apart, all of it with hostile words.
+    async fn fill(&self) {
+        let now = self.clock.now();
+        let work = job(move |conn| Box::pin(fill(conn, now)));
+        self.store.write(work).await.unwrap();
+    }
+}
+
+async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store::StoreError> {
+    let story = Article {
+        id: ArticleId::new("a1"),
+        source: SourceName::new("news"),
+        version: 1,
+        first_seen: now,
+        entry: Entry {
+            title: HOSTILE.to_owned(),
+            link: Url::parse("https://news.example/a?x=1&y=\"2\"").ok(),
+            summary: Some(HOSTILE.to_owned()),
+            categories: vec![HOSTILE.to_owned()],
+            language: Some("az\"><script>".to_owned()),
+            ..Entry::default()
+        },
+    };
+    let verdicts = [article::Verdict { channel: "gone".to_owned(), why: format!("no route wants {HOSTILE}") }];
+    article::insert(conn, &story, "h", "t", &verdicts).await?;
+    let approval = Approval { by: Actor::Route, at: now, payload: None };
+    let receipt = |url: &str| Receipt {
+        remote_id: Some("1".to_owned()),
+        url: Some(url.to_owned()),
+        parts: Vec::new(),
+        at: now,
+        how: Known::Answered,
+    };
+    let reason = FailReason { rejection: Rejection::Content, said: HOSTILE.to_owned() };
+    let states = [
+        PostState::Held { since: now, why: HoldReason::Approval },
+        PostState::Held { since: now, why: HoldReason::Doubt { evidence: HOSTILE.to_owned() } },
+        PostState::Uncertain { since: now, approval: approval.clone() },
+        PostState::Failed { at: now, reason },
+        PostState::Scheduled { approval, retry: None },
+        PostState::Published { receipt: receipt("https://x.com/i/status/1") },
+        PostState::Published { receipt: receipt("javascript:alert(1)") },
+    ];
+    let on_timeline = PostState::Published { receipt: Receipt { remote_id: Some("w1".to_owned()), ..receipt("") } };
+    let states = states.into_iter().map(|state| ("x", state)).chain([("trial", on_timeline)]);
+    for (n, (channel, state)) in states.enumerate() {
+        let post = Post {
+            id: PostId::new(format!("p{n}")),
+            channel: ChannelName::new(channel),
+            article: story.id.clone(),
+            occasion: Occasion::ByHand(n.to_string()),
+            route: 1,
+            template: "headline".to_owned(),
+            urgency: Urgency::Normal,
+            created: now,
+            expires: None,
+            due: now + SignedDuration::from_hours(1),
+            attempts: 0,
+            text: Some(HOSTILE.to_owned()),
+            state,
+        };
+        post::insert(conn, &PostRow::new(post), now, &Actor::Route, HOSTILE).await?;
+    }
+    channel::ensure(conn, "x", "x", now).await?;
+    let block = Block::Token { said: HOSTILE.to_owned() };
+    channel::set_blocked(conn, "x", Some(&block), now).await?;
+    notice::raise(conn, &Notice::new(Level::Alarm, "k", HOSTILE), now).await?;
+    let url: Url = "https://news.example/a".parse().expect("written here");
+    let card = Card {
+        url: url.clone(),
+        title: HOSTILE.to_owned(),
+        description: HOSTILE.to_owned(),
+        image: "https://pictures.example/a.jpg".parse().ok(),
+    };
+    let shown = WallPost {
+        text: format!("{HOSTILE}\n\nhttps://news.example/a"),
+        link: Some(url),
+        card: Some(card),
+        language: None,
+        length: 140,
+        limit: 280,
+    };
+    wall::put(conn, "trial", "w1", &serde_json::json!(shown).to_string(), now).await?;
+    let foreign = WallPost { card: None, link: "ftp://news.example/a".parse().ok(), limit: 0, ..shown };
+    wall::put(conn, "trial", "w2", &serde_json::json!(foreign).to_string(), now).await?;
+    wall::take_down(conn, "trial", "w2", now).await
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_guarding_headers() {
+    let desk = Desk::open("127.0.0.1").await;
+    for (path, status, kind) in [
+        ("/", 200, "text/html; charset=utf-8"),
+        ("/articles", 200, "text/html; charset=utf-8"),
+        ("/timelines/trial", 200, "text/html; charset=utf-8"),
+        ("/style.css", 200, "text/css; charset=utf-8"),
+        ("/icon.svg", 200, "image/svg+xml"),
+        ("/healthz", 200, "text/plain; charset=utf-8"),
+        ("/readyz", 503, "text/plain; charset=utf-8"),
+        ("/metrics", 200, crate::telemetry::OPENMETRICS),
+        ("/timelines/x", 404, "text/html; charset=utf-8"),
+        ("/timelines/none", 404, "text/html; charset=utf-8"),
+        ("/timelines/%ff", 404, "text/html; charset=utf-8"),
+        ("/articles/none", 404, "text/html; charset=utf-8"),
+        ("/none", 404, "text/html; charset=utf-8"),
+    ] {
+        let answer = desk.get(path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (status, Some(kind)), "{path}: {}", answer.body);
+        assert_eq!(answer.header("content-security-policy"), Some(POLICY), "{path}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{path}: {name}");
+        }
+        assert!(!answer.body.contains("<script") && !answer.body.contains(" style="), "{path}");
+        let head = desk.ask("HEAD", path, "localhost").await;
+        assert_eq!((head.status, head.body.as_str()), (status, ""), "HEAD {path}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_can_be_changed() {
+    let desk = Desk::open("127.0.0.1").await;
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"] {
+        for path in ["/", "/articles/a1", "/healthz", "/none"] {
+            let answer = desk.ask(method, path, "localhost").await;
+            assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method} {path}");
+            assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
+        }
+    }
+    let large = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n";
+    assert_eq!(desk.send(large).await.status, 413);
+}
+
+#[tokio::test]
+async fn answers_to_its_own_names() {
+    let desk = Desk::open("127.0.0.1").await;
+    for (path, host, status) in [
+        ("/", "desk.example", 200),
+        ("/", "[::1]:8080", 200),
+        ("/", "evil.example", 421),
+        ("/style.css", "evil.example", 421),
+        ("/metrics", "evil.example", 421),
+        ("http://evil.example/", "localhost", 421),
+    ] {
+        let answer = desk.ask("GET", path, host).await;
+        assert_eq!(answer.status, status, "{path} at {host}");
+        assert_eq!(answer.body.contains("Xəbər"), status == 200 && path == "/", "{path} at {host}");
+    }
+    assert_eq!(desk.send("GET / HTTP/1.0\r\n\r\n").await.status, 421);
+    // A reload takes the name away.
+    desk.view.send_replace(Arc::new(View { public_url: None, newsroom: "Renamed".to_owned(), ..view() }));
+    assert_eq!(desk.ask("GET", "/", "desk.example").await.status, 421);
+    assert!(desk.get("/").await.body.contains("Renamed"));
+}
+
+#[tokio::test]
+async fn the_network_sees_probes_only() {
+    let desk = Desk::open("0.0.0.0").await;
+    desk.fill().await;
+    for path in ["/", "/articles", "/articles/a1", "/timelines/trial", "/style.css", "/none"] {
+        let answer = desk.get(path).await;
+        assert_eq!(answer.status, 403, "{path}");
+        assert!(answer.body.starts_with("The pages are closed here"), "{path}: {}", answer.body);
+    }
+    // Scrapers inside a network use names of its own.
+    assert_eq!(desk.ask("GET", "/metrics", "bugle:8080").await.status, 200);
+    assert_eq!(desk.ask("GET", "/healthz", "bugle:8080").await.status, 200);
+}
+
+#[tokio::test]
+async fn health_is_that_the_loops_go_round() {
+    let desk = Desk::open("127.0.0.1").await;
+    assert_eq!(desk.get("/healthz").await.body, "ok\n");
+    desk.clock.advance(SignedDuration::from_secs(61));
+    let answer = desk.get("/healthz").await;
+    assert_eq!((answer.status, answer.body.as_str()), (503, "the loops have not gone round for 61 s\n"));
+    desk.tick.store(desk.clock.now().as_millisecond(), Ordering::Relaxed);
+    assert_eq!(desk.get("/healthz").await.status, 200);
+    desk.clock.set("2026-03-12T09:00:00Z".parse().unwrap());
+    assert_eq!(desk.get("/healthz").await.status, 200, "a clock set back");
+}
+
+#[tokio::test]
+async fn readiness_is_said_in_words() {
+    let desk = Desk::open("127.0.0.1").await;
+    for (readiness, status, words) in [
+        (Readiness::Starting("reading the config".to_owned()), 503, "starting: reading the config\n"),
+        (Readiness::Ready, 200, "ready\n"),
+        (Readiness::Standby, 200, "standby: another process publishes\n"),
+        (Readiness::Stopping, 503, "stopping\n"),
+    ] {
+        desk.ready.send_replace(readiness);
+        let answer = desk.get("/readyz").await;
+        assert_eq!((answer.status, answer.body.as_str()), (status, words));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_told_everywhere() {
+    let desk = Desk::open("127.0.0.1").await;
+    desk.ready.send_replace(Readiness::Ready);
+    for table in ["meta", "post"] {
+        let sql = sqlx::AssertSqlSafe(format!("DROP TABLE {table}"));
+        let work = job(move |conn| Box::pin(async move { Ok(sqlx::query(sql).execute(conn).await.map(drop)?) }));
+        desk.store.write(work).await.unwrap();
+    }
+    for path in ["/readyz", "/metrics", "/"] {
+        let answer = desk.get(path).await;
+        assert_eq!(answer.status, 503, "{path}");
+        assert!(!answer.body.contains("no such table"), "{path}: {}", answer.body);
+    }
+    assert_eq!(desk.get("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn metrics_count_the_rows_of_the_store() {
+    let desk = Desk::open("127.0.0.1").await;
+    desk.fill().await;
+    let text = desk.get("/metrics").await.body;
+    for line in [
+        "bugle_queue{state=\"held\"} 2",
+        "bugle_queue{state=\"scheduled\"} 1",
+        "bugle_queue{state=\"publishing\"} 0",
+        "bugle_queue{state=\"uncertain\"} 1",
+        "bugle_queue{state=\"failed\"} 1",
+        "bugle_uncertain 2",
+        "bugle_channel_blocked{channel=\"x\"} 1",
+        "bugle_notices{level=\"alarm\"} 1",
+        "bugle_notices{level=\"warn\"} 0",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    assert!(text.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn an_empty_desk_teaches() {
+    let desk = Desk::open("127.0.0.1").await;
+    for (path, words) in
+        [("/", "Nothing has come in yet"), ("/articles", "No articles yet"), ("/timelines/trial", "No posts yet")]
+    {
+        assert!(desk.get(path).await.body.contains(words), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn hostile_words_stay_words() {
+    let desk = Desk::open("127.0.0.1").await;
+    desk.fill().await;
+    for (path, times) in [("/", 10), ("/articles", 1), ("/articles/a1", 10), ("/timelines/trial", 3)] {
+        let body = desk.get(path).await.body;
+        assert!(!body.contains("<script") && !body.contains("alert(\"1\")"), "{path}");
+        let escaped = body.matches("alert(&#34;1&#34;)").count();
+        assert!(escaped >= times, "{path}: {escaped}");
+        assert!(!body.contains("javascript:") && !body.contains("ftp:"), "{path}: only web links");
+        assert!(body.contains("Xəbər &#38; &#60;Co&#62;"), "{path}");
+        // Right-to-left overrides end with the element they stand in.
+        for (at, _) in body.match_indices('\u{202e}') {
+            let tag = &body[body[..at].rfind('<').unwrap()..at];
+            assert!(tag.starts_with("<bdi") || tag.contains(" dir=\"auto\""), "{path}: {tag}");
+        }
+        for link in body.split("<a ").skip(1).filter(|link| link.contains("href=\"http")) {
+            let tag = &link[..link.find('>').unwrap()];
+            assert!(tag.contains("rel=\"noopener noreferrer\""), "{path}: {tag}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn today_says_what_needs_a_person_and_how_it_is_decided() {
+    let desk = Desk::open("127.0.0.1").await;
+    desk.fill().await;
+    let body = desk.get("/").await.body;
+    for words in [
+        "<span class=\"count\">6</span>", // block, alarm, 2 held, 1 uncertain, 1 failed
+        "Channel x",
+        "bugle resume x",
+        "bugle approve p0",
+        "bugle confirm p1",
+        "bugle edit p3",
+        "15:00", // due in an hour, in Baku
+        "https://x.com/i/status/1",
+        "/timelines/trial#post-w1",
+        "Thursday, 12 March 2026",
+    ] {
+        assert!(body.contains(words), "{words} is not in\n{body}");
+    }
+    assert!(!body.contains("bugle approve p1"), "what is in doubt is not simply approved");
+    assert!(!body.contains("bugle confirm p2"), "what is being looked up is left alone");
+}
+
+#[tokio::test]
+async fn an_article_shows_every_channels_answer_and_history() {
+    let desk = Desk::open("127.0.0.1").await;
+    desk.fill().await;
+    let body = desk.get("/articles/a1").await.body;
+    for words in ["No post", "No route wants", "History", "Read it on news.example", "by <bdi>route</bdi>"] {
+        assert!(body.contains(words), "{words} is not in\n{body}");
+    }
+    let list = desk.get("/articles").await.body;
+    assert!(list.contains("/articles/a1") && list.contains("no post") && list.contains("<b>failed</b>"), "{list}");
+}
+
+#[tokio::test]
+async fn a_timeline_shows_text_card_and_count() {
+    let desk = Desk::open("127.0.0.1").await;
+    desk.fill().await;
+    let body = desk.get("/timelines/trial").await.body;
+    for words in ["140 of 280", "as X counts", "Picture from pictures.example", "Taken down", "14:00", "50 100"] {
+        assert!(body.contains(words), "{words} is not in\n{body}");
+    }
+    assert!(!body.contains("<img src=\"http"), "nothing is loaded from elsewhere");
+}
+
+#[tokio::test]
+async fn ends_when_told_even_with_a_request_that_never_ends() {
+    let desk = Desk::open("127.0.0.1").await;
+    let mut half = TcpStream::connect(desk.at).await.unwrap();
+    half.write_all(b"GET / HTTP/1.1\r\nHost:").await.unwrap();
+    assert_eq!(desk.get("/healthz").await.status, 200);
+    desk.stop.cancel();
+    desk.done.await.unwrap().unwrap();
+}
+
+/// The contrast of two colours as WCAG 2.2 defines it.
+fn contrast(a: &str, b: &str) -> f64 {
+    let luminance = |hex: &str| {
+        let channel = |at: usize| {
+            let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    };
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[test]
+fn every_text_can_be_read_on_its_ground() {
+    let style = include_str!("../../templates/web/style.css");
+    let (light, dark) = style.split_once("prefers-color-scheme: dark").unwrap();
+    assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 0.001);
+    for (scheme, text) in [("light", light), ("dark", dark)] {
+        let colour = |name: &str| {
+            let (_, rest) = text.split_once(&format!("--{name}: ")).unwrap_or_else(|| panic!("{scheme} has no {name}"));
+            rest[..7].to_owned()
+        };
+        let own = ["calm", "next", "good", "warn", "bad"].map(|tone| (tone.to_owned(), format!("{tone}-ground")));
+        let plain = ["text", "quiet", "link"]
+            .iter()
+            .flat_map(|name| ["ground", "panel"].map(|ground| ((*name).to_owned(), ground.to_owned())));
+        let rest = [("text", "calm-ground"), ("text", "next-ground"), ("quiet", "next-ground"), ("face-text", "face")];
+        let rest = rest.map(|(a, b)| (a.to_owned(), b.to_owned()));
+        for (ink, ground) in own.into_iter().chain(plain).chain(rest) {
+            let found = contrast(&colour(&ink), &colour(&ground));
+            assert!(found >= 4.5, "{scheme}: {ink} on {ground} has {found:.2}");
+        }
+    }
+}
