@@ -167,13 +167,7 @@ impl Bench {
     fn start(&self, config: &Path) -> Res<Child> {
         let folder = config.parent().ok_or("a config lies in a folder")?;
         let log = std::fs::File::create(folder.join("log"))?;
-        Ok(pinned(1, &self.bugle)
-            .arg("--config")
-            .arg(config)
-            .arg("run")
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()?)
+        Ok(pinned(1, &self.bugle).arg("--config").arg(config).arg("run").stdout(Stdio::null()).stderr(log).spawn()?)
     }
 
     fn publish(&self, name: &str, sources: usize, items: usize, accounts: usize) -> Res<Published> {
@@ -431,13 +425,23 @@ fn answer(path: &str, token: &str, fresh: bool, body: &[u8], counts: &Mutex<Coun
             let span = counts.span.entry(scenario).or_insert((now, now));
             span.1 = now;
             let id = format!("{now}").replace('.', "");
-            reply("application/json", &format!(r#"{{"id":"{id}","url":"http://sink.example/{id}","uri":"u","content":"","created_at":"2026-11-25T00:00:00Z","visibility":"public"}}"#))
+            reply(
+                "application/json",
+                &format!(
+                    r#"{{"id":"{id}","url":"http://sink.example/{id}","uri":"u","content":"","created_at":"2026-11-25T00:00:00Z","visibility":"public"}}"#
+                ),
+            )
         }
         ["api", "v1", "accounts", "verify_credentials"] => reply(
             "application/json",
-            &format!(r#"{{"id":"{token}","acct":"{token}","username":"{token}","url":"http://sink.example/@a","source":{{}}}}"#),
+            &format!(
+                r#"{{"id":"{token}","acct":"{token}","username":"{token}","url":"http://sink.example/@a","source":{{}}}}"#
+            ),
         ),
-        ["api", "v2", "instance"] => reply("application/json", r#"{"version":"4.5.0","configuration":{"statuses":{"max_characters":500,"characters_reserved_per_url":23}}}"#),
+        ["api", "v2", "instance"] => reply(
+            "application/json",
+            r#"{"version":"4.5.0","configuration":{"statuses":{"max_characters":500,"characters_reserved_per_url":23}}}"#,
+        ),
         ["count", scenario] => {
             let posts = counts.posts.get(*scenario);
             let total: u64 = posts.map_or(0, |links| links.values().sum());
@@ -460,12 +464,15 @@ fn answer(path: &str, token: &str, fresh: bool, body: &[u8], counts: &Mutex<Coun
 }
 
 fn reply(content_type: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
 }
 
 /// Items of about 1.5 KB, dated within the last hours.
 fn feed(name: &str, items: u32) -> String {
-    let mut text = String::from("<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Bench</title><link>https://news.example/</link>");
+    let mut text = String::from(
+        "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>Bench</title><link>https://news.example/</link>",
+    );
     let now = epoch_ms() as i64 / 1000;
     for n in 0..items {
         let at = jiff::Timestamp::from_second(now - i64::from(n) * 20).unwrap_or(jiff::Timestamp::UNIX_EPOCH);

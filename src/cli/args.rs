@@ -31,6 +31,8 @@ enum Command {
     // resume, why, notices, timeline, sources, backup, restore, import, post): one line each here, one in `run` below,
     // one `pub mod` in `cli/mod.rs`.
     //
+    /// The service: watch, compose, schedule, publish.
+    Run(super::run::Args),
     /// Say what is wrong with the config, and where.
     Check(check::Args),
     /// Show what every channel would post; post nothing.
@@ -63,6 +65,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
     let config = config.unwrap_or_else(|| PathBuf::from(crate::config::DEFAULT_PATH));
     let call = Call { config, json: args.json };
     match args.command {
+        Command::Run(args) => super::run::run(args, &call).await,
         Command::Check(args) => check::run(args, &call).await,
         Command::Preview(args) => preview::run(args, &call).await,
         Command::Connect(args) => connect::run(args, &call).await,

@@ -1,27 +1,25 @@
 //! From a checked config to what the engine runs on.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
 use anyhow::{Context as _, anyhow};
 use tokio::sync::watch;
-use url::Url;
 
+use super::opened;
 use crate::clock::SharedClock;
 use crate::config::{Address, Config};
 use crate::engine::start::Named;
 use crate::engine::{Setup, Source, notify};
-use crate::expr::Templates;
-use crate::http::Http;
 use crate::model::id::WorkerId;
 use crate::platform::{self, Account};
-use crate::publish::{Channel, House};
+use crate::publish::House;
 use crate::route::Route;
 use crate::source::identity::Start;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
+use crate::web;
 
 /// What stays the same when the config is read again.
 #[derive(Clone)]
@@ -47,8 +45,8 @@ pub struct Lasting {
 /// # Errors
 /// Faults in templates, conditions, certificates or addresses, in words.
 pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
-    let http = http(config, lasting.clock.clone())?;
-    let templates = templates(config)?;
+    let http = opened::http(config, &lasting.clock)?;
+    let templates = opened::good_templates(config)?;
     let house = House {
         store: lasting.store.clone(),
         http,
@@ -69,46 +67,12 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
     Ok(Setup {
         house: Arc::new(house),
         sources: config.sources.iter().map(source).collect(),
-        channels: config.channels.iter().map(channel).collect(),
+        channels: config.channels.iter().map(opened::channel).collect(),
         routes: routes(config)?,
         keep: config.store.keep,
         notify: notify.transpose()?,
         changed: lasting.changed.clone(),
         tick: lasting.tick.clone(),
-    })
-}
-
-/// The one client, with every address the config names.
-///
-/// # Errors
-/// Faults in `[network]`.
-pub fn http(config: &Config, clock: SharedClock) -> anyhow::Result<Http> {
-    let mut named: Vec<Url> = Vec::new();
-    for source in &config.sources {
-        if let Address::Web(url) = &source.address {
-            named.push(url.clone());
-        }
-    }
-    named.extend(config.channels.iter().filter_map(|channel| channel.account.server().cloned()));
-    named.extend(config.notify.as_ref().map(|notify| notify.url.clone()));
-    Http::build(&config.network, &named, clock).map_err(|e| anyhow!(e.to_string()))
-}
-
-/// Where templates that override the built-in ones are looked for: `templates/post/` beside the config.
-pub fn template_folder(config: &Config) -> PathBuf {
-    config.path().parent().unwrap_or(std::path::Path::new("")).join("templates/post")
-}
-
-/// The templates of the config.
-///
-/// # Errors
-/// Every fault, with its file and line.
-pub fn templates(config: &Config) -> anyhow::Result<Templates> {
-    Templates::load(Some(&template_folder(config))).map_err(|faults| {
-        let lines = faults.iter().map(|(path, fault)| {
-            format!("{}:{}: {fault}", path.display(), fault.line.map_or_else(|| "?".to_owned(), |n| n.to_string()))
-        });
-        anyhow!("{}", lines.collect::<Vec<_>>().join("\n"))
     })
 }
 
@@ -123,17 +87,6 @@ pub fn routes(config: &Config) -> anyhow::Result<Vec<Route>> {
             Route::compile(number, rule).map_err(|e| anyhow!("route[{}].{}: {}", number - 1, e.key, e.error))
         })
         .collect()
-}
-
-/// A channel as publishing knows it.
-pub fn channel(it: &crate::config::Channel) -> Channel {
-    Channel {
-        name: it.name.clone(),
-        account: it.account.clone(),
-        policy: Arc::new(it.policy.clone()),
-        on_uncertain: it.on_uncertain,
-        strict_order: it.strict_order,
-    }
 }
 
 fn source(it: &crate::config::Source) -> Source {
@@ -152,20 +105,29 @@ fn source(it: &crate::config::Source) -> Source {
     }
 }
 
+/// What the pages show of the config.
+pub fn view(config: &Config) -> web::View {
+    let channels = config.channels.iter().map(|channel| web::ChannelView {
+        name: channel.name.as_str().to_owned(),
+        platform: channel.platform.id.to_owned(),
+        like: channel.account.like().map(str::to_owned),
+        label: channel.label.clone(),
+    });
+    web::View {
+        newsroom: config.newsroom.name.clone(),
+        zone: config.newsroom.zone.clone(),
+        public_url: config.web.public_url.clone(),
+        channels: channels.collect(),
+        sources: config.sources.len(),
+    }
+}
+
 /// The names the store must know.
 pub fn named(config: &Config) -> Named {
     Named {
         channels: config.channels.iter().map(|c| (c.name.as_str().to_owned(), c.platform.id.to_owned())).collect(),
         sources: config.sources.iter().map(|s| s.name.as_str().to_owned()).collect(),
     }
-}
-
-/// The vault that the config names.
-///
-/// # Errors
-/// The master key's, in words.
-pub fn vault(config: &Config) -> anyhow::Result<Arc<Vault>> {
-    Vault::unlock(config.vault.key.as_ref(), &config.vault.generated).map(Arc::new).map_err(|e| anyhow!(e.to_string()))
 }
 
 /// The config with every channel replaced by a timeline like it.

@@ -166,7 +166,7 @@ impl Desk<'_> {
         let setting = Setting { templates: self.templates, newsroom: &newsroom.name, zone: &newsroom.zone };
         let identity = self.identities.get(channel.name.as_str());
         let limit = channel.account.rules(identity).limit;
-        let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0)
+        let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0, now)
             .map(|prepared| (prepared.text.as_str().to_owned(), prepared.text.length()));
         Shown {
             channel: channel.name.to_string(),

@@ -10,13 +10,14 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::assemble::{self, Lasting};
-use super::{Call, Exit, say};
+use super::{Call, Exit, opened, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
 use crate::engine::{self, start};
 use crate::model::id::WorkerId;
 use crate::store::{Dialect, Sole, Store, job};
 use crate::telemetry::{self, Metrics};
+use crate::web::{self, Readiness};
 
 /// Watches the sources, composes, schedules, publishes, and serves the port.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,6 +25,12 @@ pub struct Args {
     /// Replace every channel by a local timeline like it: see exactly what would go out; nothing leaves.
     #[arg(long)]
     pub rehearse: bool,
+}
+
+/// What the pages and probes are told.
+struct Front {
+    ready: watch::Sender<Readiness>,
+    show: watch::Sender<Arc<web::View>>,
 }
 
 /// How often a standby replica tries to become the one that publishes, and a publishing one looks whether it still is.
@@ -34,13 +41,7 @@ const STANDBY: Duration = Duration::from_secs(1);
 /// # Errors
 /// What keeps it from starting, in words.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    let config = match load(args.rehearse, call)? {
-        Ok(config) => config,
-        Err(faults) => {
-            eprint(&faults);
-            return Ok(Exit::Wrong);
-        }
-    };
+    let config = load(args.rehearse, call)?;
     let format = match config.log.format {
         config::LogFormat::Pretty => telemetry::LogFormat::Pretty,
         config::LogFormat::Json => telemetry::LogFormat::Json,
@@ -53,7 +54,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     clock.correct(store.clock_offset(clock.now()).await?);
     let lasting = Lasting {
         store: store.clone(),
-        vault: assemble::vault(&config)?,
+        vault: opened::vault(&config)?,
         clock: clock.clone(),
         worker: WorkerId::fresh(),
         metrics: Arc::new(Metrics::new()),
@@ -67,22 +68,33 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         .with_context(|| format!("web.listen: cannot listen on {}", config.web.listen))?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
-    let server = tokio::spawn(async move { drop(listener) });
+    let (ready, is_ready) = watch::channel(Readiness::Starting("the store is being settled".to_owned()));
+    let (show, shown) = watch::channel(Arc::new(assemble::view(&config)));
+    let state = web::State {
+        store: store.clone(),
+        metrics: lasting.metrics.clone(),
+        clock: clock.clone(),
+        view: shown,
+        ready: is_ready,
+        tick: lasting.tick.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let server = tokio::spawn(web::serve(listener, state, stop.clone()));
+    let front = Front { ready, show };
     welcome(&config, address, args.rehearse)?;
 
     let mut signals = Signals::new()?;
-    let Some(sole) = wait_for_lock(&store, &mut signals, &lasting).await? else { return Ok(Exit::Done) };
-    let exit = serve(args.rehearse, call, config, &lasting, &sole, &mut signals).await;
+    let Some(sole) = wait_for_lock(&store, &mut signals, &lasting, &front).await? else { return Ok(Exit::Done) };
+    let exit = serve(args.rehearse, call, config, &lasting, &sole, &front, &mut signals).await;
+    front.ready.send_replace(Readiness::Stopping);
     stop.cancel();
-    drop(tokio::time::timeout(Duration::from_secs(2), server).await);
+    drop(tokio::time::timeout(Duration::from_secs(4), server).await);
     exit
 }
 
-fn load(rehearse: bool, call: &Call) -> anyhow::Result<Result<Config, config::Faults>> {
-    match config::load(&call.config) {
-        Ok(config) if rehearse => Ok(Ok(assemble::rehearsal(&config)?)),
-        loaded => Ok(loaded),
-    }
+fn load(rehearse: bool, call: &Call) -> anyhow::Result<Config> {
+    let config = config::load(&call.config)?;
+    if rehearse { assemble::rehearsal(&config) } else { Ok(config) }
 }
 
 /// A database address without what may be a password.
@@ -100,17 +112,27 @@ fn welcome(config: &Config, address: std::net::SocketAddr, rehearse: bool) -> st
 }
 
 /// Waits until this process is the one that publishes. `None`: stopped before that.
-async fn wait_for_lock(store: &Store, signals: &mut Signals, lasting: &Lasting) -> anyhow::Result<Option<Sole>> {
+async fn wait_for_lock(
+    store: &Store,
+    signals: &mut Signals,
+    lasting: &Lasting,
+    front: &Front,
+) -> anyhow::Result<Option<Sole>> {
     let mut told = false;
     loop {
-        if let Some(sole) = store.sole().await? {
-            return Ok(Some(sole));
+        match store.sole().await {
+            Ok(Some(sole)) => return Ok(Some(sole)),
+            // A standby is there for the very moment when the server fails over: it asks again.
+            Err(error) if told => tracing::debug!(%error, "the database does not answer"),
+            Err(error) => return Err(error.into()),
+            Ok(None) => {}
         }
         if store.dialect() == Dialect::Sqlite {
             bail!("another bugle runs on {}: stop it first", store.url());
         }
         if !told {
             tracing::info!("another replica publishes; this one stands by");
+            front.ready.send_replace(Readiness::Standby);
             told = true;
         }
         lasting.tick.store(lasting.clock.now().as_millisecond(), std::sync::atomic::Ordering::Relaxed);
@@ -128,6 +150,7 @@ async fn serve(
     mut config: Config,
     lasting: &Lasting,
     sole: &Sole,
+    front: &Front,
     signals: &mut Signals,
 ) -> anyhow::Result<Exit> {
     let (worker, now, scale) = (lasting.worker.clone(), lasting.clock.now(), config.timing.scale);
@@ -137,6 +160,8 @@ async fn serve(
         let (named, now) = (assemble::named(&config), lasting.clock.now());
         lasting.store.write(job(move |conn| Box::pin(async move { start::sync(conn, &named, now).await }))).await?;
         let setup = Arc::new(assemble::setup(&config, lasting)?);
+        front.show.send_replace(Arc::new(assemble::view(&config)));
+        front.ready.send_replace(Readiness::Ready);
         let stop = CancellationToken::new();
         let mut loops = tokio::spawn(engine::generation(setup, stop.clone()));
         let next = loop {
@@ -180,14 +205,9 @@ async fn serve(
 
 /// A config that is valid as a whole, or why it is not.
 fn reload(rehearse: bool, call: &Call, lasting: &Lasting) -> Result<Config, String> {
-    let config = load(rehearse, call).map_err(|e| format!("{e:#}"))?.map_err(|faults| faults.to_string())?;
+    let config = load(rehearse, call).map_err(|e| format!("{e:#}"))?;
     assemble::setup(&config, lasting).map_err(|e| format!("{e:#}"))?;
     Ok(config)
-}
-
-#[expect(clippy::print_stderr, reason = "until the frame has it")]
-fn eprint(faults: &config::Faults) {
-    eprintln!("{faults}");
 }
 
 enum Signal {

@@ -144,6 +144,11 @@ pub trait Account: Send + Sync + 'static {
     /// The host (and port) this account talks to, for `allow_private`; `None` for a local one.
     fn server(&self) -> Option<&Url>;
 
+    /// The platform it stands in for, where it is a timeline like one.
+    fn like(&self) -> Option<&str> {
+        None
+    }
+
     /// A digest that is equal for all channels sharing one credential, where a limit reaches all of them.
     fn credential_scope(&self, _credential: &Credential) -> Option<String> {
         None

@@ -90,6 +90,10 @@ impl Account for Config {
         &SPEC
     }
 
+    fn like(&self) -> Option<&str> {
+        self.like.as_ref().map(|like| like.0.as_str())
+    }
+
     fn rules(&self, _identity: Option<&Identity>) -> TextRules {
         self.like.as_ref().and_then(|like| super::by_id(&like.0)).map_or(SPEC.text, |platform| platform.spec().text)
     }
