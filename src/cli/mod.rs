@@ -1,6 +1,25 @@
 //! The command line. One file a subcommand: each has its `Args` and a `run`; the exit code is 0 done, 1 it failed,
 //! 2 the call or the config is wrong.
 
+pub mod approve;
+pub mod backup;
+pub mod confirm;
+pub mod edit;
+pub mod hold;
+pub mod notices;
+pub mod pause;
+pub mod post;
+pub mod queue;
+pub mod restore;
+pub mod resume;
+pub mod retract;
+pub mod retry;
+pub mod shared;
+pub mod skip;
+pub mod sources;
+pub mod timeline;
+pub mod why;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 
