@@ -19,6 +19,25 @@ pub mod schema;
 pub mod assemble;
 pub mod run;
 
+pub mod approve;
+pub mod backup;
+pub mod confirm;
+pub mod edit;
+pub mod hold;
+pub mod notices;
+pub mod pause;
+pub mod post;
+pub mod queue;
+pub mod restore;
+pub mod resume;
+pub mod retract;
+pub mod retry;
+pub mod shared;
+pub mod skip;
+pub mod sources;
+pub mod timeline;
+pub mod why;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;

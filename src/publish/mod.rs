@@ -4,6 +4,7 @@
 //!
 //! One [`lane::Lane`] a channel does all that is done on that channel, one thing at a time.
 
+pub mod actions;
 pub mod amend;
 pub mod book;
 pub mod claim;

@@ -92,6 +92,16 @@ pub async fn one(conn: &mut Conn, id: &str) -> Result<Option<AmendRow>, StoreErr
     sqlx::query(sql).bind(id).fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
+/// The post's wishes that are not carried out yet, oldest first.
+///
+/// # Errors
+/// The database's.
+pub async fn asked(conn: &mut Conn, post: &str) -> Result<Vec<AmendRow>, StoreError> {
+    let sql =
+        sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM amend WHERE post = $1 AND state = 'asked' ORDER BY at, id"));
+    sqlx::query(sql).bind(post).fetch_all(conn).await?.iter().map(read).collect()
+}
+
 /// Stores what became of it; `again` is when to try once more.
 ///
 /// # Errors

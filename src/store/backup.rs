@@ -2,9 +2,9 @@
 
 use std::io::{BufRead as _, Write as _};
 
-use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Conn, Store, StoreError, Work, meta, post, source};
+use super::{Conn, Dialect, Store, StoreError, Work, meta, post, source};
 
 /// Every table, in the order it is written.
 const TABLES: &[&str] = &[
@@ -37,7 +37,16 @@ fn io(e: &std::io::Error) -> StoreError {
 /// # Errors
 /// The database's, or the file's.
 pub async fn write(store: &Store, out: std::fs::File) -> Result<u64, StoreError> {
-    store.write(move |conn| Box::pin(dump(conn, out)) as Work<'_, u64>).await
+    // A reader's snapshot: the service beside it goes on writing. PostgreSQL needs to be told to keep one picture.
+    let begin = match store.dialect() {
+        Dialect::Sqlite => "BEGIN",
+        Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    };
+    let mut conn = store.read().await?;
+    let mut tx = conn.begin_with(begin).await?;
+    let count = dump(&mut tx, out).await?;
+    tx.rollback().await?;
+    Ok(count)
 }
 
 async fn dump(conn: &mut Conn, out: std::fs::File) -> Result<u64, StoreError> {
@@ -96,7 +105,8 @@ pub async fn restore(store: &Store, file: std::fs::File, now: jiff::Timestamp) -
 }
 
 async fn load(conn: &mut Conn, file: std::fs::File, now: jiff::Timestamp) -> Result<u64, StoreError> {
-    for table in ["article", "post", "source"] {
+    // Single values (a heartbeat) are no content; the backup brings its own.
+    for table in TABLES.iter().filter(|table| **table != "meta") {
         let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
         let found: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
         if found > 0 {
@@ -105,6 +115,7 @@ async fn load(conn: &mut Conn, file: std::fs::File, now: jiff::Timestamp) -> Res
             ));
         }
     }
+    sqlx::query("DELETE FROM meta").execute(&mut *conn).await?;
     let bad = |n: u64, said: &str| StoreError::Open(format!("line {n} of the backup: {said}"));
     let mut lines = std::io::BufReader::new(file).lines();
     match lines.next() {

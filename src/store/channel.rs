@@ -133,3 +133,12 @@ pub async fn set_identity(conn: &mut Conn, name: &str, identity: &str) -> Result
     sqlx::query("UPDATE channel SET identity = $2 WHERE name = $1").bind(name).bind(identity).execute(conn).await?;
     Ok(())
 }
+
+/// Forgets who it belongs to: the next account that introduces itself is the one.
+///
+/// # Errors
+/// The database's.
+pub async fn forget_identity(conn: &mut Conn, name: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE channel SET identity = NULL WHERE name = $1").bind(name).execute(conn).await?;
+    Ok(())
+}

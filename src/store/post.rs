@@ -362,14 +362,44 @@ pub async fn overdue(conn: &mut Conn, channel: &str, before: Timestamp) -> Resul
         .collect()
 }
 
-/// Marks every waiting post as one to look up before it goes.
+/// How many characters a person has to give of an id, at its beginning or end.
+pub const SHORT: usize = 6;
+
+/// An id as people are shown it: its last eight characters. The first ones are the time of its making, and the same for
+/// all posts of one fetch.
+pub fn short(id: &str) -> &str {
+    id.len().checked_sub(8).and_then(|from| id.get(from..)).unwrap_or(id)
+}
+
+/// The ids that a person may mean by a text: the whole id, else its beginning or end of at least [`SHORT`] characters.
+/// At most ten; more than one means that the text is too short.
+///
+/// # Errors
+/// The database's.
+pub async fn meant(conn: &mut Conn, text: &str) -> Result<Vec<String>, StoreError> {
+    let whole = sqlx::query_scalar("SELECT id FROM post WHERE id = $1").bind(text).fetch_all(&mut *conn).await?;
+    // Ids are hexadecimal digits and hyphens: nothing that LIKE reads as a wildcard.
+    let plain = text.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    if !whole.is_empty() || !plain || text.len() < SHORT {
+        return Ok(whole);
+    }
+    let sql = "SELECT id FROM post WHERE id LIKE $1 OR id LIKE $2 ORDER BY id LIMIT 10";
+    let text = text.to_ascii_lowercase();
+    Ok(sqlx::query_scalar(sql).bind(format!("{text}%")).bind(format!("%{text}")).fetch_all(conn).await?)
+}
+
+/// Marks every post that is not settled as one to look up before it goes: also one that is held or failed, since a
+/// person may have let it out after the backup.
 ///
 /// # Errors
 /// The database's.
 pub async fn verify_all(conn: &mut Conn) -> Result<u64, StoreError> {
-    let done = sqlx::query("UPDATE post SET verify = 1, row_version = row_version + 1 WHERE state = 'scheduled'")
-        .execute(conn)
-        .await?;
+    let done = sqlx::query(
+        "UPDATE post SET verify = 1, row_version = row_version + 1 WHERE state NOT IN \
+         ('published','skipped','retracted')",
+    )
+    .execute(conn)
+    .await?;
     Ok(done.rows_affected())
 }
 

@@ -1,0 +1,123 @@
+//! `bugle post`: one post by hand, through the same path as every other.
+
+use url::Url;
+
+use super::shared::{Need, Shop, complain, ending};
+use super::{Call, Exit};
+use crate::model::article::{Article, Entry};
+use crate::model::post::Urgency;
+use crate::publish::actions::{self, ByHand};
+use crate::source::identity::canonical;
+use crate::store::{Conn, StoreError, article};
+use crate::text::plain::line;
+
+/// Arguments of `bugle post`.
+#[derive(Clone, Debug, clap::Args)]
+#[group(id = "content", required = true, multiple = true, args = ["text", "article"])]
+pub struct Args {
+    /// The channel.
+    #[arg(long, value_name = "CHANNEL")]
+    to: String,
+    /// The text; with --article: instead of the template's.
+    #[arg(long)]
+    text: Option<String>,
+    /// The article's link: one that a source brought is composed as usual.
+    #[arg(long, value_name = "URL")]
+    article: Option<Url>,
+    /// Breaking news: jumps queue, slots, quiet hours, gap and day limit.
+    #[arg(long)]
+    breaking: bool,
+    /// Also where this story has a post on that channel already.
+    #[arg(long)]
+    again: bool,
+}
+
+/// Makes a post.
+///
+/// # Errors
+/// What the store says; a text that does not fit.
+pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
+    ending(inner(args, call).await)
+}
+
+async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
+    let shop = Shop::open(call, Need::Any, false).await?;
+    let channel = shop.must_have(&args.to)?;
+    let templates = shop.templates()?;
+    let mut conn = shop.store.read().await?;
+    let known = match &args.article {
+        Some(url) => by_link(&mut conn, url).await?,
+        None => None,
+    };
+    drop(conn);
+    let mut text = args.text.clone();
+    let story = match (known, &args.article) {
+        (Some(article), _) => article,
+        (None, Some(url)) => {
+            if text.is_none() {
+                complain("no source has brought this article, and its page is not read: the post is its bare link");
+            }
+            text.get_or_insert_with(|| url.to_string());
+            let entry = Entry { title: url.to_string(), link: Some(url.clone()), ..entry(&shop) };
+            actions::own_article(entry, shop.hand.now)
+        }
+        (None, None) => {
+            let text = text.as_deref().unwrap_or_default();
+            let title = line(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default());
+            actions::own_article(Entry { title, link: link_in(text), ..entry(&shop) }, shop.hand.now)
+        }
+    };
+    let route = shop.config.routes.iter().find(|route| route.to.contains(&channel.name));
+    let template = route.and_then(|route| route.template.clone());
+    let wish = ByHand {
+        article: story,
+        text,
+        template: template.unwrap_or_else(|| crate::route::DEFAULT_TEMPLATE.to_owned()),
+        urgency: if args.breaking { Urgency::Breaking } else { Urgency::Normal },
+        again: args.again,
+    };
+    let row = actions::by_hand(&shop.store, &shop.hand, shop.place(&channel, &templates), wish).await?;
+    shop.done("scheduled, goes out as soon as the service may send it:", &[row])?;
+    Ok(Exit::Done)
+}
+
+fn entry(shop: &Shop) -> Entry {
+    Entry { language: shop.config.newsroom.language.clone(), ..Entry::default() }
+}
+
+async fn by_link(conn: &mut Conn, url: &Url) -> Result<Option<Article>, StoreError> {
+    let mut texts = vec![url.to_string()];
+    texts.extend(canonical(url).map(|link| format!("link:{link}")));
+    for text in texts {
+        // What was made by hand for this link before is a story of its own.
+        let found = article::meant(conn, &text).await?.into_iter().map(|(article, _)| article);
+        if let Some(article) = found.into_iter().find(|article| article.source.as_str() != actions::BY_HAND) {
+            return Ok(Some(article));
+        }
+    }
+    Ok(None)
+}
+
+/// The first link a person wrote: the one that becomes clickable, and by which the post is found again.
+fn link_in(text: &str) -> Option<Url> {
+    let words = text.split_whitespace().filter(|word| word.starts_with("https://") || word.starts_with("http://"));
+    words
+        .map(|word| word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '"', '\'']))
+        .find_map(|word| Url::parse(word).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_link_counts() {
+        for (text, link) in [
+            ("Bread (https://a.example/1). And https://b.example/", Some("https://b.example/")),
+            ("Bread https://a.example/1, again", Some("https://a.example/1")),
+            ("ftp://a.example http://", None),
+        ] {
+            assert_eq!(link_in(text).as_ref().map(Url::as_str), link, "{text}");
+        }
+    }
+}

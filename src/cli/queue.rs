@@ -1,0 +1,100 @@
+//! `bugle queue`: the posts, what waits first, with the state of each and its reason.
+
+use super::shared::{Need, Shop, clip, ending, post_json, table, text_of};
+use super::{Call, Exit};
+use crate::model::post::{HoldReason, PostState};
+use crate::store::post::{self, PostRow, short};
+use crate::store::{Conn, StoreError, article};
+
+/// Arguments of `bugle queue`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Only posts in this state; may be given several times. Left out: all that are not settled.
+    #[arg(long, value_name = "STATE", value_parser = STATES)]
+    state: Vec<String>,
+    /// Only this channel's.
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// How many posts at most.
+    #[arg(short, default_value_t = 50, value_name = "N")]
+    n: u32,
+    /// The queue of the rehearsal (`bugle run --rehearse`).
+    #[arg(long)]
+    rehearse: bool,
+}
+
+/// The eight states.
+const STATES: [&str; 8] =
+    ["held", "scheduled", "publishing", "uncertain", "published", "failed", "skipped", "retracted"];
+/// Those in which something may still happen by itself or by a person.
+const OPEN: [&str; 5] = ["held", "scheduled", "publishing", "uncertain", "failed"];
+
+/// Lists posts.
+///
+/// # Errors
+/// What the store says.
+pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
+    ending(inner(args, call).await)
+}
+
+async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
+    let shop = Shop::open(call, Need::There, args.rehearse).await?;
+    let mut conn = shop.store.read().await?;
+    let states: Vec<&'static str> = match args.state.is_empty() {
+        true => OPEN.to_vec(),
+        false => STATES.into_iter().filter(|state| args.state.iter().any(|asked| asked == state)).collect(),
+    };
+    let rows = post::list(&mut conn, &states, args.channel.as_deref(), i64::from(args.n)).await?;
+    let mut titled = Vec::new();
+    for row in rows {
+        titled.push((title_of(&mut conn, &row).await?, row));
+    }
+    let json = |(title, row): &(String, PostRow)| {
+        let mut json = post_json(row);
+        if let Some(json) = json.as_object_mut() {
+            json.insert("title".to_owned(), title.as_str().into());
+            json.insert("reason".to_owned(), reason(&row.post.state).into());
+        }
+        json
+    };
+    shop.show(&titled.iter().map(json).collect(), || {
+        if titled.is_empty() {
+            return "nothing is in the queue".to_owned();
+        }
+        let cells = titled.iter().map(|(title, row)| {
+            let text = row.post.text.clone().unwrap_or_else(|| title.clone());
+            vec![
+                short(row.id()).to_owned(),
+                row.post.channel.as_str().to_owned(),
+                row.post.state.word().to_owned(),
+                shop.when(row.post.due),
+                clip(&reason(&row.post.state), 60),
+                clip(&text, 70),
+            ]
+        });
+        table(&["POST", "CHANNEL", "STATE", "DUE", "WHY", "TEXT"], &cells.collect::<Vec<_>>())
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The title of its article, else the text.
+async fn title_of(conn: &mut Conn, row: &PostRow) -> Result<String, StoreError> {
+    let found = article::one(conn, row.post.article.as_str()).await?;
+    Ok(found.map(|(article, _)| article.entry.title).or_else(|| text_of(row)).unwrap_or_default())
+}
+
+/// What there is to say of a state beside its word.
+pub fn reason(state: &PostState) -> String {
+    match state {
+        PostState::Held { why: HoldReason::Flood { group, evidence }, .. } => format!("group {group}: {evidence}"),
+        PostState::Held { why, .. } => why.to_string(),
+        PostState::Scheduled { retry: Some(retry), .. } => format!("again: {retry}"),
+        PostState::Scheduled { retry: None, .. } => String::new(),
+        PostState::Publishing { .. } => "on its way".to_owned(),
+        PostState::Uncertain { .. } => "the answer was lost; being looked up".to_owned(),
+        PostState::Published { receipt } => receipt.url.clone().unwrap_or_else(|| "out".to_owned()),
+        PostState::Failed { reason, .. } => format!("refused: {}", reason.said),
+        PostState::Skipped { why, .. } => why.to_string(),
+        PostState::Retracted { by, .. } => format!("taken down by {by}"),
+    }
+}
