@@ -37,7 +37,12 @@ fn io(e: &std::io::Error) -> StoreError {
 /// # Errors
 /// The database's, or the file's.
 pub async fn write(store: &Store, out: std::fs::File) -> Result<u64, StoreError> {
-    store.write(move |conn| Box::pin(dump(conn, out)) as Work<'_, u64>).await
+    // Not a job of the writer: on PostgreSQL its transactions see what others commit meanwhile, and on both engines
+    // nothing would be published as long as a backup takes.
+    let mut tx = store.read.begin_with(store.dialect.begin_picture()).await?;
+    let count = dump(&mut tx, out).await?;
+    tx.rollback().await?;
+    Ok(count)
 }
 
 async fn dump(conn: &mut Conn, out: std::fs::File) -> Result<u64, StoreError> {
