@@ -37,13 +37,9 @@ fn io(e: &std::io::Error) -> StoreError {
 /// # Errors
 /// The database's, or the file's.
 pub async fn write(store: &Store, out: std::fs::File) -> Result<u64, StoreError> {
-    // A reader's snapshot: the service beside it goes on writing. PostgreSQL needs to be told to keep one picture.
-    let begin = match store.dialect() {
-        Dialect::Sqlite => "BEGIN",
-        Dialect::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-    };
-    let mut conn = store.read().await?;
-    let mut tx = conn.begin_with(begin).await?;
+    // Not a job of the writer: on PostgreSQL its transactions see what others commit meanwhile, and on both engines
+    // nothing would be published as long as a backup takes.
+    let mut tx = store.read.begin_with(store.dialect.begin_picture()).await?;
     let count = dump(&mut tx, out).await?;
     tx.rollback().await?;
     Ok(count)

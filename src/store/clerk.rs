@@ -2,8 +2,10 @@
 //! durable writes cost one, and a single write never waits for company. Each job is all or nothing by itself.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
+use futures_util::FutureExt as _;
 use sqlx::{AnyConnection, AnyPool, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 
@@ -35,7 +37,11 @@ where
     fn run<'a>(&'a mut self, tx: &'a mut AnyConnection) -> Work<'a, ()> {
         Box::pin(async move {
             let Some(job) = self.job.take() else { return Ok(()) };
-            let value = job(tx).await;
+            // A job that panics has a bug; it is answered, and neither the writer nor the jobs beside it die of it.
+            let value = AssertUnwindSafe(async { job(tx).await }).catch_unwind().await.unwrap_or_else(|_| {
+                tracing::error!("a job of the store panicked: nothing of it is stored");
+                Err(StoreError::Db("the job panicked".to_owned()))
+            });
             let failed = value.as_ref().err().cloned();
             self.value = Some(value);
             failed.map_or(Ok(()), Err)

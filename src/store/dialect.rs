@@ -53,6 +53,15 @@ impl Dialect {
         }
     }
 
+    /// What begins a transaction that only reads and sees all of the database as it was at one instant.
+    pub const fn begin_picture(self) -> &'static str {
+        match self {
+            // In WAL mode the picture is that of the first read.
+            Self::Sqlite => "BEGIN",
+            Self::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        }
+    }
+
     /// Opens a pool of that many connections.
     pub(super) async fn pool(self, url: &str, connections: u32) -> Result<AnyPool, StoreError> {
         sqlx::any::install_default_drivers();

@@ -4,6 +4,7 @@ mod fakes;
 mod ledger;
 mod proxy;
 mod servers;
+mod store;
 #[path = "../tidy.rs"]
 mod tidy;
 mod wire;
