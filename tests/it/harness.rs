@@ -14,20 +14,25 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::Duration;
 
+use bugle::clock::{Clock as _, SystemClock};
 use bugle::model::channel::Pause;
 use bugle::model::post::PostState;
 use bugle::store::notice::Stored;
 use bugle::store::{Conn, Store, Work};
+use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use crate::fakes::bluesky::FakeBluesky;
+use crate::fakes::feed::{FakeFeed, Item, rss};
+use crate::fakes::lock;
 use crate::fakes::mastodon::FakeMastodon;
 use crate::fakes::telegram::FakeTelegram;
 use crate::fakes::x::FakeX;
-use crate::ledger::PATIENCE;
+use crate::ledger::{Event, Ledger, PATIENCE};
 use crate::proxy::Proxy;
 use crate::servers::postgres;
 
@@ -299,6 +304,9 @@ impl Newsroom {
             let lines: String = keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
             write!(text, "[channel.{name}]\n{lines}\n").expect("a text grows");
         }
+        if self.sources.is_empty() || self.channels.is_empty() {
+            return text;
+        }
         if self.routes.is_empty() {
             let from = text.lines().filter_map(|line| line.strip_prefix("[source.")?.strip_suffix(']'));
             let from: Vec<String> = from.map(|name| format!("{name:?}")).collect();
@@ -360,6 +368,92 @@ impl Newsroom {
             .expect("the program was built with the tests");
         Running { child, out, err }
     }
+}
+
+/// A newsroom's own feed: what it publishes is up at once, newest first.
+pub struct Press {
+    /// The web server.
+    pub web: FakeFeed,
+    stories: Mutex<Vec<(String, String, Timestamp)>>,
+}
+
+impl Press {
+    /// Where the feed is on its server.
+    pub const PATH: &str = "/rss";
+
+    /// With a feed that has no item.
+    pub fn start() -> Self {
+        let press = Self { web: FakeFeed::start(), stories: Mutex::default() };
+        press.print();
+        press
+    }
+
+    /// With a feed of these stories, one minute apart, the last of them new.
+    pub fn with(slugs: &[&str]) -> Self {
+        let press = Self::start();
+        press.publish_all(slugs);
+        press
+    }
+
+    /// Where the feed is.
+    pub fn url(&self) -> String {
+        self.web.at(Self::PATH)
+    }
+
+    /// Publishes a story: "Story SLUG" at [`link`]`(slug)`.
+    pub fn publish(&self, slug: &str) {
+        self.publish_all(&[slug]);
+    }
+
+    fn publish_all(&self, slugs: &[&str]) {
+        let now = SystemClock::new().now();
+        for (n, slug) in slugs.iter().enumerate() {
+            let age = jiff::SignedDuration::from_mins(i64::try_from(slugs.len() - 1 - n).expect("a test has few"));
+            lock(&self.stories).push((format!("Story {slug}"), link(slug), now - age));
+        }
+        self.print();
+    }
+
+    fn print(&self) {
+        let stories = lock(&self.stories);
+        let item = |(title, link, at): &'_ (String, String, Timestamp)| (title.clone(), link.clone(), *at);
+        let owned: Vec<_> = stories.iter().rev().map(item).collect();
+        let items: Vec<Item<'_>> =
+            owned.iter().map(|(title, link, at)| Item { guid: link, title, link, at: *at }).collect();
+        self.web.feed(Self::PATH, &rss(&items));
+    }
+
+    /// Waits until what is up now has been fetched and dealt with: until the fetch after the next has come.
+    pub async fn read(&self) {
+        fetched(&self.web, Self::PATH).await;
+    }
+}
+
+/// Where a story is.
+pub fn link(slug: &str) -> String {
+    format!("https://newsroom.example/{slug}")
+}
+
+/// Waits until what is up at that path now has been fetched and dealt with: until the fetch after the next has come.
+pub async fn fetched(web: &FakeFeed, path: &str) {
+    let before = web.hits(path);
+    until("the source was fetched twice more", async || web.hits(path) >= before + 2).await;
+}
+
+/// Readers saw exactly these links, each once, in that order.
+///
+/// # Panics
+/// When they saw anything else.
+pub fn saw(ledger: &Ledger, links: &[String]) {
+    let seen: Vec<String> = ledger
+        .entries()
+        .into_iter()
+        .filter_map(|entry| match entry.event {
+            Event::Published { link, .. } => Some(link.unwrap_or_default()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(seen, links, "{:#?}", ledger.entries());
 }
 
 /// A Bugle that runs. Dropped, it is killed.
@@ -586,7 +680,9 @@ pub async fn until(what: &str, is_so: impl AsyncFnMut() -> bool) {
 #[tokio::test]
 async fn it_starts_ends_softly_and_can_be_killed() {
     for engine in [Engine::Sqlite, Engine::Postgres] {
-        let newsroom = Newsroom::new("harness").store(engine).timeline("wall", "x");
+        let press = Press::start();
+        let newsroom = Newsroom::new("harness").store(engine).source("news", &press.url(), "from now");
+        let newsroom = newsroom.timeline("wall", "x");
         let bugle = newsroom.start().await;
         let books = newsroom.books().await;
         assert_eq!((books.articles().await, books.posts().await), (0, Vec::new()), "{engine:?}");

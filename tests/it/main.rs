@@ -5,6 +5,9 @@ mod harness;
 mod ledger;
 mod proxy;
 mod servers;
+mod story_answers;
+mod story_feeds;
+mod story_once;
 #[path = "../tidy.rs"]
 mod tidy;
 mod wire;
