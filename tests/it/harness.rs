@@ -535,7 +535,9 @@ impl Drop for Running {
         drop(self.child.kill());
         drop(self.child.wait());
         if std::thread::panicking() {
-            eprintln!("--- log of bugle {}\n{}", self.pid(), self.log());
+            let log = self.log();
+            let ours = log.lines().filter(|line| !line.contains(" DEBUG ") || line.contains(" DEBUG bugle"));
+            eprintln!("--- log of bugle {}\n{}", self.pid(), ours.collect::<Vec<_>>().join("\n"));
         }
     }
 }
@@ -584,10 +586,28 @@ impl Books {
         let posts = self.posts_of(channel).await;
         assert!(
             came,
-            "waited {PATIENCE:?} for {n} {state} posts of {channel}, found: {posts:#?}\nnotices: {:#?}",
-            self.notices().await
+            "waited {PATIENCE:?} for {n} {state} posts of {channel}, found: {posts:#?}\nnotices: {:#?}\n{}",
+            self.notices().await,
+            self.history(channel).await,
         );
         posts
+    }
+
+    /// Whatever was noted of the posts of a channel, line by line.
+    ///
+    /// # Panics
+    /// Where the store cannot be read.
+    pub async fn history(&self, channel: &str) -> String {
+        let mut conn = self.0.read().await.expect("the store can be read");
+        let rows = bugle::store::post::list(&mut conn, &[], Some(channel), 100).await.expect("the posts can be read");
+        let mut text = String::new();
+        for row in rows {
+            for line in bugle::store::audit::of(&mut conn, row.id()).await.expect("the log can be read") {
+                let (from, to) = (line.from.unwrap_or_default(), line.to.unwrap_or_default());
+                writeln!(text, "{} {channel} {} {from}->{to}: {}", line.at, row.id(), line.why).expect("a text grows");
+            }
+        }
+        text
     }
 
     /// The notices that stand.

@@ -43,6 +43,10 @@ async fn out_once(engine: Engine) {
         assert_eq!(posts[0].link.as_deref(), Some(link("one").as_str()), "{posts:#?}");
         assert!(posts[0].text.contains("Bakıda & ətrafda görüş"), "{posts:#?}");
     }
+    let books = newsroom.books().await;
+    for channel in ["x", "telegram", "mastodon", "bluesky"] {
+        books.wait_for(channel, "published", 1).await;
+    }
     let body = |seen: Vec<crate::fakes::Seen>, endpoint: &str| -> Value {
         let request = seen.into_iter().find(|seen| seen.endpoint == endpoint).expect("it was asked for");
         request.request.fields().map(Value::Object).expect("an object")
@@ -59,10 +63,6 @@ async fn out_once(engine: Engine) {
     assert_eq!(&text[at("byteStart")..at("byteEnd")], facet["features"][0]["uri"].as_str().expect("a link facet"));
     assert_eq!(body(mastodon.seen(), mastodon::CREATE)["language"].as_str(), Some("az"));
 
-    let books = newsroom.books().await;
-    for channel in ["x", "telegram", "mastodon", "bluesky"] {
-        books.wait_for(channel, "published", 1).await;
-    }
     assert_eq!(bugle.term().await.code(), Some(0));
     let bugle = newsroom.start().await;
     fetched(&web, "/rss").await;
