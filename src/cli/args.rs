@@ -27,16 +27,46 @@ pub struct Args {
 /// The commands, in the order of the help.
 #[derive(Debug, Subcommand)]
 enum Command {
-    // The service and the actions on its store (run, queue, approve, hold, edit, retry, confirm, skip, retract, pause,
-    // resume, why, notices, timeline, sources, backup, restore, import, post): one line each here, one in `run` below,
-    // one `pub mod` in `cli/mod.rs`.
-    //
     /// The service: watch, compose, schedule, publish.
     Run(super::run::Args),
     /// Say what is wrong with the config, and where.
     Check(check::Args),
     /// Show what every channel would post; post nothing.
     Preview(preview::Args),
+    /// Show the posts, in the order they go out.
+    Queue(super::queue::Args),
+    /// Let held posts go out.
+    Approve(super::approve::Args),
+    /// Hold a post for a person.
+    Hold(super::hold::Args),
+    /// Change a post's text, also where it is out already if the platform can.
+    Edit(super::edit::Args),
+    /// Send a failed or doubtful post again.
+    Retry(super::retry::Args),
+    /// Say that a post in doubt is there.
+    Confirm(super::confirm::Args),
+    /// Drop a post.
+    Skip(super::skip::Args),
+    /// Take a published post down.
+    Retract(super::retract::Args),
+    /// Pause everything, or one channel.
+    Pause(super::pause::Args),
+    /// Resume everything, or one channel.
+    Resume(super::resume::Args),
+    /// Say what came of an article on every channel, and why.
+    Why(super::why::Args),
+    /// Show what a person should know.
+    Notices(super::notices::Args),
+    /// Show a timeline's posts.
+    Timeline(super::timeline::Args),
+    /// Show the sources and their health.
+    Sources(super::sources::Args),
+    /// Post something by hand.
+    Post(super::post::Args),
+    /// Write the whole store into a file.
+    Backup(super::backup::Args),
+    /// Fill a new store from a backup.
+    Restore(super::restore::Args),
     /// Connect a channel's account from this terminal.
     Connect(connect::Args),
     /// Ask a few questions and write a first config.
@@ -68,6 +98,23 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Run(args) => super::run::run(args, &call).await,
         Command::Check(args) => check::run(args, &call).await,
         Command::Preview(args) => preview::run(args, &call).await,
+        Command::Queue(args) => super::queue::run(args, &call).await,
+        Command::Approve(args) => super::approve::run(args, &call).await,
+        Command::Hold(args) => super::hold::run(args, &call).await,
+        Command::Edit(args) => super::edit::run(args, &call).await,
+        Command::Retry(args) => super::retry::run(args, &call).await,
+        Command::Confirm(args) => super::confirm::run(args, &call).await,
+        Command::Skip(args) => super::skip::run(args, &call).await,
+        Command::Retract(args) => super::retract::run(args, &call).await,
+        Command::Pause(args) => super::pause::run(args, &call).await,
+        Command::Resume(args) => super::resume::run(args, &call).await,
+        Command::Why(args) => super::why::run(args, &call).await,
+        Command::Notices(args) => super::notices::run(args, &call).await,
+        Command::Timeline(args) => super::timeline::run(args, &call).await,
+        Command::Sources(args) => super::sources::run(args, &call).await,
+        Command::Post(args) => super::post::run(args, &call).await,
+        Command::Backup(args) => super::backup::run(args, &call).await,
+        Command::Restore(args) => super::restore::run(args, &call).await,
         Command::Connect(args) => connect::run(args, &call).await,
         Command::Init(args) => init::run(args, &call).await,
         Command::Measure(args) => measure::run(args, &call).await,

@@ -1,7 +1,6 @@
 //! What the commands share: opening the config and the store, who is at work, how a time, a table or JSON is shown.
 
 use std::io::Write as _;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,7 +12,7 @@ use crate::expr::Templates;
 use crate::model::id::ChannelName;
 use crate::publish::actions::{Hand, Place};
 use crate::publish::prepare::Setting;
-use crate::publish::{Channel, OnUncertain};
+use crate::publish::Channel;
 use crate::store::post::{self, PostRow, SHORT, short};
 use crate::store::{Conn, Dialect, Store, StoreError, amend, meta};
 
@@ -129,16 +128,7 @@ impl Shop {
 
     /// The channel of that name, as publishing wants it; `None` where the config has it no more.
     pub fn channel(&self, name: &str) -> Option<Channel> {
-        self.config.channel(&ChannelName::new(name)).map(|channel| Channel {
-            name: channel.name.clone(),
-            account: channel.account.clone(),
-            policy: Arc::new(channel.policy.clone()),
-            on_uncertain: match channel.on_uncertain {
-                crate::config::OnUncertain::Hold => OnUncertain::Hold,
-                crate::config::OnUncertain::Repost => OnUncertain::Repost,
-            },
-            strict_order: channel.strict_order,
-        })
+        self.config.channel(&ChannelName::new(name)).map(super::opened::channel)
     }
 
     /// The same, where the call must name one.

@@ -111,8 +111,10 @@ impl Lane {
             }
         }
         let turn = self.publish_next(&hands).await;
-        if turn != Ok(Turn::Again) {
+        if turn != Ok(Turn::Again) && self.pending.is_some() {
             self.flush().await?;
+            // What was stored just now may be work itself (a post in doubt), and the turn's time is from before it.
+            return turn.map(|_| Turn::Again);
         }
         turn
     }

@@ -2,9 +2,9 @@
 
 use std::io::{BufRead as _, Write as _};
 
-use sqlx::{Column as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Conn, Dialect, Store, StoreError, Work, meta, post, source};
+use super::{Conn, Store, StoreError, Work, meta, post, source};
 
 /// Every table, in the order it is written.
 const TABLES: &[&str] = &[

@@ -1,10 +1,14 @@
 //! The one test binary. Pure code is tested beside itself; here is what crosses a process, a wire or the house rules.
 
 mod fakes;
+mod harness;
 mod ledger;
 mod proxy;
 mod servers;
 mod store;
+mod story_answers;
+mod story_feeds;
+mod story_once;
 #[path = "../tidy.rs"]
 mod tidy;
 mod wire;

@@ -148,7 +148,7 @@ async fn edit_out(
     drop(conn);
     let (article, _) = found.ok_or_else(|| said("its article is forgotten by now"))?;
     let wanted = Post { text: Some(text), ..row.post.clone() };
-    let prepared = prepare(place.setting, place.channel, identity, &article, &wanted, row.revision)
+    let prepared = prepare(place.setting, place.channel, identity, &article, &wanted, row.revision, hand.now)
         .map_err(StoreError::Conflict)?;
     let payload = crate::store::to_json(&prepared.payload);
     ask(store, hand, row.id(), "edit", Some(payload)).await
@@ -258,7 +258,7 @@ pub async fn by_hand(store: &Store, hand: &Hand, place: Place<'_>, wish: ByHand)
     let mut conn = store.read().await?;
     let identity = identity(&mut conn, name.as_str()).await?;
     drop(conn);
-    prepare(place.setting, place.channel, identity.as_ref(), &wish.article, &post, 0)
+    prepare(place.setting, place.channel, identity.as_ref(), &wish.article, &post, 0, hand.now)
         .map_err(|why| said(format!("on {name}: {why}")))?;
     let (hand, platform) = (hand.clone(), place.channel.account.spec().id);
     let (article, again) = (wish.article, wish.again);
