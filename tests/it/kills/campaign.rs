@@ -16,8 +16,12 @@ const POINTS: [&str; 8] = ["ingested", "claimed", "frozen", "begun", "requested"
 
 /// Within this long of its start Bugle has posted what is new, on a machine that is busy.
 const BUSY: Range<u64> = 0..700;
+/// Within this long of its arrival a request to post is answered.
+const SENT: Range<u64> = 0..120;
 /// Within this long of its birth it starts and settles what the last one left.
 const BIRTH: Range<u64> = 0..250;
+/// How long what may happen before a kill is waited for.
+const UNREACHED: Duration = Duration::from_secs(2);
 /// How long a crash point may take to be passed before the kill comes by hand.
 const REACHED: Duration = Duration::from_secs(20);
 
@@ -69,6 +73,8 @@ pub enum Blows {
 enum Blow {
     /// So long after it said that it runs.
     AtWork(Duration),
+    /// So long after a request to post arrived.
+    OnSend(Duration),
     /// So long after the process was made.
     AtBirth(Duration),
     /// When it passes the point for the `n`th time.
@@ -153,11 +159,14 @@ impl Campaign {
             // A start that is about to be killed in recovery brings nothing new half of the time.
             let new = match blow {
                 Blow::AtBirth(_) => chance.below(2),
-                Blow::AtWork(_) => 1 + chance.below(3),
+                Blow::AtWork(_) | Blow::OnSend(_) => 1 + chance.below(3),
                 Blow::At(_, n) => u64::from(*n),
             };
             stories.add(new);
-            strike(&newsroom, *blow, matches!(self.blows, Blows::Points)).await;
+            if chance.one_in(4) {
+                side.trouble();
+            }
+            strike(&newsroom, &side, *blow, matches!(self.blows, Blows::Points)).await;
         }
         stories.add(1);
         judge::finish(&self, &newsroom, &side, &stories.links(), blows.len(), seed).await
@@ -167,7 +176,8 @@ impl Campaign {
         match self.blows {
             Blows::Random(kills) => (0..kills)
                 .map(|_| match chance.below(10) {
-                    0..=5 => Blow::AtWork(chance.millis(BUSY)),
+                    0..=2 => Blow::AtWork(chance.millis(BUSY)),
+                    3..=5 => Blow::OnSend(chance.millis(SENT)),
                     6..=7 => Blow::AtBirth(chance.millis(BIRTH)),
                     _ => {
                         let n = u32::try_from(1 + chance.below(2)).unwrap_or(1);
@@ -188,10 +198,23 @@ impl Campaign {
     }
 }
 
-async fn strike(newsroom: &Newsroom, blow: Blow, must: bool) {
+async fn strike(newsroom: &Newsroom, side: &Side, blow: Blow, must: bool) {
     match blow {
         Blow::AtWork(after) => {
             let bugle = newsroom.start().await;
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::OnSend(after) => {
+            let sent = side.sends();
+            let bugle = newsroom.start().await;
+            let one = async {
+                while side.sends() == sent {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            // Where everything was refused or waits, the kill comes all the same.
+            drop(tokio::time::timeout(UNREACHED, one).await);
             tokio::time::sleep(after).await;
             bugle.kill9().await;
         }
@@ -203,7 +226,7 @@ async fn strike(newsroom: &Newsroom, blow: Blow, must: bool) {
         Blow::At(point, n) => {
             let mut bugle = newsroom.start_to_crash(point, n).await;
             // One that passes the point too seldom is killed by hand.
-            let patience = if must { REACHED } else { Duration::from_secs(2) };
+            let patience = if must { REACHED } else { UNREACHED };
             let dies = async {
                 while bugle.ended().is_none() {
                     tokio::time::sleep(Duration::from_millis(5)).await

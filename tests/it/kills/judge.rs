@@ -31,6 +31,10 @@ pub struct Tally {
     pub falsely: Vec<String>,
     /// Held in doubt.
     pub held: Vec<String>,
+    /// How often a post was in doubt: kills that hit.
+    pub doubts: i64,
+    /// How often one was sent again because of it.
+    pub again: i64,
     /// Anything else that should not be.
     pub odd: Vec<String>,
     /// What became of the posts at fault.
@@ -105,6 +109,9 @@ pub async fn finish(
     if campaign.class == Class::Blind && held.len() > kills {
         odd.push(format!("{} held in doubt after {kills} kills", held.len()));
     }
+    let doubts = books.number("SELECT count(*) FROM audit WHERE went_to = 'uncertain'").await;
+    let again =
+        books.number("SELECT count(*) FROM audit WHERE came_from = 'uncertain' AND went_to = 'scheduled'").await;
     let mut tally = Tally {
         campaign: *campaign,
         seed,
@@ -114,6 +121,8 @@ pub async fn finish(
         doubled,
         falsely,
         held,
+        doubts,
+        again,
         odd,
         history: String::new(),
     };
@@ -193,17 +202,20 @@ impl Tally {
 /// The sums as people read them.
 pub fn table(tallies: &[Tally]) -> String {
     let mut text = String::from(
-        "class   engine    scale  kills  stories  lost  doubled  falsely published  held in doubt  other faults\n",
+        "class   engine    scale  kills  stories  in doubt  sent again  lost  doubled  falsely published  held in doubt  \
+         other faults\n",
     );
     for it in tallies {
         writeln!(
             text,
-            "{:<7} {:<9} {:>5} {:>6} {:>8} {:>5} {:>8} {:>18} {:>14} {:>13}",
+            "{:<7} {:<9} {:>5} {:>6} {:>8} {:>9} {:>11} {:>5} {:>8} {:>18} {:>14} {:>13}",
             it.campaign.class.word(),
             format!("{:?}", it.campaign.engine).to_lowercase(),
             it.campaign.scale,
             it.kills,
             it.expected,
+            it.doubts,
+            it.again,
             it.lost.len(),
             it.doubled.len(),
             it.falsely.len(),

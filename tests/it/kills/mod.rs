@@ -99,9 +99,9 @@ async fn torture() {
             }));
         }
     }
-    let tallies = here
+    let tallies: Vec<Tally> = here
         .run_until(async {
-            let mut tallies: Vec<Tally> = Vec::new();
+            let mut tallies = Vec::new();
             for run in runs {
                 tallies.push(run.await.expect("a campaign that cannot go on says why"));
             }

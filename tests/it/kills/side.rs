@@ -12,6 +12,10 @@ use crate::fakes::{bluesky, mastodon, telegram, x};
 use crate::harness::Newsroom;
 use crate::ledger::Ledger;
 
+/// How long a new post may stay out of X's timeline, in seconds at scale 1: shorter than the wait before absence is
+/// believed (300 s), longer than that before the first look (60 s).
+const LAG: f64 = 200.0;
+
 /// How a doubt can be settled, by the platform that stands for it here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
@@ -38,16 +42,6 @@ impl Class {
             Self::Blind => "blind",
         }
     }
-
-    /// The platform, which is also the channel's name.
-    pub const fn channel(self) -> &'static str {
-        match self {
-            Self::OwnId => "bluesky",
-            Self::Key => "mastodon",
-            Self::Look => "x",
-            Self::Blind => "telegram",
-        }
-    }
 }
 
 /// The fake of a class.
@@ -61,7 +55,7 @@ pub enum Side {
 impl Side {
     /// Starts it. X refuses no text twice, so that a double post shows, and its timeline lags.
     pub fn start(class: Class, scale: f64) -> Self {
-        let lag = Duration::from_secs_f64(50.0 * scale);
+        let lag = Duration::from_secs_f64(LAG * scale);
         match class {
             Class::OwnId => Self::OwnId(FakeBluesky::start()),
             Class::Key => Self::Key(FakeMastodon::start()),
@@ -121,6 +115,13 @@ impl Side {
             Self::Key(fake) => fake.script(script),
             Self::Look(fake) => fake.script(script),
             Self::Blind(fake) => fake.script(script),
+        }
+    }
+
+    /// Something that the channel must get over by itself: an access token ends, where tokens end.
+    pub fn trouble(&self) {
+        if let Self::OwnId(fake) = self {
+            fake.expire_access();
         }
     }
 
