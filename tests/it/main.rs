@@ -2,6 +2,7 @@
 
 mod fakes;
 mod harness;
+mod kills;
 mod ledger;
 mod proxy;
 mod servers;

@@ -1,0 +1,241 @@
+//! One campaign: stories appear, Bugle posts and is killed, starts again on the same store, is killed again … and may
+//! finish at last.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use bugle::clock::{Clock as _, SystemClock};
+
+use super::judge::{self, Tally};
+use super::side::{Class, Side};
+use crate::fakes::feed::{FakeFeed, Item, rss};
+use crate::harness::{Engine, Newsroom};
+
+/// The crash points, in the order in which a post passes them.
+const POINTS: [&str; 8] = ["ingested", "claimed", "frozen", "begun", "requested", "answered", "recorded", "followed"];
+
+/// Within this long of its start Bugle has posted what is new, on a machine that is busy.
+const BUSY: Range<u64> = 0..700;
+/// Within this long of its arrival a request to post is answered.
+const SENT: Range<u64> = 0..120;
+/// Within this long of its birth it starts and settles what the last one left.
+const BIRTH: Range<u64> = 0..250;
+/// How long what may happen before a kill is waited for.
+const UNREACHED: Duration = Duration::from_secs(2);
+/// How long a crash point may take to be passed before the kill comes by hand.
+const REACHED: Duration = Duration::from_secs(20);
+
+/// Chance that can be replayed (splitmix64).
+#[derive(Clone, Debug)]
+pub struct Chance(pub u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// Below that number.
+    pub fn below(&mut self, most: u64) -> u64 {
+        self.next() % most
+    }
+
+    /// Once in so many.
+    pub fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    /// So many milliseconds.
+    pub fn millis(&mut self, range: Range<u64>) -> Duration {
+        Duration::from_millis(range.start + self.below(range.end - range.start))
+    }
+
+    /// Another chance, for somebody who draws at his own pace.
+    pub fn fork(&mut self) -> Self {
+        Self(self.next())
+    }
+}
+
+/// When Bugle dies.
+#[derive(Clone, Copy, Debug)]
+pub enum Blows {
+    /// So many times: at a random moment of its work, of its start, or at a random crash point.
+    Random(u32),
+    /// At each crash point, and after every other one again while it recovers.
+    Points,
+}
+
+/// One death.
+#[derive(Clone, Copy, Debug)]
+enum Blow {
+    /// So long after it said that it runs.
+    AtWork(Duration),
+    /// So long after a request to post arrived.
+    OnSend(Duration),
+    /// So long after the process was made.
+    AtBirth(Duration),
+    /// When it passes the point for the `n`th time.
+    At(&'static str, u32),
+}
+
+/// What is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Campaign {
+    /// The recovery class.
+    pub class: Class,
+    /// The store.
+    pub engine: Engine,
+    /// `[timing] scale`.
+    pub scale: f64,
+    /// The deaths.
+    pub blows: Blows,
+}
+
+/// The newsroom's web server, with more and more stories.
+pub struct Stories {
+    feed: FakeFeed,
+    links: Vec<(String, jiff::Timestamp)>,
+}
+
+impl Stories {
+    /// With none yet.
+    pub fn start() -> Self {
+        let stories = Self { feed: FakeFeed::start(), links: Vec::new() };
+        stories.show();
+        stories
+    }
+
+    /// Where they are read.
+    pub fn url(&self) -> String {
+        self.feed.at("/rss")
+    }
+
+    /// So many more.
+    pub fn add(&mut self, n: u64) {
+        let now = SystemClock::new().now();
+        for _ in 0..n {
+            self.links.push((format!("https://newsroom.example/story/{}", self.links.len()), now));
+        }
+        self.show();
+    }
+
+    /// Where each story leads.
+    pub fn links(&self) -> Vec<String> {
+        self.links.iter().map(|(link, _)| link.clone()).collect()
+    }
+
+    fn show(&self) {
+        let titles: Vec<String> = (0..self.links.len()).map(|n| format!("Story number {n} of the day")).collect();
+        let items: Vec<Item<'_>> = self
+            .links
+            .iter()
+            .zip(&titles)
+            .rev()
+            .map(|((link, at), title)| Item { guid: link, title, link, at: *at })
+            .collect();
+        self.feed.feed("/rss", &rss(&items));
+    }
+}
+
+impl Campaign {
+    /// Runs it.
+    ///
+    /// # Panics
+    /// Where Bugle does not start, or does not die at a crash point it must pass.
+    pub async fn run(self, seed: u64) -> Tally {
+        let mut chance = Chance(seed);
+        let side = Side::start(self.class, self.scale);
+        let mut stories = Stories::start();
+        let name = format!("kills-{}", self.class.word());
+        let newsroom = Newsroom::new(&name).store(self.engine).scale(self.scale);
+        let newsroom = side.join(newsroom.source("news", &stories.url(), "last 500"));
+        side.weather(chance.fork(), matches!(self.blows, Blows::Points));
+
+        let blows = self.plan(&mut chance);
+        for blow in &blows {
+            // A start that is about to be killed in recovery brings nothing new half of the time.
+            let new = match blow {
+                Blow::AtBirth(_) => chance.below(2),
+                Blow::AtWork(_) | Blow::OnSend(_) => 1 + chance.below(3),
+                Blow::At(_, n) => u64::from(*n),
+            };
+            stories.add(new);
+            if chance.one_in(4) {
+                side.trouble();
+            }
+            strike(&newsroom, &side, *blow, matches!(self.blows, Blows::Points)).await;
+        }
+        stories.add(1);
+        judge::finish(&self, &newsroom, &side, &stories.links(), blows.len(), seed).await
+    }
+
+    fn plan(&self, chance: &mut Chance) -> Vec<Blow> {
+        match self.blows {
+            Blows::Random(kills) => (0..kills)
+                .map(|_| match chance.below(10) {
+                    0..=2 => Blow::AtWork(chance.millis(BUSY)),
+                    3..=5 => Blow::OnSend(chance.millis(SENT)),
+                    6..=7 => Blow::AtBirth(chance.millis(BIRTH)),
+                    _ => {
+                        let n = u32::try_from(1 + chance.below(2)).unwrap_or(1);
+                        let at = usize::try_from(chance.below(POINTS.len() as u64)).unwrap_or(0);
+                        Blow::At(POINTS[at], n)
+                    }
+                })
+                .collect(),
+            Blows::Points => POINTS
+                .iter()
+                .enumerate()
+                .flat_map(|(n, point)| {
+                    let again = (n % 2 == 1).then(|| Blow::AtBirth(chance.millis(BIRTH)));
+                    std::iter::once(Blow::At(point, 1)).chain(again)
+                })
+                .collect(),
+        }
+    }
+}
+
+async fn strike(newsroom: &Newsroom, side: &Side, blow: Blow, must: bool) {
+    match blow {
+        Blow::AtWork(after) => {
+            let bugle = newsroom.start().await;
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::OnSend(after) => {
+            let sent = side.sends();
+            let bugle = newsroom.start().await;
+            let one = async {
+                while side.sends() == sent {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            };
+            // Where everything was refused or waits, the kill comes all the same.
+            drop(tokio::time::timeout(UNREACHED, one).await);
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::AtBirth(after) => {
+            let bugle = newsroom.spawn(&[]).await;
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::At(point, n) => {
+            let mut bugle = newsroom.start_to_crash(point, n).await;
+            // One that passes the point too seldom is killed by hand.
+            let patience = if must { REACHED } else { UNREACHED };
+            let dies = async {
+                while bugle.ended().is_none() {
+                    tokio::time::sleep(Duration::from_millis(5)).await
+                }
+            };
+            if tokio::time::timeout(patience, dies).await.is_err() {
+                assert!(!must, "bugle never passed {point}\n{}", bugle.log());
+                bugle.kill9().await;
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What came of a campaign, by the ledger of the fake; the store is only asked what it claims.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bugle::model::post::PostState;
+use bugle::store::{article, post};
+
+use super::campaign::Campaign;
+use super::side::{Class, Side};
+use crate::harness::{Books, Newsroom};
+
+/// How long everything may take to settle after the last kill, at scale 0 and per scale: twice sent again after two
+/// looks, on a busy machine.
+const SETTLES: (f64, f64) = (60.0, 1500.0);
+
+/// The sums of a campaign.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    pub campaign: Campaign,
+    pub seed: u64,
+    pub kills: usize,
+    /// Stories that appeared: each should be posted once.
+    pub expected: usize,
+    /// Never seen by readers, and not held in doubt either.
+    pub lost: Vec<String>,
+    /// Seen more than once.
+    pub doubled: Vec<String>,
+    /// Called published, never seen.
+    pub falsely: Vec<String>,
+    /// Held in doubt.
+    pub held: Vec<String>,
+    /// How often a post was in doubt: kills that hit.
+    pub doubts: i64,
+    /// How often one was sent again because of it.
+    pub again: i64,
+    /// Anything else that should not be.
+    pub odd: Vec<String>,
+    /// What became of the posts at fault.
+    pub history: String,
+}
+
+/// Lets Bugle finish, then counts.
+pub async fn finish(
+    campaign: &Campaign,
+    newsroom: &Newsroom,
+    side: &Side,
+    links: &[String],
+    kills: usize,
+    seed: u64,
+) -> Tally {
+    let bugle = newsroom.start().await;
+    let books = newsroom.books().await;
+    let settled = async {
+        loop {
+            let posts = books.posts().await;
+            let open = posts.iter().filter(|row| ["scheduled", "publishing", "uncertain"].contains(&row.state)).count();
+            if open == 0 && posts.len() >= links.len() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let patience = Duration::from_secs_f64(SETTLES.0 + SETTLES.1 * campaign.scale);
+    let in_time = tokio::time::timeout(patience, settled).await.is_ok();
+    let ended = bugle.term().await;
+
+    let mut odd = Vec::new();
+    if !in_time {
+        odd.push(format!("not settled after {} s", patience.as_secs()));
+    }
+    if !ended.success() {
+        odd.push(format!("ended with {ended}"));
+    }
+    let seen = side.ledger().count_by_link();
+    let ours: BTreeSet<&String> = links.iter().collect();
+    odd.extend(seen.keys().filter(|link| !ours.contains(link)).map(|link| format!("{link} is no story of ours")));
+    let claims = claims(&books).await;
+    let notices: BTreeSet<String> = books.notices().await.into_iter().map(|notice| notice.key).collect();
+
+    let (mut lost, mut doubled, mut falsely, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for link in links {
+        let count = seen.get(link).copied().unwrap_or(0);
+        if count > 1 {
+            doubled.push(link.clone());
+        }
+        let Some((id, state)) = claims.get(link) else {
+            lost.push(link.clone());
+            continue;
+        };
+        match state {
+            PostState::Published { .. } if count == 0 => falsely.push(link.clone()),
+            PostState::Published { .. } => {}
+            PostState::Held { why, .. } if why.is_doubt() => {
+                held.push(link.clone());
+                if !notices.contains(&format!("post.{id}.held")) {
+                    odd.push(format!("{link} is held in doubt and no notice says so"));
+                }
+            }
+            other => {
+                if count == 0 {
+                    lost.push(link.clone());
+                }
+                odd.push(format!("{link} was seen {count} times and is {other:?}"));
+            }
+        }
+    }
+    if campaign.class == Class::Blind && held.len() > kills {
+        odd.push(format!("{} held in doubt after {kills} kills", held.len()));
+    }
+    let doubts = books.number("SELECT count(*) FROM audit WHERE went_to = 'uncertain'").await;
+    let again =
+        books.number("SELECT count(*) FROM audit WHERE came_from = 'uncertain' AND went_to = 'scheduled'").await;
+    let mut tally = Tally {
+        campaign: *campaign,
+        seed,
+        kills,
+        expected: links.len(),
+        lost,
+        doubled,
+        falsely,
+        held,
+        doubts,
+        again,
+        odd,
+        history: String::new(),
+    };
+    if !tally.faults().is_empty() {
+        tally.history = history(&books, &tally, &claims).await;
+    }
+    tally
+}
+
+/// What the store claims, by the story's link: the post's id and state.
+async fn claims(books: &Books) -> BTreeMap<String, (String, PostState)> {
+    let mut conn = books.0.read().await.expect("the store can be read");
+    let rows = post::list(&mut conn, &[], None, 100_000).await.expect("the posts can be read");
+    let mut claims = BTreeMap::new();
+    for row in rows {
+        let found = article::one(&mut conn, row.post.article.as_str()).await.expect("the articles can be read");
+        let link = found.and_then(|(article, _)| article.entry.link).map(String::from).unwrap_or_default();
+        claims.insert(link, (row.id().to_owned(), row.post.state));
+    }
+    claims
+}
+
+/// The audit trail and the attempts of the posts at fault.
+async fn history(books: &Books, tally: &Tally, claims: &BTreeMap<String, (String, PostState)>) -> String {
+    let mut conn = books.0.read().await.expect("the store can be read");
+    let mut text = String::new();
+    let odd = claims.keys().filter(|link| tally.odd.iter().any(|said| said.starts_with(&format!("{link} "))));
+    let at_fault = tally.lost.iter().chain(&tally.doubled).chain(&tally.falsely).chain(&tally.held).chain(odd);
+    for link in at_fault.collect::<BTreeSet<_>>() {
+        let Some((id, state)) = claims.get(link) else { continue };
+        writeln!(text, "{link} {id}: {state:?}").expect("a text grows");
+        let sql = "SELECT CAST(at AS TEXT) || ' ' || coalesce(came_from, '-') || ' -> ' || coalesce(went_to, '-') || ': ' || why \
+                   FROM audit WHERE subject = $1 ORDER BY at, id";
+        let lines: Vec<String> =
+            sqlx::query_scalar(sql).bind(id).fetch_all(&mut *conn).await.expect("the audit log can be read");
+        for line in lines {
+            writeln!(text, "  {line}").expect("a text grows");
+        }
+        for row in bugle::store::attempt::of(&mut conn, id).await.expect("the attempts can be read") {
+            writeln!(text, "  attempt {:?}", row.attempt).expect("a text grows");
+        }
+    }
+    text
+}
+
+impl Tally {
+    /// Everything that should not be.
+    pub fn faults(&self) -> Vec<String> {
+        let list = |what: &str, links: &[String]| (!links.is_empty()).then(|| format!("{what}: {}", links.join(", ")));
+        let mut faults = self.odd.clone();
+        faults.extend(list("lost", &self.lost));
+        faults.extend(list("doubled", &self.doubled));
+        faults.extend(list("published by the store's word only", &self.falsely));
+        if self.campaign.class != Class::Blind {
+            faults.extend(list("held in doubt", &self.held));
+        }
+        faults
+    }
+
+    /// # Panics
+    /// Where anything should not be.
+    pub fn is_clean(&self) {
+        let faults = self.faults();
+        assert!(
+            faults.is_empty(),
+            "{:?}\nafter {} kills, {} stories; BUGLE_KILLS_SEED={}\n{}\n{}",
+            self.campaign,
+            self.kills,
+            self.expected,
+            self.seed,
+            faults.join("\n"),
+            self.history
+        );
+    }
+}
+
+/// The sums as people read them.
+pub fn table(tallies: &[Tally]) -> String {
+    let mut text = String::from(
+        "class   engine    scale  kills  stories  in doubt  sent again  lost  doubled  falsely published  held in doubt  \
+         other faults\n",
+    );
+    for it in tallies {
+        writeln!(
+            text,
+            "{:<7} {:<9} {:>5} {:>6} {:>8} {:>9} {:>11} {:>5} {:>8} {:>18} {:>14} {:>13}",
+            it.campaign.class.word(),
+            format!("{:?}", it.campaign.engine).to_lowercase(),
+            it.campaign.scale,
+            it.kills,
+            it.expected,
+            it.doubts,
+            it.again,
+            it.lost.len(),
+            it.doubled.len(),
+            it.falsely.len(),
+            it.held.len(),
+            it.odd.len()
+        )
+        .expect("a text grows");
+    }
+    let sum = |count: fn(&Tally) -> usize| tallies.iter().map(count).sum::<usize>();
+    let (kills, expected) = (sum(|it| it.kills), sum(|it| it.expected));
+    write!(
+        text,
+        "all: {kills} kills, {expected} stories, {} lost, {} doubled, {} falsely published",
+        sum(|it| it.lost.len()),
+        sum(|it| it.doubled.len()),
+        sum(|it| it.falsely.len())
+    )
+    .expect("a text grows");
+    text
+}

@@ -1,0 +1,85 @@
+//! Processes that are not dead: stopped past their lease, started twice, or waiting for another's death.
+
+use std::time::Duration;
+
+use super::campaign::{Blows, Campaign, Stories};
+use super::side::{Class, Side};
+use super::{QUICK, judge};
+use crate::harness::{Engine, Newsroom, until};
+
+/// Longer than any lease at this scale: three deadlines of at least 1.25 s, and half a second.
+const PAST_THE_LEASE: Duration = Duration::from_millis(5500);
+
+fn campaign(class: Class, engine: Engine) -> Campaign {
+    Campaign { class, engine, scale: QUICK, blows: Blows::Random(0) }
+}
+
+fn newsroom(of: Campaign, side: &Side, stories: &Stories) -> Newsroom {
+    let newsroom = Newsroom::new("pauses").store(of.engine).scale(of.scale);
+    side.join(newsroom.source("news", &stories.url(), "last 500"))
+}
+
+/// Stopped with a request on its way, and at whatever moment comes; continued when its lease is over.
+#[tokio::test]
+async fn one_stopped_past_its_lease_posts_once() {
+    for class in [Class::Look, Class::Key] {
+        let it = campaign(class, Engine::Sqlite);
+        let (side, mut stories) = (Side::start(class, it.scale), Stories::start());
+        let newsroom = newsroom(it, &side, &stories);
+        side.weather(super::campaign::Chance(1), true);
+        let bugle = newsroom.start().await;
+        stories.add(3);
+        until("a post is on its way", async || side.sends() > 0).await;
+        bugle.stop();
+        tokio::time::sleep(PAST_THE_LEASE).await;
+        bugle.cont();
+        stories.add(1);
+        until("all are out", async || side.ledger().count_by_link().len() == 4).await;
+        bugle.term().await;
+        judge::finish(&it, &newsroom, &side, &stories.links(), 0, 0).await.is_clean();
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_on_one_sqlite_store_refuses_to_start() {
+    let it = campaign(Class::Key, Engine::Sqlite);
+    let (side, mut stories) = (Side::start(it.class, it.scale), Stories::start());
+    let newsroom = newsroom(it, &side, &stories);
+    let first = newsroom.start().await;
+    let mut second = newsroom.spawn(&[]).await;
+    let status = second.wait_exit().await;
+    assert!(!status.success(), "the second ended with {status}\n{}", second.log());
+    assert!(second.log().contains("another bugle runs on"), "{}", second.log());
+    stories.add(2);
+    until("the first goes on", async || side.ledger().count_by_link().len() == 2).await;
+    first.kill9().await;
+    judge::finish(&it, &newsroom, &side, &stories.links(), 1, 0).await.is_clean();
+}
+
+/// The publishing replica dies with posts on their way; the one that stood by goes on.
+#[tokio::test]
+async fn a_replica_that_stands_by_goes_on() {
+    let it = campaign(Class::Look, Engine::Postgres);
+    let (side, mut stories) = (Side::start(it.class, it.scale), Stories::start());
+    let newsroom = newsroom(it, &side, &stories);
+    side.weather(super::campaign::Chance(2), true);
+    let mut publishing = newsroom.start().await;
+    for round in 0..4 {
+        let standing_by = newsroom.start().await;
+        let sent = side.sends();
+        stories.add(2);
+        until("a post is on its way", async || side.sends() > sent).await;
+        if round == 2 {
+            // Stopped, it holds its session: nobody takes over, and nobody needs to.
+            publishing.stop();
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            publishing.cont();
+        }
+        publishing.kill9().await;
+        publishing = standing_by;
+    }
+    stories.add(1);
+    until("the last one posts", async || side.ledger().count_by_link().contains_key(&stories.links()[8])).await;
+    publishing.kill9().await;
+    judge::finish(&it, &newsroom, &side, &stories.links(), 5, 0).await.is_clean();
+}

@@ -1,0 +1,137 @@
+//! The platform's side of a campaign: one fake of each recovery class, and its weather.
+
+use std::time::Duration;
+
+use super::campaign::Chance;
+use crate::fakes::bluesky::FakeBluesky;
+use crate::fakes::fault::Fault;
+use crate::fakes::mastodon::FakeMastodon;
+use crate::fakes::telegram::FakeTelegram;
+use crate::fakes::x::FakeX;
+use crate::fakes::{bluesky, mastodon, telegram, x};
+use crate::harness::Newsroom;
+use crate::ledger::Ledger;
+
+/// How long a new post may stay out of X's timeline, in seconds at scale 1: shorter than the wait before absence is
+/// believed (300 s), longer than that before the first look (60 s).
+const LAG: f64 = 200.0;
+
+/// How a doubt can be settled, by the platform that stands for it here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Bluesky.
+    OwnId,
+    /// Mastodon.
+    Key,
+    /// X.
+    Look,
+    /// Telegram.
+    Blind,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::OwnId, Self::Key, Self::Look, Self::Blind];
+
+    /// As reliability.md calls it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::OwnId => "own-id",
+            Self::Key => "key",
+            Self::Look => "look",
+            Self::Blind => "blind",
+        }
+    }
+}
+
+/// The fake of a class.
+pub enum Side {
+    OwnId(FakeBluesky),
+    Key(FakeMastodon),
+    Look(FakeX),
+    Blind(FakeTelegram),
+}
+
+impl Side {
+    /// Starts it. X refuses no text twice, so that a double post shows, and its timeline lags.
+    pub fn start(class: Class, scale: f64) -> Self {
+        let lag = Duration::from_secs_f64(LAG * scale);
+        match class {
+            Class::OwnId => Self::OwnId(FakeBluesky::start()),
+            Class::Key => Self::Key(FakeMastodon::start()),
+            Class::Look => {
+                let fake = FakeX::start();
+                {
+                    let mut rules = fake.rules();
+                    rules.duplicate_guard = false;
+                    rules.lag = lag;
+                }
+                Self::Look(fake)
+            }
+            Class::Blind => Self::Blind(FakeTelegram::start()),
+        }
+    }
+
+    /// What readers saw.
+    pub fn ledger(&self) -> &Ledger {
+        match self {
+            Self::OwnId(fake) => fake.ledger(),
+            Self::Key(fake) => fake.ledger(),
+            Self::Look(fake) => fake.ledger(),
+            Self::Blind(fake) => fake.ledger(),
+        }
+    }
+
+    /// Gives the newsroom its channel there.
+    pub fn join(&self, newsroom: Newsroom) -> Newsroom {
+        match self {
+            Self::OwnId(fake) => newsroom.bluesky(fake),
+            Self::Key(fake) => newsroom.mastodon(fake),
+            Self::Look(fake) => newsroom.x(fake),
+            Self::Blind(fake) => newsroom.telegram(fake),
+        }
+    }
+
+    /// What posts, on any of them.
+    fn creates(endpoint: &str) -> bool {
+        [bluesky::PUT, bluesky::CREATE, mastodon::CREATE, x::CREATE, telegram::SEND].contains(&endpoint)
+    }
+
+    /// From now on answers come slowly and late, or, where `always`, each answer to a post is slow.
+    pub fn weather(&self, mut chance: Chance, always: bool) {
+        let script = move |endpoint: &str, _: &crate::fakes::http::Request| {
+            if !Self::creates(endpoint) {
+                return chance.one_in(8).then(|| Fault::Slow(chance.millis(1..40)));
+            }
+            match chance.below(10) {
+                _ if always => Some(Fault::Slow(Duration::from_millis(40))),
+                0..=3 => Some(Fault::Slow(chance.millis(5..150))),
+                4..=5 => Some(Fault::Late(chance.millis(5..100))),
+                _ => None,
+            }
+        };
+        match self {
+            Self::OwnId(fake) => fake.script(script),
+            Self::Key(fake) => fake.script(script),
+            Self::Look(fake) => fake.script(script),
+            Self::Blind(fake) => fake.script(script),
+        }
+    }
+
+    /// Something that the channel must get over by itself: an access token ends, where tokens end.
+    pub fn trouble(&self) {
+        if let Self::OwnId(fake) = self {
+            fake.expire_access();
+        }
+    }
+
+    /// How many requests to post came.
+    pub fn sends(&self) -> usize {
+        match self {
+            Self::OwnId(fake) => fake.count(bluesky::PUT) + fake.count(bluesky::CREATE),
+            Self::Key(fake) => fake.count(mastodon::CREATE),
+            Self::Look(fake) => fake.count(x::CREATE),
+            Self::Blind(fake) => fake.count(telegram::SEND),
+        }
+    }
+}
