@@ -10,9 +10,9 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Config, Faults};
 use crate::expr::Templates;
 use crate::model::id::ChannelName;
+use crate::publish::Channel;
 use crate::publish::actions::{Hand, Place};
 use crate::publish::prepare::Setting;
-use crate::publish::Channel;
 use crate::store::post::{self, PostRow, SHORT, short};
 use crate::store::{Conn, Dialect, Store, StoreError, amend, meta};
 

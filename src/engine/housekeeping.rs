@@ -6,9 +6,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::{Setup, notify, rest};
+use super::{Setup, rest};
+use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState, SkipReason};
-use crate::publish::{recover, retry};
+use crate::publish::{claim, recover, retry};
 use crate::store::post::PostRow;
 use crate::store::{Conn, StoreError, article, attempt, meta, notice, pause, post, source};
 
@@ -16,6 +17,8 @@ use crate::store::{Conn, StoreError, article, attempt, meta, notice, pause, post
 const LOOK: Duration = Duration::from_millis(500);
 /// How often the rest is done, in seconds under `[timing] scale`.
 const ROUND: f64 = 15.0;
+/// How long a post may be in doubt before a person is asked, in seconds: a little more than its own channel waits.
+const DOUBT: f64 = 90_000.0;
 /// How long the raw bytes of unreadable answers are kept. Source: the spine's retention.
 const RAW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -49,11 +52,6 @@ pub async fn keep(setup: Arc<Setup>, stop: CancellationToken) {
                 tracing::warn!(%error, "old rows could not be removed; tried again later");
             }
         }
-        if let Some(target) = &setup.notify
-            && let Err(error) = notify::tell(&setup, target).await
-        {
-            tracing::warn!(%error, "notices could not be posted; tried again");
-        }
     }
 }
 
@@ -63,13 +61,17 @@ async fn changed(setup: &Setup) -> Result<Option<String>, StoreError> {
 }
 
 async fn once(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {
-    let worker = setup.house.worker.clone();
+    let (worker, scale) = (setup.house.worker.clone(), setup.house.scale);
     let job = crate::store::job(move |conn| {
         Box::pin(async move {
+            if meta::get(conn, meta::LEADER).await?.is_some_and(|leader| leader != worker.as_str()) {
+                return Err(StoreError::Conflict("another process publishes from this store now".to_owned()));
+            }
             meta::set_instant(conn, meta::HEARTBEAT, now).await?;
             pause::clear_lapsed(conn, now).await?;
             let swept = recover::sweep(conn, worker.as_str(), now).await?;
             expire(conn, now).await?;
+            give_up(conn, now, scale).await?;
             Ok(swept)
         })
     });
@@ -81,27 +83,57 @@ async fn once(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Late news is not sent: what waits past its time is skipped, what is in doubt goes to a person.
+/// Late news is not sent: what waits past its time is skipped, what may be out goes to a person.
 async fn expire(conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
     for row in post::expired(conn, now).await? {
-        let post = row.post.clone();
-        let (moved, why) = match &row.post.state {
-            // In doubt: whether it is out does not depend on its age. A person's to decide.
+        let put = match &row.post.state {
+            PostState::Scheduled { .. } => claim::expire(conn, &row, now).await,
+            // Whether it is out does not depend on its age: it stays with the person, who need not be asked again.
+            PostState::Held { why, .. } if why.is_doubt() => {
+                let mut next = row.clone();
+                next.post.expires = None;
+                post::put(conn, &row, &next, now, &Actor::Bugle, "in doubt, and old news by now").await.map(drop)
+            }
             PostState::Uncertain { .. } => {
                 let why = HoldReason::Doubt { evidence: "its news is old by now".to_owned() };
-                (post.hold(why, now), "in doubt, and old news by now")
+                hold(conn, &row, why, now).await
             }
-            PostState::Held { why, .. } if why.is_doubt() => continue,
-            _ => (post.skip(SkipReason::Expired, now), "older than its class of news allows"),
+            _ => {
+                let Ok(skipped) = row.post.clone().skip(SkipReason::Expired, now) else { continue };
+                let next = PostRow { post: skipped, ..row.clone() };
+                let why = "older than its class of news allows";
+                post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
+            }
         };
-        let Ok(moved) = moved else { continue };
-        let next = PostRow { post: moved, ..row.clone() };
-        match post::put(conn, &row, &next, now, &Actor::Bugle, why).await {
-            Ok(_) | Err(StoreError::Conflict(_)) => {}
+        match put {
+            Ok(()) | Err(StoreError::Conflict(_)) => {}
             Err(e) => return Err(e),
         }
     }
     Ok(())
+}
+
+/// A channel that stands still looks nothing up: what has been in doubt for too long goes to a person all the same.
+async fn give_up(conn: &mut Conn, now: Timestamp, scale: f64) -> Result<(), StoreError> {
+    let before = now - retry::scaled(DOUBT, scale);
+    for row in post::list(conn, &["uncertain"], None, 1_000).await? {
+        if matches!(row.post.state, PostState::Uncertain { since, .. } if since < before) {
+            let why = HoldReason::Doubt { evidence: "nothing settled for a day whether it was posted".to_owned() };
+            match hold(conn, &row, why, now).await {
+                Ok(()) | Err(StoreError::Conflict(_)) => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn hold(conn: &mut Conn, row: &PostRow, why: HoldReason, now: Timestamp) -> Result<(), StoreError> {
+    let text = format!("post {} on {} waits for a person: {why}", row.id(), row.post.channel);
+    let post = row.post.clone().hold(why, now).map_err(|e| StoreError::Conflict(e.to_string()))?;
+    let next = PostRow { post, ..row.clone() };
+    post::put(conn, row, &next, now, &Actor::Bugle, "in doubt, and old news by now").await?;
+    notice::raise(conn, &Notice::new(Level::Warn, format!("post.{}.held", row.id()), text), now).await.map(drop)
 }
 
 async fn forget(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {

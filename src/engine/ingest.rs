@@ -10,7 +10,7 @@ use super::{Setup, Source};
 use crate::compose;
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, PostId, SourceName};
-use crate::model::post::{Actor, Approval, HoldReason, Occasion, Post, PostState};
+use crate::model::post::{Actor, Approval, HoldReason, Occasion, Post, PostState, SkipReason, Urgency};
 use crate::route::plan;
 use crate::schedule::expiry;
 use crate::source::identity::{
@@ -19,11 +19,13 @@ use crate::source::identity::{
 use crate::store::article::{Alias, alias, insert, known, known_titles, new_version};
 use crate::store::post::PostRow;
 use crate::store::source::SourceRow;
-use crate::store::{Conn, StoreError, article, post, source};
+use crate::store::{Conn, StoreError, article, meta, post, source};
 
 /// Without a good fetch for this long, what a source brings is treated as at first sight. Source: reliability.md
 /// section 5.
 const STRANGER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A source that was read within this time counts as watched. Source: the heartbeat's limit of reliability.md section 1.
+const UNWATCHED: SignedDuration = SignedDuration::from_mins(15);
 /// How old the note "still listed" of an alias may grow before it is written again.
 const RELIST: SignedDuration = SignedDuration::from_hours(24);
 
@@ -60,6 +62,9 @@ pub struct Catch {
 /// The database's.
 pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Result<Brought, StoreError> {
     let name = catch.source.name.clone();
+    if meta::get(conn, meta::LEADER).await?.is_some_and(|leader| leader != setup.house.worker.as_str()) {
+        return Err(StoreError::Conflict("another process publishes from this store now".to_owned()));
+    }
     let found = recall(conn, &name, &catch.entries).await?;
     let hashes: Vec<String> = catch.entries.iter().map(|entry| title_hash(&entry.title)).collect();
     let titles: HashSet<String> = known_titles(conn, name.as_str(), &hashes).await?.into_iter().collect();
@@ -89,7 +94,8 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             first_seen: catch.now,
             entry: with_language(&catch.entries[n], setup, &catch.source),
         };
-        brought.posts += add(conn, setup, &article, verdict, &hashes[n]).await?;
+        let planned = Planning { verdict, title: &hashes[n], watched_since: catch.last_good };
+        brought.posts += add(conn, setup, &article, &planned).await?;
         brought.new += 1;
         ids.insert(n, article.id);
     }
@@ -107,6 +113,10 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
         };
         let Some(owner) = owner else { continue };
         for key in &it.keys.all {
+            // A key that another story has already tells the two apart no more: it stays with the first.
+            if found.get(key).is_some_and(|(first, _)| *first != owner) {
+                continue;
+            }
             let listed = found.get(key).map(|(_, at)| *at);
             if listed.is_none_or(|at| catch.now.duration_since(at) > RELIST) {
                 let key = Alias { scope: key.scope.clone(), value: key.value.clone() };
@@ -164,14 +174,28 @@ async fn update(
     }
 }
 
+/// How an article came in.
+struct Planning<'a> {
+    verdict: &'a Verdict,
+    title: &'a str,
+    /// When the source was last read well before this fetch.
+    watched_since: Option<Timestamp>,
+}
+
+impl Planning<'_> {
+    /// Whether it came out while nobody watched and is older than its class of news allows: an outage of a day must not
+    /// end in a flood of yesterday's news. While a source is watched its dates are not trusted that far: many are off by
+    /// hours.
+    fn missed(&self, article: &Article, urgency: Urgency) -> bool {
+        let unwatched = self.watched_since.is_some_and(|seen| article.first_seen.duration_since(seen) > UNWATCHED);
+        let late = article.entry.published.zip(urgency.lifetime());
+        unwatched && late.is_some_and(|(published, lifetime)| article.first_seen.duration_since(published) > lifetime)
+    }
+}
+
 /// Stores a new article and its posts. Returns how many posts may go out.
-async fn add(
-    conn: &mut Conn,
-    setup: &Setup,
-    article: &Article,
-    verdict: &Verdict,
-    title: &str,
-) -> Result<u64, StoreError> {
+async fn add(conn: &mut Conn, setup: &Setup, article: &Article, planning: &Planning<'_>) -> Result<u64, StoreError> {
+    let (verdict, title) = (planning.verdict, planning.title);
     let house = &setup.house;
     let scene = compose::scene(article, &house.newsroom, &house.zone, "", "");
     let plan = plan(&setup.routes, &article.source, &scene, &setup.channel_names());
@@ -194,6 +218,9 @@ async fn add(
     for chosen in plan.chosen {
         let now = article.first_seen;
         let state = match (verdict, chosen.hold, chosen.needs_approval) {
+            (Verdict::Fresh, _, _) if planning.missed(article, chosen.urgency) => {
+                PostState::Skipped { at: now, why: SkipReason::Expired }
+            }
             (Verdict::Flood { evidence }, _, _) => {
                 let group = format!("{}@{}", article.source, now.as_second());
                 PostState::Held { since: now, why: HoldReason::Flood { group, evidence: evidence.to_string() } }
@@ -207,6 +234,9 @@ async fn add(
         };
         let why = match &state {
             PostState::Held { why, .. } => why.to_string(),
+            PostState::Skipped { .. } => {
+                "came out while the source could not be read, and is old news by now".to_owned()
+            }
             _ => format!("route {}", chosen.route),
         };
         let post = Post {

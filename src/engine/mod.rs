@@ -15,8 +15,8 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::model::id::{ChannelName, SourceName};
 use crate::publish::{Channel, House};
@@ -90,19 +90,29 @@ impl Setup {
     }
 }
 
-/// Runs all loops until `stop` is cancelled and every call in flight has ended.
+/// Runs all loops until `stop` is cancelled and every call in flight has ended. A loop that ends before that is a bug:
+/// then this returns at once, so that the process ends and is started anew, rather than stand half still.
 pub async fn generation(setup: Arc<Setup>, stop: CancellationToken) {
-    let tracker = TaskTracker::new();
+    let mut loops = JoinSet::new();
     for channel in setup.channels.clone() {
-        tracker.spawn(lanes::drive(setup.clone(), channel, stop.clone()));
+        loops.spawn(lanes::drive(setup.clone(), channel, stop.clone()));
     }
     let polite = Arc::new(poller::Polite::default());
     for source in setup.sources.clone() {
-        tracker.spawn(poller::watch(setup.clone(), source, polite.clone(), stop.clone()));
+        loops.spawn(poller::watch(setup.clone(), source, polite.clone(), stop.clone()));
     }
-    tracker.spawn(housekeeping::keep(setup.clone(), stop.clone()));
-    tracker.close();
-    tracker.wait().await;
+    if let Some(target) = setup.notify.clone() {
+        loops.spawn(notify::drive(setup.clone(), target, stop.clone()));
+    }
+    loops.spawn(housekeeping::keep(setup.clone(), stop.clone()));
+    while let Some(ended) = loops.join_next().await {
+        if let Err(error) = &ended {
+            tracing::error!(%error, "a loop of the service failed");
+        }
+        if !stop.is_cancelled() {
+            return;
+        }
+    }
 }
 
 /// Sleeps, unless stopped. Returns whether it was stopped.

@@ -1,9 +1,13 @@
 //! Notices told to a web hook: one signed POST each, after the Standard Webhooks specification
 //! (<https://www.standardwebhooks.com>, 2026-11): `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,BASE64`.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use base64::Engine as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Setup;
@@ -19,14 +23,31 @@ pub struct Target {
     pub secret: Option<SecretString>,
 }
 
-/// Tells every notice nobody was told of.
-///
-/// # Errors
-/// The first that could not be told, in words.
-pub async fn tell(setup: &Setup, target: &Target) -> Result<(), String> {
+/// How often untold notices are looked for, and how long to wait after a failure.
+const ROUND: Duration = Duration::from_secs(5);
+
+/// Tells until stopped. A loop of its own: a slow web hook holds up nothing else.
+pub async fn drive(setup: Arc<Setup>, target: Target, stop: CancellationToken) {
+    let mut failures = 0u32;
+    while !super::rest(ROUND * (failures.min(60) + 1), &stop).await {
+        match tell(&setup, &target).await {
+            Ok(()) => failures = 0,
+            Err(error) => {
+                failures += 1;
+                if failures.is_power_of_two() {
+                    tracing::warn!(%error, failures, "notices could not be posted; tried again");
+                }
+            }
+        }
+    }
+}
+
+/// Tells every notice nobody was told of; one that is refused does not stop those behind it.
+async fn tell(setup: &Setup, target: &Target) -> Result<(), String> {
     let mut conn = setup.house.store.read().await.map_err(|e| e.to_string())?;
     let untold = notice::untold(&mut conn).await.map_err(|e| e.to_string())?;
     drop(conn);
+    let mut failed = Ok(());
     for it in untold {
         let now = setup.house.clock.now();
         let body = serde_json::json!({ "type": "bugle.notice", "timestamp": it.last_at.to_string(), "data": it });
@@ -39,14 +60,18 @@ pub async fn tell(setup: &Setup, target: &Target) -> Result<(), String> {
         if let Some(secret) = &target.secret {
             call = call.header("webhook-signature", &sign(secret, &id, now.as_second(), &body));
         }
-        let answer = setup.house.http.change(call.body("application/json", body)).await.map_err(|e| e.to_string())?;
-        if !(200..300).contains(&answer.status) {
-            return Err(format!("the web hook answered {}", answer.status));
+        match setup.house.http.change(call.body("application/json", body)).await {
+            Ok(answer) if (200..300).contains(&answer.status) => {}
+            Ok(answer) => {
+                failed = Err(format!("the web hook answered {}", answer.status));
+                continue;
+            }
+            Err(error) => return Err(error.to_string()),
         }
         let job = crate::store::job(move |conn| Box::pin(async move { notice::told(conn, &it.key).await }));
         setup.house.store.write(job).await.map_err(|e| e.to_string())?;
     }
-    Ok(())
+    failed
 }
 
 /// The signature's header. A secret begun with `whsec_` is Base64, as the specification writes it; any other is taken as

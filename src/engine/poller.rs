@@ -173,7 +173,11 @@ async fn poll(
     let fetched = fetch(&house.http, address, &validators, Path::new(".")).await;
     let now = house.clock.now();
     let mut next = row.cloned().unwrap_or_else(|| fresh_row(source, now));
-    next.url.clone_from(&source.address);
+    if next.url != source.address {
+        // Another place under the same name: what it lists is not news until it was seen once.
+        next.fresh = true;
+        next.url.clone_from(&source.address);
+    }
     next.last_fetch = Some(now);
     match fetched {
         Fetched::Unchanged { validators, moved } => {

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::channel::Block;
 use crate::model::post::{Actor, HoldReason};
+use crate::publish::claim::hold_stale;
 use crate::publish::recover;
 use crate::store::post::PostRow;
 use crate::store::{Conn, StoreError, audit, channel, meta, notice, post, source};
@@ -39,10 +40,13 @@ pub async fn settle_past(conn: &mut Conn, worker: &str, now: Timestamp, scale: f
         if waiting > 0 {
             tracing::warn!(waiting, "after the pause each waiting post is looked up once before it may go");
         }
-        for row in channel::all(conn).await? {
-            channel::set_closed(conn, &row.name, silent.or(heartbeat).or(Some(now))).await?;
+        if let Some(since) = silent {
+            for row in channel::all(conn).await? {
+                hold_stale(conn, &row.name, row.closed_since.unwrap_or(since).min(since), now, scale).await?;
+            }
         }
     }
+    meta::set(conn, meta::LEADER, worker).await?;
     meta::clear(conn, meta::RESTORED).await?;
     meta::set_instant(conn, meta::HEARTBEAT, now).await
 }
@@ -79,7 +83,11 @@ pub async fn sync(conn: &mut Conn, named: &Named, now: Timestamp) -> Result<(), 
         }
         notice::settle(conn, &format!("source.{}", row.name)).await?;
         for row in post::unsent_of_source(conn, &row.name).await? {
-            let Ok(held) = row.post.clone().hold(HoldReason::SourceGone, now) else { continue };
+            let why = match row.resends {
+                0 => HoldReason::SourceGone,
+                _ => HoldReason::Doubt { evidence: "sent without a clear answer; its source is gone since".to_owned() },
+            };
+            let Ok(held) = row.post.clone().hold(why, now) else { continue };
             let next = PostRow { post: held, ..row.clone() };
             post::put(conn, &row, &next, now, &Actor::Bugle, "its source is no longer in the config").await?;
         }

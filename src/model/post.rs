@@ -483,6 +483,6 @@ impl Post {
 impl HoldReason {
     /// Whether it may be out already, wholly or in part: then a plain approve is refused.
     pub const fn is_doubt(&self) -> bool {
-        matches!(self, Self::Doubt { .. } | Self::PartlyOut { .. })
+        matches!(self, Self::Doubt { .. } | Self::PartlyOut { .. } | Self::Restored)
     }
 }

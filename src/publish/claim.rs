@@ -12,13 +12,13 @@ use sha2::Digest as _;
 
 use crate::model::channel::PauseScope;
 use crate::model::id::{AttemptId, WorkerId};
-use crate::model::post::{Actor, HoldReason, Lease, PostState};
+use crate::model::post::{Actor, HoldReason, Lease, PostState, SkipReason};
 use crate::model::receipt::{Attempt, Outcome, Step};
 use crate::platform::Payload;
 use crate::schedule::{Decision, Facts, Policy, decide};
 use crate::store::attempt::{self, AttemptRow};
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, channel, pause, post};
+use crate::store::{Conn, StoreError, channel, meta, pause, post};
 use crate::text::plain::hex;
 
 /// The right to send one post: its row under a lease, the frozen payload and the committed attempt. Only this module
@@ -67,6 +67,10 @@ pub struct Wish {
     pub deadline: std::time::Duration,
     /// `[timing] scale`.
     pub scale: f64,
+    /// A harmless repeat of what was sent without an answer: it was counted by pace and slots when it was sent first.
+    pub repeat: bool,
+    /// The platform answered when it was last asked.
+    pub reachable: bool,
 }
 
 /// What became of a wish.
@@ -103,11 +107,15 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
         return wait(None, "the channel is not in the store");
     };
     crate::crash::point("claimed");
+    if meta::get(conn, meta::LEADER).await?.is_some_and(|leader| leader != wish.worker.as_str()) {
+        return Err(StoreError::Conflict("another process publishes from this store now".to_owned()));
+    }
     if let Some(block) = row.blocked {
         return wait(None, &format!("blocked: {block}"));
     }
     for pause in pause::all(conn).await? {
         if wish.scopes.contains(&pause.scope) && pause.until.is_none_or(|until| until > wish.now) {
+            channel::set_closed(conn, &wish.channel, Some(wish.now)).await?;
             return wait(pause.until, &format!("paused by {}: {}", pause.by, pause.why));
         }
     }
@@ -122,6 +130,9 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     {
         return Ok(Claimed::Moved);
     }
+    if wish.row.post.expires.is_some_and(|expires| expires <= wish.now) {
+        return let_expire(conn, &wish).await;
+    }
     let sent = post::sent_since(conn, &wish.channel, wish.now - SignedDuration::from_hours(25)).await?;
     let facts = Facts {
         now: wish.now,
@@ -133,8 +144,16 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     };
     let slot = match decide(&wish.policy, &facts) {
         Decision::Go { slot } => slot,
-        Decision::Wait { until, why } => return wait(Some(until), &why),
+        Decision::Wait { .. } if wish.repeat => None,
+        Decision::Wait { until, why } => {
+            // What waits for its slot or for the morning is not late through the channel's fault.
+            channel::set_closed(conn, &wish.channel, None).await?;
+            return wait(Some(until), &why);
+        }
     };
+    if wish.reachable && row.closed_since.is_some() {
+        channel::set_closed(conn, &wish.channel, None).await?;
+    }
     let Some(current) = post::one(conn, wish.row.id()).await?.filter(|current| *current == wish.row) else {
         return Ok(Claimed::Moved);
     };
@@ -150,6 +169,31 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
         channel::set_slot(conn, &wish.channel, slot).await?;
     }
     freeze(conn, wish, current, row.fence, hash).await
+}
+
+/// Late news is not sent; what may be out already from an earlier send is a person's to judge.
+async fn let_expire(conn: &mut Conn, wish: &Wish) -> Result<Claimed, StoreError> {
+    if let Some(row) = post::one(conn, wish.row.id()).await?.filter(|row| *row == wish.row) {
+        expire(conn, &row, wish.now).await?;
+    }
+    Ok(Claimed::Moved)
+}
+
+/// Skips a scheduled post that has outlived its class of news, or holds it where it may be out.
+///
+/// # Errors
+/// The database's.
+pub async fn expire(conn: &mut Conn, row: &PostRow, now: Timestamp) -> Result<(), StoreError> {
+    let (post, why) = if row.resends > 0 {
+        let why =
+            HoldReason::Doubt { evidence: "it was sent without a clear answer, and its news is old by now".into() };
+        (row.post.clone().hold(why, now), "in doubt, and old news by now")
+    } else {
+        (row.post.clone().skip(SkipReason::Expired, now), "older than its class of news allows")
+    };
+    let post = post.map_err(|e| StoreError::Conflict(e.to_string()))?;
+    let next = PostRow { post, ..row.clone() };
+    post::put(conn, row, &next, now, &Actor::Bugle, why).await.map(drop)
 }
 
 async fn freeze(
@@ -237,7 +281,13 @@ pub async fn hold_stale(
     }
     let overdue = post::overdue(conn, channel, before).await?;
     for row in &overdue {
-        let next = PostRow { post: held(row, HoldReason::Stale, now)?, ..row.clone() };
+        let why = match row.resends {
+            0 => HoldReason::Stale,
+            _ => HoldReason::Doubt {
+                evidence: "it was sent without a clear answer before its channel closed".to_owned(),
+            },
+        };
+        let next = PostRow { post: held(row, why, now)?, ..row.clone() };
         post::put(conn, row, &next, now, &Actor::Bugle, "its channel was closed for more than two hours").await?;
     }
     if !overdue.is_empty() {

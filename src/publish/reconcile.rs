@@ -79,20 +79,25 @@ fn hold(evidence: impl Into<String>) -> Move {
     Move::Hold(HoldReason::Doubt { evidence: evidence.into() })
 }
 
+/// Whether a key first sent at `begun` is still remembered for certain; a sixth of the window is left as margin for the
+/// repeat.
+pub fn key_lives(window: Duration, begun: Timestamp, now: Timestamp, scale: f64) -> bool {
+    let safe = window.mul_f64(scale * 5.0 / 6.0);
+    now < begun + SignedDuration::try_from(safe).unwrap_or(SignedDuration::ZERO)
+}
+
 impl Doubt {
     fn after(&self, seconds: f64) -> Timestamp {
         self.begun + retry::scaled(seconds, self.scale)
     }
 
-    /// Whether the same key is still remembered for certain; a sixth of the window is left as margin for the repeat.
     fn key_lives(&self, window: Duration) -> bool {
-        let safe = window.mul_f64(self.scale * 5.0 / 6.0);
-        self.now < self.first_begun + SignedDuration::try_from(safe).unwrap_or(SignedDuration::ZERO)
+        key_lives(window, self.first_begun, self.now, self.scale)
     }
 
     /// Before any look-up.
     pub fn next(&self) -> Move {
-        if self.now >= self.since + retry::scaled(GIVE_UP, self.scale) {
+        if self.now >= self.first_begun + retry::scaled(GIVE_UP, self.scale) {
             return hold("nothing could settle for 24 hours whether it was posted");
         }
         if self.expires.is_some_and(|expires| self.now >= expires) {

@@ -272,10 +272,11 @@ pub fn judge(batch: &Batch) -> Vec<Judged> {
     let mut judged: Vec<Judged> = all_keys
         .into_iter()
         .zip(duplicates)
-        .map(|(keys, duplicate)| {
+        .zip(batch.entries)
+        .map(|((keys, duplicate), entry)| {
             let call = match duplicate {
                 Some(of) => Call::Duplicate { of },
-                None => known(batch, &keys).unwrap_or(Call::New { verdict: Verdict::Fresh }),
+                None => known(batch, &keys, entry).unwrap_or(Call::New { verdict: Verdict::Fresh }),
             };
             Judged { keys, call }
         })
@@ -392,9 +393,13 @@ fn names(batch: &Batch) -> (Vec<Keys>, Vec<Option<usize>>) {
 }
 
 /// The article an entry is already known as.
-fn known(batch: &Batch, keys: &Keys) -> Option<Call> {
+fn known(batch: &Batch, keys: &Keys, entry: &Entry) -> Option<Call> {
     keys.all.iter().find_map(|key| {
         let article = batch.known.get(key)?.clone();
+        // A path alone tells little in a feed that gathers from several sites ("/?p=12"): the title must be known too.
+        if key.value.starts_with("path:") && !batch.titles.contains(&title_hash(&entry.title)) {
+            return None;
+        }
         // A link belongs to the newsroom: the entry speaks for the story only if a link is all it has.
         let changed_candidate = !key.scope.is_empty() || keys.primary == *key;
         Some(Call::Known { article, changed_candidate })

@@ -194,19 +194,22 @@ pub async fn known_titles(conn: &mut Conn, source: &str, hashes: &[String]) -> R
 /// Adds an alias of an article, or notes that it is still listed.
 ///
 /// # Errors
-/// The database's.
+/// [`StoreError::Conflict`] where it belongs to another article since it was looked up; the database's.
 pub async fn alias(conn: &mut Conn, alias: &Alias, article: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query(
+    let owner: String = sqlx::query_scalar(
         "INSERT INTO alias (scope, value, article, last_listed) VALUES ($1,$2,$3,$4) \
-         ON CONFLICT (scope, value) DO UPDATE SET last_listed = $4",
+         ON CONFLICT (scope, value) DO UPDATE SET last_listed = $4 RETURNING article",
     )
     .bind(&alias.scope)
     .bind(&alias.value)
     .bind(article)
     .bind(ms(now))
-    .execute(conn)
+    .fetch_one(conn)
     .await?;
-    Ok(())
+    if owner == article {
+        return Ok(());
+    }
+    Err(StoreError::Conflict(format!("{:?} belongs to another article by now", alias.value)))
 }
 
 /// Forgets articles first seen and aliases last listed before then; articles with a post that still waits stay.

@@ -121,6 +121,9 @@ impl std::fmt::Debug for Sole {
     }
 }
 
+/// How long the session that holds the lock may take to answer before it counts as lost.
+const STILL_THERE: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// The advisory lock of the one publishing process ("bugle" in ASCII).
 const PUBLISHER_LOCK: i64 = 0x62_75_67_6c_65;
 
@@ -173,7 +176,8 @@ impl Sole {
             Self::File(_) => true,
             Self::Session(connection) => {
                 let mut connection = connection.lock().await;
-                sqlx::query("SELECT 1").execute(&mut *connection).await.is_ok()
+                let asked = sqlx::query("SELECT 1").execute(&mut *connection);
+                matches!(tokio::time::timeout(STILL_THERE, asked).await, Ok(Ok(_)))
             }
         }
     }

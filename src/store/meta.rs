@@ -8,6 +8,8 @@ use super::{Conn, StoreError, instant, ms};
 pub const CHANGE: &str = "change";
 /// When the service was last alive, in milliseconds.
 pub const HEARTBEAT: &str = "heartbeat";
+/// The worker id of the one process that may publish: whoever finds another one here stops.
+pub const LEADER: &str = "leader";
 /// Set by `bugle restore`: everything in the store may be out already.
 pub const RESTORED: &str = "restored";
 

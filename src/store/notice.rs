@@ -30,7 +30,8 @@ pub struct Stored {
 pub async fn raise(conn: &mut Conn, notice: &Notice, now: Timestamp) -> Result<bool, StoreError> {
     let count: i64 = sqlx::query_scalar(
         "INSERT INTO notice (key, level, text, first_at, last_at, count, told) VALUES ($1,$2,$3,$4,$4,1,0) \
-         ON CONFLICT (key) DO UPDATE SET level = $2, text = $3, last_at = $4, count = notice.count + 1 \
+         ON CONFLICT (key) DO UPDATE SET level = $2, last_at = $4, count = notice.count + 1, \
+         told = CASE WHEN notice.text = $3 THEN notice.told ELSE 0 END, text = $3 \
          RETURNING count",
     )
     .bind(&notice.key)

@@ -218,21 +218,23 @@ pub async fn candidate(conn: &mut Conn, channel: &str, now: Timestamp) -> Result
         .transpose()
 }
 
-/// When the channel has something to do next: a scheduled post falls due or an uncertain one is to be looked up.
+/// When the channel has something to do next: a scheduled post falls due, one in doubt is to be looked up, or what is
+/// out is to be changed.
 ///
 /// # Errors
 /// The database's.
-pub async fn next_work(conn: &mut Conn, channel: &str) -> Result<Option<Timestamp>, StoreError> {
-    let due: Option<i64> = sqlx::query_scalar("SELECT min(due) FROM post WHERE channel = $1 AND state = 'scheduled'")
-        .bind(channel)
-        .fetch_one(&mut *conn)
-        .await?;
-    let look: Option<i64> =
-        sqlx::query_scalar("SELECT min(next_look) FROM post WHERE channel = $1 AND state = 'uncertain'")
-            .bind(channel)
-            .fetch_one(conn)
-            .await?;
-    Ok(due.into_iter().chain(look).min().map(instant))
+pub async fn next_work(conn: &mut Conn, channel: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    // Only what is still to come: a post that is due and waits for something else must not hide the next one.
+    let next: Option<i64> = sqlx::query_scalar(
+        "SELECT min(at) FROM (SELECT min(due) AS at FROM post WHERE channel = $1 AND state = 'scheduled' AND due > $2 \
+         UNION ALL SELECT min(next_look) FROM post WHERE channel = $1 AND state = 'uncertain' \
+         UNION ALL SELECT min(due) FROM amend WHERE channel = $1 AND state = 'asked') AS work",
+    )
+    .bind(channel)
+    .bind(ms(now))
+    .fetch_one(conn)
+    .await?;
+    Ok(next.map(instant))
 }
 
 /// The channel's uncertain post that is to be looked up now, longest waiting first.
@@ -432,4 +434,29 @@ pub async fn unsent_of_source(conn: &mut Conn, source: &str) -> Result<Vec<PostR
     .iter()
     .map(read)
     .collect()
+}
+
+/// Whether that remote id is the receipt of another post of the channel.
+///
+/// # Errors
+/// The database's.
+pub async fn has_receipt(conn: &mut Conn, channel: &str, but: &str, remote: &str) -> Result<bool, StoreError> {
+    // As it stands in the state's JSON; LIKE's own signs in an id only widen the search, which is checked below.
+    let like = format!("%\"remote_id\":{}%", to_json(&remote));
+    let rows = sqlx::query(select(
+        "WHERE channel = $1 AND id <> $2 AND state IN ('published','retracted') AND data LIKE $3 LIMIT 20",
+    ))
+    .bind(channel)
+    .bind(but)
+    .bind(like)
+    .fetch_all(conn)
+    .await?;
+    for row in &rows {
+        if let PostState::Published { receipt } | PostState::Retracted { receipt, .. } = read(row)?.post.state
+            && receipt.remote_id.as_deref() == Some(remote)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

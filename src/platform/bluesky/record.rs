@@ -43,13 +43,19 @@ pub fn insert_thumb(request: &mut Value, blob: Value) {
     }
 }
 
-/// Whether a stored record is the frozen one; its card may have a picture.
+/// Whether a stored record is the frozen one; its card may have a picture, and after a restore the same post is frozen at
+/// another instant.
 pub fn same(stored: &Value, frozen: &Value) -> bool {
-    let mut stored = stored.clone();
+    let (mut stored, mut frozen) = (stored.clone(), frozen.clone());
+    for record in [&mut stored, &mut frozen] {
+        if let Some(record) = record.as_object_mut() {
+            record.remove("createdAt");
+        }
+    }
     if let Some(external) = stored.pointer_mut("/embed/external").and_then(Value::as_object_mut) {
         external.remove("thumb");
     }
-    stored == *frozen
+    stored == frozen
 }
 
 /// The record key: a TID of the story's own date, told apart within the millisecond by the seed.

@@ -10,6 +10,7 @@ use crate::model::receipt::Op;
 use crate::platform::{Context, PublishError};
 
 /// What a server says of itself.
+#[derive(Default)]
 pub struct About {
     /// The answer of the instance endpoint, version 2 or 1.
     pub instance: Value,
@@ -132,11 +133,11 @@ impl Instance {
 
     /// What the server says of itself: version 2, else 1 of the instance endpoint, and NodeInfo.
     /// <https://docs.joinmastodon.org/methods/instance/>
-    pub(super) async fn about(&self, cx: &Context<'_>) -> Result<About, PublishError> {
-        let second = self.get(cx, None, "/api/v2/instance").await.and_then(|answer| ok(&answer, Op::Create, cx));
+    pub(super) async fn about(&self, cx: &Context<'_>, token: &SecretString) -> Result<About, PublishError> {
+        let second = self.get(cx, Some(token), "/api/v2/instance").await.and_then(|answer| ok(&answer, Op::Create, cx));
         let instance = match second {
             Ok(instance) if instance["version"].is_string() => instance,
-            _ => ok(&self.get(cx, None, "/api/v1/instance").await?, Op::Create, cx)?,
+            _ => ok(&self.get(cx, Some(token), "/api/v1/instance").await?, Op::Create, cx)?,
         };
         Ok(About { instance, software: self.software(cx).await })
     }

@@ -63,9 +63,10 @@ fn kin(server: Option<&str>) -> Kin {
     Kin::Mastodon
 }
 
-/// How a lost answer is settled.
+/// How a lost answer is settled. A server that never introduced itself may be one that ignores keys.
 pub fn recovery(identity: Option<&Identity>) -> Recovery {
-    match kin(identity.and_then(|identity| identity.server.as_deref())) {
+    let Some(identity) = identity else { return Recovery::Look };
+    match kin(identity.server.as_deref()) {
         Kin::Mastodon => Recovery::Key { window: MASTODON_WINDOW },
         Kin::Pleroma => Recovery::Key { window: PLEROMA_WINDOW },
         Kin::Other => Recovery::Look,

@@ -251,7 +251,17 @@ impl Account for Instance {
                 "expected an id and an acct from verify_credentials, found neither".to_owned(),
             ));
         };
-        let about = self.about(cx).await.map_err(introduce)?;
+        // What the server says of itself is worth having, but no reason to refuse an account that is known by now.
+        let about = match self.about(cx, &token).await {
+            Ok(about) => about,
+            // No answer tells nothing of the server's kind, and its kind decides how a lost answer is settled.
+            Err(
+                e @ (PublishError::NotSent { .. } | PublishError::Unknown { .. } | PublishError::RateLimited { .. }),
+            ) => {
+                return Err(introduce(e));
+            }
+            Err(_) => api::About::default(),
+        };
         let host = self.config.server.host_str().unwrap_or_default();
         let mut identity = Identity {
             id: id.to_owned(),

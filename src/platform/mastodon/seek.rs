@@ -25,6 +25,9 @@ impl Instance {
         let Some(link) = &sought.payload.link else {
             return Ok(Lookup::CannotTell("the post has no link to look for".to_owned()));
         };
+        if !sought.payload.text.contains(link.as_str()) {
+            return Ok(Lookup::CannotTell("the post's text does not carry the link to look for".to_owned()));
+        }
         let account = match cx.identity {
             Some(identity) if !identity.id.is_empty() => identity.id.clone(),
             _ => self.me(cx, token).await?["id"].as_str().unwrap_or_default().to_owned(),

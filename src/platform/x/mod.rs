@@ -244,6 +244,9 @@ impl Account for Config {
         let Some(link) = &sought.payload.link else {
             return cannot_tell("the post carries no link to know it by");
         };
+        if !sought.payload.text.contains(link.as_str()) {
+            return cannot_tell("the post's text does not carry the link to know it by");
+        }
         let Some(user) = user_id(cx.identity, cx.credential) else {
             return cannot_tell("the account's id on X is not known");
         };

@@ -1,0 +1,324 @@
+//! One channel's worker: everything done on the channel, one thing at a time. It never sleeps by itself: the engine
+//! calls [`Lane::turn`] again at the time a turn names, or when something changed.
+
+mod doubt;
+mod next;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::ports::{SealedKeep, StoreWall};
+use super::settle::{self, Fate, Settlement};
+use super::{Channel, House, amend, identity_of, retry};
+use crate::model::channel::Block;
+use crate::model::grant::Credential;
+use crate::model::notice::{Level, Notice};
+use crate::model::post::Actor;
+use crate::platform::{ConnectError, Context, Identity};
+use crate::store::channel::ChannelRow;
+use crate::store::{StoreError, channel, notice};
+use crate::telemetry::PostOutcome;
+
+/// How long an answered introduction is trusted before the server is asked again.
+const TRUSTED: SignedDuration = SignedDuration::from_hours(24);
+/// How long to wait after an introduction that was not answered, in seconds under `[timing] scale`.
+const ASK_AGAIN: f64 = 60.0;
+/// Posts in a row after which take-downs and look-ups get their turn.
+const STREAK: u32 = 16;
+
+/// What a turn came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Something was done: ask again at once.
+    Again,
+    /// Nothing to do before that instant, or (`None`) before something changes.
+    Idle(Option<Timestamp>),
+}
+
+/// The worker.
+pub struct Lane {
+    house: Arc<House>,
+    channel: Channel,
+    /// The last post's outcome, kept for the commit that claims the next.
+    pending: Option<Settlement>,
+    /// Failures to reach the platform in a row, and until when the channel backs off.
+    unreachable: u32,
+    backs_off: Option<Timestamp>,
+    /// Unknown outcomes in a row; and the breaker: harmless calls that failed, and when to try the next.
+    unknowns: u32,
+    breaker: Option<(u32, Timestamp)>,
+    /// When to introduce ourselves again.
+    introduce: Option<Timestamp>,
+    /// Look-ups in a row that told nothing.
+    blind_looks: u32,
+    /// Posts claimed together with the outcome of the one before, in a row.
+    streak: u32,
+}
+
+/// What one turn works with.
+struct Hands {
+    row: ChannelRow,
+    identity: Option<Identity>,
+    credential: Credential,
+    keep: SealedKeep,
+    wall: StoreWall,
+    now: Timestamp,
+}
+
+impl Lane {
+    /// A worker for that channel.
+    pub const fn new(house: Arc<House>, channel: Channel) -> Self {
+        Self {
+            house,
+            channel,
+            pending: None,
+            unreachable: 0,
+            backs_off: None,
+            unknowns: 0,
+            breaker: None,
+            introduce: None,
+            blind_looks: 0,
+            streak: 0,
+        }
+    }
+
+    /// The channel's name.
+    pub fn name(&self) -> &str {
+        self.channel.name.as_str()
+    }
+
+    /// Does the next thing there is to do.
+    ///
+    /// # Errors
+    /// The database's; nothing is lost, the next turn or the sweep takes it up.
+    pub async fn turn(&mut self) -> Result<Turn, StoreError> {
+        let Some(hands) = self.hands().await? else {
+            self.flush().await?;
+            return Ok(Turn::Idle(Some(self.house.clock.now() + retry::scaled(15.0, self.house.scale))));
+        };
+        self.streak += 1;
+        if self.streak >= STREAK {
+            self.flush().await?;
+        }
+        if self.pending.is_none() {
+            self.streak = 0;
+            if let Some(turn) = self.introduce(&hands).await? {
+                return Ok(turn);
+            }
+            if self.amend(&hands).await? || self.reconcile(&hands).await? {
+                return Ok(Turn::Again);
+            }
+        }
+        let turn = self.publish_next(&hands).await;
+        if turn != Ok(Turn::Again) && self.pending.is_some() {
+            self.flush().await?;
+            // What was stored just now may be work itself (a post in doubt), and the turn's time is from before it.
+            return turn.map(|_| Turn::Again);
+        }
+        turn
+    }
+
+    /// Stores what is still kept back: before the process ends, or when there is nothing to claim with it.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn flush(&mut self) -> Result<(), StoreError> {
+        let Some(settlement) = self.pending.take() else { return Ok(()) };
+        let (first, second) = (settlement.clone(), settlement.clone());
+        let job = crate::store::job(move |conn| Box::pin(async move { settle::write(conn, &first).await }));
+        match self.house.store.write(job).await {
+            Err(StoreError::Conflict(_)) => {
+                let job =
+                    crate::store::job(move |conn| Box::pin(async move { settle::write_late(conn, &second).await }));
+                self.house.store.write(job).await?;
+            }
+            Err(e) => {
+                self.pending = Some(settlement);
+                return Err(e);
+            }
+            Ok(()) => {}
+        }
+        self.recorded(&settlement);
+        Ok(())
+    }
+
+    fn recorded(&self, settlement: &Settlement) {
+        crate::crash::point("recorded");
+        let platform = self.channel.account.spec().id;
+        let row = &settlement.row;
+        match &settlement.fate {
+            Fate::Published(receipt) => {
+                tracing::info!(post.id = row.id(), channel.id = self.name(), platform, url = receipt.url, "published");
+            }
+            Fate::Back { why, .. } => {
+                tracing::info!(
+                    post.id = row.id(),
+                    channel.id = self.name(),
+                    platform,
+                    why,
+                    "not sent; tried again later"
+                );
+            }
+            Fate::Uncertain { said } => {
+                tracing::warn!(
+                    post.id = row.id(),
+                    channel.id = self.name(),
+                    platform,
+                    said,
+                    "sent, but the answer was lost"
+                );
+            }
+            Fate::Failed(reason) => {
+                tracing::warn!(post.id = row.id(), channel.id = self.name(), platform, said = reason.said, "refused");
+            }
+            Fate::Held(why) => {
+                tracing::warn!(post.id = row.id(), channel.id = self.name(), platform, %why, "held");
+            }
+        }
+        let outcome = match settlement.fate {
+            Fate::Published(_) => Some(PostOutcome::Published),
+            Fate::Back { .. } => None,
+            Fate::Uncertain { .. } => Some(PostOutcome::Uncertain),
+            Fate::Failed(_) => Some(PostOutcome::Failed),
+            Fate::Held(_) => Some(PostOutcome::Held),
+        };
+        if let Some(outcome) = outcome {
+            self.house.metrics.post(platform, outcome);
+        }
+        crate::crash::point("followed");
+    }
+
+    /// The channel's row and secrets; `None` while it is blocked.
+    async fn hands(&mut self) -> Result<Option<Hands>, StoreError> {
+        let now = self.house.clock.now();
+        let mut conn = self.house.store.read().await?;
+        let Some(row) = channel::one(&mut conn, self.name()).await? else { return Ok(None) };
+        drop(conn);
+        let credential = match (self.channel.credential(), &row.blocked) {
+            (Err(what), None) => {
+                self.block(Block::MissingSecret { what }, now).await?;
+                return Ok(None);
+            }
+            (Err(_), Some(_)) => return Ok(None),
+            (Ok(_), Some(Block::MissingSecret { .. })) => {
+                self.unblock(now).await?;
+                return Ok(None);
+            }
+            (Ok(_), Some(_)) => return Ok(None),
+            (Ok(credential), None) => credential,
+        };
+        let (store, name) = (self.house.store.clone(), self.name().to_owned());
+        let clock = self.house.clock.clone();
+        let keep = SealedKeep {
+            store: store.clone(),
+            vault: self.house.vault.clone(),
+            channel: name.clone(),
+            clock: clock.clone(),
+        };
+        let identity = identity_of(row.identity.as_deref());
+        Ok(Some(Hands { row, identity, credential, keep, wall: StoreWall { store, channel: name, clock }, now }))
+    }
+
+    fn context<'a>(&'a self, hands: &'a Hands) -> Context<'a> {
+        Context {
+            http: &self.house.http,
+            credential: &hands.credential,
+            keep: &hands.keep,
+            wall: &hands.wall,
+            clock: &*self.house.clock,
+            scale: self.house.scale,
+            identity: hands.identity.as_ref(),
+        }
+    }
+
+    async fn block(&self, block: Block, now: Timestamp) -> Result<(), StoreError> {
+        let name = self.name().to_owned();
+        let job = crate::store::job(move |conn| {
+            Box::pin(async move {
+                channel::set_blocked(conn, &name, Some(&block), now).await?;
+                channel::set_closed(conn, &name, Some(now)).await?;
+                let text = format!("channel {name} is blocked: {block}");
+                let key = format!("channel.{name}.blocked");
+                notice::raise(conn, &Notice::new(Level::Alarm, key, text), now).await?;
+                let why = block.to_string();
+                crate::store::audit::add(conn, now, &Actor::Bugle, "channel", &name, (None, Some("blocked")), &why)
+                    .await
+            })
+        });
+        self.house.store.write(job).await
+    }
+
+    async fn unblock(&self, now: Timestamp) -> Result<(), StoreError> {
+        let name = self.name().to_owned();
+        let job = crate::store::job(move |conn| {
+            Box::pin(async move {
+                channel::set_blocked(conn, &name, None, now).await?;
+                notice::settle(conn, &format!("channel.{name}.blocked")).await?;
+                let why = "the cause is gone";
+                crate::store::audit::add(conn, now, &Actor::Bugle, "channel", &name, (Some("blocked"), None), why).await
+            })
+        });
+        self.house.store.write(job).await
+    }
+
+    /// Asks the server who we are, at start and daily; a channel never posts under another account than its first.
+    async fn introduce(&mut self, hands: &Hands) -> Result<Option<Turn>, StoreError> {
+        if self.introduce.is_some_and(|at| still(at, hands.now, TRUSTED)) {
+            return Ok(None);
+        }
+        let asked = {
+            let deadline = self.channel.account.spec().deadline;
+            let cx = self.context(hands);
+            match tokio::time::timeout(deadline, self.channel.account.whoami(&cx)).await {
+                Ok(said) => said,
+                Err(_) => Err(ConnectError::Unreachable("no answer in time".to_owned())),
+            }
+        };
+        let identity = match asked {
+            Ok(identity) => identity,
+            Err(ConnectError::Unreachable(said)) => {
+                // Posting does not wait for it: the send itself tells whether the platform can be reached.
+                tracing::debug!(channel.id = self.name(), said, "the account could not introduce itself");
+                self.introduce = Some(hands.now + retry::scaled(ASK_AGAIN, self.house.scale));
+                return Ok(None);
+            }
+            Err(ConnectError::Refused(said)) => {
+                self.block(Block::Token { said }, hands.now).await?;
+                return Ok(Some(Turn::Again));
+            }
+        };
+        self.introduce = Some(hands.now + TRUSTED);
+        if let Some(first) = hands.identity.as_ref().filter(|first| first.id != identity.id) {
+            let block = Block::OtherAccount {
+                expected: format!("{} ({})", first.handle, first.id),
+                found: format!("{} ({})", identity.handle, identity.id),
+            };
+            self.block(block, hands.now).await?;
+            return Ok(Some(Turn::Again));
+        }
+        if hands.identity.as_ref() == Some(&identity) {
+            return Ok(None);
+        }
+        let (name, text) = (self.name().to_owned(), crate::store::to_json(&identity));
+        let job =
+            crate::store::job(move |conn| Box::pin(async move { channel::set_identity(conn, &name, &text).await }));
+        self.house.store.write(job).await?;
+        Ok(Some(Turn::Again))
+    }
+
+    async fn amend(&self, hands: &Hands) -> Result<bool, StoreError> {
+        let mut conn = self.house.store.read().await?;
+        let wish = crate::store::amend::next(&mut conn, self.name(), hands.now).await?;
+        drop(conn);
+        let Some(wish) = wish else { return Ok(false) };
+        amend::carry_out(&self.house, &self.channel, &self.context(hands), wish).await?;
+        Ok(true)
+    }
+}
+
+/// Whether a wait until then still holds: one that is further away than its longest was set before the clock was put
+/// back.
+fn still(until: Timestamp, now: Timestamp, longest: SignedDuration) -> bool {
+    until > now && until.duration_since(now) <= longest
+}

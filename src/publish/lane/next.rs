@@ -1,0 +1,275 @@
+//! The next post of a channel: chosen, prepared, claimed, sent, and its outcome kept for the next commit.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::book::Book;
+use super::super::claim::{self, Claim, Claimed, Wish};
+use super::super::prepare::{Setting, prepare};
+use super::super::reconcile::Seen;
+use super::super::retry;
+use super::super::settle::{self, Circumstances, Fate, Settlement};
+use super::{Hands, Lane, Turn, still};
+use crate::model::post::{Actor, HoldReason};
+use crate::model::receipt::Receipt;
+use crate::platform::{ConnectError, Journal, ONLY, Payload, PublishError, Recovery, Sought};
+use crate::store::post::PostRow;
+use crate::store::{StoreError, article, attempt, post};
+
+/// The longest back-off and the longest wait of the breaker, doubled: what is further away was set before the clock was
+/// put back.
+const LONGEST: SignedDuration = SignedDuration::from_mins(120);
+/// Look-ups without an answer after which a restored post goes to a person.
+const MOST_LOOKS: i64 = 24;
+
+impl Lane {
+    pub(super) async fn publish_next(&mut self, hands: &Hands) -> Result<Turn, StoreError> {
+        if let Some(until) = self.backs_off.filter(|until| still(*until, hands.now, LONGEST)) {
+            return Ok(Turn::Idle(Some(until)));
+        }
+        let mut conn = self.house.store.read().await?;
+        let Some(row) = post::candidate(&mut conn, self.name(), hands.now).await? else {
+            let next = post::next_work(&mut conn, self.name(), hands.now).await?;
+            return Ok(Turn::Idle(next));
+        };
+        let found = article::one(&mut conn, row.post.article.as_str()).await?;
+        drop(conn);
+        // A repeat with the same id or key is harmless and never held back.
+        let recovery = self.channel.account.recovery(hands.identity.as_ref());
+        let repeat = row.resends > 0 && self.harmless(&row, recovery, hands.now).await?;
+        if !repeat && let Some(turn) = self.try_breaker(hands).await {
+            return Ok(turn);
+        }
+        let frozen = row.payload.as_deref().map(serde_json::from_str::<Payload>);
+        let payload = match (frozen, found) {
+            (Some(Ok(payload)), _) => Ok(payload),
+            (Some(Err(e)), _) => Err(format!("its frozen payload cannot be read: {e}")),
+            (None, None) => Err("its article is gone".to_owned()),
+            (None, Some((article, _))) => {
+                let setting = Setting {
+                    templates: &self.house.templates,
+                    newsroom: &self.house.newsroom,
+                    zone: &self.house.zone,
+                };
+                prepare(setting, &self.channel, hands.identity.as_ref(), &article, &row.post, row.revision, hands.now)
+                    .map(|prepared| prepared.payload)
+            }
+        };
+        let payload = match payload {
+            Ok(payload) => payload,
+            Err(why) => {
+                self.flush().await?;
+                self.hold(row, HoldReason::Unfit { why }, hands.now).await?;
+                return Ok(Turn::Again);
+            }
+        };
+        // Sent before without an answer, and a repeat is not harmless any more: it is asked for once more before it goes.
+        let late = row.resends > 0 && matches!(recovery, Recovery::Key { .. }) && !repeat;
+        if row.verify || late {
+            self.flush().await?;
+            self.verify(hands, row, &payload).await?;
+            return Ok(Turn::Again);
+        }
+        match self.claim(hands, row, payload, repeat).await? {
+            Claimed::Go(claim) => {
+                self.send(hands, *claim).await;
+                Ok(Turn::Again)
+            }
+            Claimed::Moved => Ok(Turn::Again),
+            Claimed::Wait { until, why } => {
+                tracing::debug!(channel.id = self.name(), why, "waits");
+                // A later or more urgent post may fall due before that.
+                let mut conn = self.house.store.read().await?;
+                let next = post::next_work(&mut conn, self.name(), hands.now).await?;
+                Ok(Turn::Idle(until.into_iter().chain(next).min()))
+            }
+        }
+    }
+
+    /// Whether sending a post again that may be out already cannot show twice: its id is ours, or the platform still
+    /// remembers its key for longer than the send may take.
+    async fn harmless(&self, row: &PostRow, recovery: Recovery, now: Timestamp) -> Result<bool, StoreError> {
+        match recovery {
+            Recovery::OwnId => Ok(true),
+            Recovery::Key { window } => {
+                let mut conn = self.house.store.read().await?;
+                let attempts = attempt::of(&mut conn, row.id()).await?;
+                let first =
+                    attempts.iter().find(|it| it.attempt.revision == row.revision && it.attempt.step.op.is_visible());
+                let lives = |begun: Timestamp| super::super::reconcile::key_lives(window, begun, now, self.house.scale);
+                Ok(first.is_none_or(|it| lives(it.attempt.begun)))
+            }
+            Recovery::Look | Recovery::Blind => Ok(false),
+        }
+    }
+
+    /// While the breaker is open: one harmless call decides whether sends go on.
+    async fn try_breaker(&mut self, hands: &Hands) -> Option<Turn> {
+        let (failed, next) = self.breaker?;
+        if still(next, hands.now, LONGEST) {
+            return Some(Turn::Idle(Some(next)));
+        }
+        let answered = {
+            let cx = self.context(hands);
+            let deadline = self.channel.account.spec().deadline;
+            !matches!(
+                tokio::time::timeout(deadline, self.channel.account.whoami(&cx)).await,
+                Err(_) | Ok(Err(ConnectError::Unreachable(_)))
+            )
+        };
+        if answered {
+            self.breaker = None;
+            self.unknowns = 0;
+            return None;
+        }
+        let until = hands.now + retry::breaker(failed + 1, self.house.scale);
+        self.breaker = Some((failed + 1, until));
+        Some(Turn::Idle(Some(until)))
+    }
+
+    /// A post that came back with a backup may be out already: one look-up decides.
+    async fn verify(&mut self, hands: &Hands, row: PostRow, payload: &Payload) -> Result<(), StoreError> {
+        if self.channel.account.recovery(hands.identity.as_ref()) == Recovery::Blind {
+            return self.hold(row, HoldReason::Restored, hands.now).await;
+        }
+        let step = payload.last().unwrap_or(ONLY);
+        let since = row.post.created - super::doubt::WINDOW;
+        let sought = Sought { payload, step, parent: None, begun: row.post.created, since };
+        let now = hands.now;
+        match self.look(hands, row.id(), &sought).await {
+            Ok((_, receipt)) => {
+                let post = row.post.clone().publish(receipt).map_err(|e| StoreError::Conflict(e.to_string()))?;
+                let next = PostRow { post, verify: false, ..row.clone() };
+                let job = crate::store::job(move |conn| {
+                    Box::pin(async move {
+                        let why = "restored from a backup, and found on the platform";
+                        post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
+                    })
+                });
+                self.house.store.write(job).await
+            }
+            Err(Seen::Absent) => {
+                let next = PostRow { verify: false, resends: 0, looks: 0, ..row.clone() };
+                let job = crate::store::job(move |conn| {
+                    Box::pin(async move {
+                        post::put(conn, &row, &next, now, &Actor::Bugle, "not on the platform").await.map(drop)
+                    })
+                });
+                self.house.store.write(job).await
+            }
+            Err(Seen::Ambiguous(evidence)) => self.hold(row, HoldReason::Doubt { evidence }, now).await,
+            Err(Seen::Nothing(evidence)) if row.looks >= MOST_LOOKS => {
+                self.hold(row, HoldReason::Doubt { evidence }, now).await
+            }
+            Err(Seen::Nothing(_)) => {
+                // Only this post waits: those behind it need no look-up.
+                let n = u32::try_from(row.looks).unwrap_or(0);
+                let mut next = PostRow { looks: row.looks + 1, ..row.clone() };
+                next.post.due = now + retry::look_again(n, self.house.scale);
+                let job = crate::store::job(move |conn| {
+                    Box::pin(async move {
+                        let why = "looked up without an answer";
+                        post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
+                    })
+                });
+                self.house.store.write(job).await
+            }
+        }
+    }
+
+    async fn claim(
+        &mut self,
+        hands: &Hands,
+        row: PostRow,
+        payload: Payload,
+        repeat: bool,
+    ) -> Result<Claimed, StoreError> {
+        let wish = Wish {
+            deadline: self.deadline(&payload),
+            row,
+            payload,
+            channel: self.name().to_owned(),
+            scopes: self.channel.scopes(&hands.credential),
+            policy: self.channel.policy.clone(),
+            zone: self.house.zone.clone(),
+            strict_order: self.channel.strict_order,
+            worker: self.house.worker.clone(),
+            now: hands.now,
+            mono: self.house.clock.monotonic(),
+            scale: self.house.scale,
+            repeat,
+            reachable: self.unreachable == 0,
+        };
+        let Some(settlement) = self.pending.take() else {
+            let job = crate::store::job(move |conn| Box::pin(async move { claim::take(conn, wish).await }));
+            return self.house.store.write(job).await;
+        };
+        let first = settlement.clone();
+        let job = crate::store::job(move |conn| {
+            Box::pin(async move {
+                settle::write(conn, &first).await?;
+                claim::take(conn, wish).await
+            })
+        });
+        match self.house.store.write(job).await {
+            Ok(claimed) => {
+                self.recorded(&settlement);
+                Ok(claimed)
+            }
+            Err(_) => {
+                // Whatever failed, the outcome comes first; the queue is looked at again after it.
+                self.pending = Some(settlement);
+                self.flush().await?;
+                Ok(Claimed::Moved)
+            }
+        }
+    }
+
+    fn deadline(&self, payload: &Payload) -> Duration {
+        let spec = self.channel.account.spec();
+        let media = payload.steps.iter().any(|planned| !planned.step.op.is_visible());
+        let whole = if media { spec.media_deadline } else { spec.deadline };
+        whole.mul_f64(self.house.scale.max(0.05))
+    }
+
+    async fn send(&mut self, hands: &Hands, claim: Claim) {
+        let mut book = Book::of_claim(&self.house, &claim);
+        let outcome = {
+            let cx = self.context(hands);
+            self.channel.account.publish(&cx, &claim.payload, &mut Journal::new(&mut book)).await
+        };
+        let (ended, step, partly_out) = book.close();
+        let at = self.house.clock.now();
+        self.count(&outcome, at);
+        let channel = &self.channel;
+        let scope = |kind| channel.scope(kind, &hands.credential);
+        let about = Circumstances { step, partly_out, now: at, scale: self.house.scale, scope: &scope };
+        let fate = settle::decide(outcome, about);
+        if matches!(fate, Fate::Back { backs_off: true, .. }) {
+            self.unreachable = self.unreachable.saturating_add(1);
+            let chance = rand::random::<f64>();
+            self.backs_off = Some(at + retry::backoff(self.unreachable - 1, chance, self.house.scale));
+        } else {
+            self.unreachable = 0;
+            self.backs_off = None;
+        }
+        self.pending = Some(Settlement { row: claim.row, ended, fate, at });
+    }
+
+    fn count(&mut self, outcome: &Result<Receipt, PublishError>, at: Timestamp) {
+        let class = outcome.as_ref().err().map_or("done", PublishError::class);
+        self.house.metrics.attempt(self.channel.account.spec().id, class);
+        self.unknowns = match outcome {
+            Err(PublishError::Unknown { .. }) => self.unknowns.saturating_add(1),
+            _ => 0,
+        };
+        if self.unknowns >= retry::BREAKER_AT && self.breaker.is_none() {
+            tracing::warn!(
+                channel.id = self.name(),
+                "three sends in a row without a clear answer: no new ones for now"
+            );
+            self.breaker = Some((0, at + retry::breaker(0, self.house.scale)));
+        }
+    }
+}
