@@ -87,7 +87,7 @@ fn freezes_to_these_bytes() {
 #[test]
 fn does_not_freeze_what_x_would_refuse() {
     let account = open("").unwrap();
-    for text in ["", " \n", "a\u{FEFF}b"] {
+    for text in ["", " \n"] {
         assert_eq!(account.freeze(&outgoing(text), &ids()).unwrap_err().0, Rejection::Content, "{text:?}");
     }
 }
