@@ -8,7 +8,7 @@ use regex::Regex;
 
 /// Imports only point up this list; the modules of one row do not know each other.
 const ROWS: &[&[&str]] = &[
-    &["clock", "telemetry", "text", "timetable", "expr"],
+    &["clock", "crash", "telemetry", "text", "timetable", "expr"],
     &["model", "http"],
     &["source", "route", "compose", "schedule", "platform", "vault", "store"],
     &["publish", "connect"],
@@ -173,9 +173,11 @@ fn nothing_is_left_for_later() {
     let mut faults = Vec::new();
     for (file, text) in files("src").into_iter().chain(files("tests")) {
         for (n, line) in text.lines().enumerate() {
-            faults.extend(
-                marks.iter().filter(|mark| line.contains(*mark)).map(|mark| format!("{file}:{}: {mark}", n + 1)),
-            );
+            // As a word of its own: a platform's name in capitals holds one of the marks.
+            let stands = |mark: &&String| {
+                line.match_indices(mark.as_str()).any(|(at, _)| !line[..at].ends_with(|c: char| c.is_alphanumeric()))
+            };
+            faults.extend(marks.iter().filter(stands).map(|mark| format!("{file}:{}: {mark}", n + 1)));
         }
     }
     none(&faults, "what is to be done is done or is an issue, and no test is put aside");

@@ -39,9 +39,9 @@ use crate::servers::postgres;
 /// How often a wait looks again.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The call of the program; the config is in the environment.
+/// The call of the program.
 fn arguments(config: &Path) -> Vec<std::ffi::OsString> {
-    vec!["run".into(), config.into()]
+    vec!["--config".into(), config.into(), "run".into()]
 }
 
 /// Where the store is.
@@ -56,6 +56,8 @@ pub enum Engine {
 /// A post as the store has it, in short.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
+    /// Its id.
+    pub id: String,
     /// Its channel.
     pub channel: String,
     /// Its state's word.
@@ -343,6 +345,18 @@ impl Newsroom {
         running
     }
 
+    /// Runs another command beside the service, with the same config, and waits for its end.
+    ///
+    /// # Panics
+    /// Where there is no such program.
+    pub async fn command(&self, args: &[&str]) -> std::process::Output {
+        let config = self.path("bugle.toml");
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_bugle"));
+        command.arg("--config").arg(&config).args(args).current_dir(self.folder.path()).env("NO_COLOR", "1");
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.output().await.expect("the program was built with the tests")
+    }
+
     /// Starts the process and waits for nothing.
     ///
     /// # Panics
@@ -556,6 +570,7 @@ impl Books {
         let mut posts: Vec<_> = rows.into_iter().map(|row| row.post).collect();
         posts.sort_by(|a, b| a.id.as_str().cmp(b.id.as_str()));
         let short = posts.into_iter().map(|post| Row {
+            id: post.id.as_str().to_owned(),
             state: post.state.word(),
             reason: match &post.state {
                 PostState::Held { why, .. } => why.to_string(),

@@ -10,6 +10,7 @@ mod store;
 mod story_answers;
 mod story_feeds;
 mod story_once;
+mod story_real;
 #[path = "../tidy.rs"]
 mod tidy;
 mod wire;

@@ -118,9 +118,12 @@ async fn articles_and_their_aliases(place: Place) {
             article::alias(conn, alias, "bare", at(0)).await?;
         }
         article::alias(conn, &again, "full", at(0)).await?;
-        article::alias(conn, &again, "bare", at(99)).await
+        article::alias(conn, &again, "full", at(99)).await
     })
     .unwrap();
+    let taken = odd_one.clone();
+    let other = commit!(store, |conn| article::alias(conn, &taken, "bare", at(99)).await);
+    assert!(matches!(other, Err(StoreError::Conflict(_))), "a key stays with the story that had it first: {other:?}");
     let mut asked = many.clone();
     asked.extend([odd_one.clone(), key("other", "guid 1"), key("wire", "guid of nobody")]);
     let found = article::known(&mut conn, &asked).await.unwrap();
