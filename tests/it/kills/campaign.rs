@@ -79,13 +79,17 @@ enum Blow {
     AtBirth(Duration),
     /// When it passes the point for the `n`th time.
     At(&'static str, u32),
+    /// Asked to end so long after it said that it runs, and killed so long after that.
+    WhileEnding(Duration, Duration),
+    /// Told to read its config again at that time, and killed so long after that.
+    WhileReloading(Duration, Duration),
 }
 
 /// What is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Campaign {
-    /// The recovery class.
-    pub class: Class,
+    /// The recovery classes: a channel each.
+    pub classes: &'static [Class],
     /// The store.
     pub engine: Engine,
     /// `[timing] scale`.
@@ -141,44 +145,48 @@ impl Stories {
 }
 
 impl Campaign {
-    /// Runs it.
+    /// Runs it, and counts for each class.
     ///
     /// # Panics
     /// Where Bugle does not start, or does not die at a crash point it must pass.
-    pub async fn run(self, seed: u64) -> Tally {
+    pub async fn run(self, seed: u64) -> Vec<Tally> {
         let mut chance = Chance(seed);
-        let side = Side::start(self.class, self.scale);
+        let sides: Vec<Side> = self.classes.iter().map(|class| Side::start(*class, self.scale)).collect();
         let mut stories = Stories::start();
-        let name = format!("kills-{}", self.class.word());
-        let newsroom = Newsroom::new(&name).store(self.engine).scale(self.scale);
-        let newsroom = side.join(newsroom.source("news", &stories.url(), "last 500"));
-        side.weather(chance.fork(), matches!(self.blows, Blows::Points));
-
+        let must = matches!(self.blows, Blows::Points);
+        let mut newsroom = Newsroom::new("kills").store(self.engine).scale(self.scale);
+        newsroom = newsroom.source("news", &stories.url(), "last 500");
+        for side in &sides {
+            newsroom = side.join(newsroom);
+            side.weather(chance.fork(), must);
+        }
         let blows = self.plan(&mut chance);
         for blow in &blows {
             // A start that is about to be killed in recovery brings nothing new half of the time.
             let new = match blow {
                 Blow::AtBirth(_) => chance.below(2),
-                Blow::AtWork(_) | Blow::OnSend(_) => 1 + chance.below(3),
                 Blow::At(_, n) => u64::from(*n),
+                _ => 1 + chance.below(3),
             };
             stories.add(new);
-            if chance.one_in(4) {
+            for side in sides.iter().filter(|_| chance.one_in(4)) {
                 side.trouble();
             }
-            strike(&newsroom, &side, *blow, matches!(self.blows, Blows::Points)).await;
+            strike(&newsroom, &sides, *blow, must).await;
         }
         stories.add(1);
-        judge::finish(&self, &newsroom, &side, &stories.links(), blows.len(), seed).await
+        judge::finish(&self, &newsroom, &sides, &stories.links(), blows.len(), seed).await
     }
 
     fn plan(&self, chance: &mut Chance) -> Vec<Blow> {
         match self.blows {
             Blows::Random(kills) => (0..kills)
-                .map(|_| match chance.below(10) {
+                .map(|_| match chance.below(12) {
                     0..=2 => Blow::AtWork(chance.millis(BUSY)),
                     3..=5 => Blow::OnSend(chance.millis(SENT)),
                     6..=7 => Blow::AtBirth(chance.millis(BIRTH)),
+                    8 => Blow::WhileEnding(chance.millis(BUSY), chance.millis(0..60)),
+                    9 => Blow::WhileReloading(chance.millis(BUSY), chance.millis(0..200)),
                     _ => {
                         let n = u32::try_from(1 + chance.below(2)).unwrap_or(1);
                         let at = usize::try_from(chance.below(POINTS.len() as u64)).unwrap_or(0);
@@ -198,7 +206,7 @@ impl Campaign {
     }
 }
 
-async fn strike(newsroom: &Newsroom, side: &Side, blow: Blow, must: bool) {
+async fn strike(newsroom: &Newsroom, sides: &[Side], blow: Blow, must: bool) {
     match blow {
         Blow::AtWork(after) => {
             let bugle = newsroom.start().await;
@@ -206,10 +214,11 @@ async fn strike(newsroom: &Newsroom, side: &Side, blow: Blow, must: bool) {
             bugle.kill9().await;
         }
         Blow::OnSend(after) => {
-            let sent = side.sends();
+            let sends = || sides.iter().map(Side::sends).sum::<usize>();
+            let sent = sends();
             let bugle = newsroom.start().await;
             let one = async {
-                while side.sends() == sent {
+                while sends() == sent {
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
             };
@@ -220,6 +229,20 @@ async fn strike(newsroom: &Newsroom, side: &Side, blow: Blow, must: bool) {
         }
         Blow::AtBirth(after) => {
             let bugle = newsroom.spawn(&[]).await;
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::WhileEnding(work, after) => {
+            let bugle = newsroom.start().await;
+            tokio::time::sleep(work).await;
+            bugle.ask_to_end();
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::WhileReloading(work, after) => {
+            let bugle = newsroom.start().await;
+            tokio::time::sleep(work).await;
+            bugle.hup();
             tokio::time::sleep(after).await;
             bugle.kill9().await;
         }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::campaign::{Blows, Campaign, Stories};
 use super::side::{Class, Side};
-use super::{QUICK, judge};
+use super::{QUICK, are_clean, judge};
 use crate::harness::{Engine, Newsroom, until};
 
 /// Longer than any lease at this scale: three deadlines of at least 1.25 s, and half a second.
 const PAST_THE_LEASE: Duration = Duration::from_millis(5500);
 
-fn campaign(class: Class, engine: Engine) -> Campaign {
-    Campaign { class, engine, scale: QUICK, blows: Blows::Random(0) }
+fn campaign(classes: &'static [Class], engine: Engine) -> Campaign {
+    Campaign { classes, engine, scale: QUICK, blows: Blows::Random(0) }
 }
 
 fn newsroom(of: Campaign, side: &Side, stories: &Stories) -> Newsroom {
@@ -22,9 +22,9 @@ fn newsroom(of: Campaign, side: &Side, stories: &Stories) -> Newsroom {
 /// Stopped with a request on its way, and at whatever moment comes; continued when its lease is over.
 #[tokio::test]
 async fn one_stopped_past_its_lease_posts_once() {
-    for class in [Class::Look, Class::Key] {
-        let it = campaign(class, Engine::Sqlite);
-        let (side, mut stories) = (Side::start(class, it.scale), Stories::start());
+    for classes in [&[Class::Look], &[Class::Key]] {
+        let it = campaign(classes, Engine::Sqlite);
+        let (side, mut stories) = (Side::start(classes[0], it.scale), Stories::start());
         let newsroom = newsroom(it, &side, &stories);
         side.weather(super::campaign::Chance(1), true);
         let bugle = newsroom.start().await;
@@ -36,14 +36,14 @@ async fn one_stopped_past_its_lease_posts_once() {
         stories.add(1);
         until("all are out", async || side.ledger().count_by_link().len() == 4).await;
         bugle.term().await;
-        judge::finish(&it, &newsroom, &side, &stories.links(), 0, 0).await.is_clean();
+        are_clean(&judge::finish(&it, &newsroom, &[side], &stories.links(), 0, 0).await);
     }
 }
 
 #[tokio::test]
 async fn a_second_process_on_one_sqlite_store_refuses_to_start() {
-    let it = campaign(Class::Key, Engine::Sqlite);
-    let (side, mut stories) = (Side::start(it.class, it.scale), Stories::start());
+    let it = campaign(&[Class::Key], Engine::Sqlite);
+    let (side, mut stories) = (Side::start(it.classes[0], it.scale), Stories::start());
     let newsroom = newsroom(it, &side, &stories);
     let first = newsroom.start().await;
     let mut second = newsroom.spawn(&[]).await;
@@ -53,14 +53,14 @@ async fn a_second_process_on_one_sqlite_store_refuses_to_start() {
     stories.add(2);
     until("the first goes on", async || side.ledger().count_by_link().len() == 2).await;
     first.kill9().await;
-    judge::finish(&it, &newsroom, &side, &stories.links(), 1, 0).await.is_clean();
+    are_clean(&judge::finish(&it, &newsroom, &[side], &stories.links(), 1, 0).await);
 }
 
 /// The publishing replica dies with posts on their way; the one that stood by goes on.
 #[tokio::test]
 async fn a_replica_that_stands_by_goes_on() {
-    let it = campaign(Class::Look, Engine::Postgres);
-    let (side, mut stories) = (Side::start(it.class, it.scale), Stories::start());
+    let it = campaign(&[Class::Look], Engine::Postgres);
+    let (side, mut stories) = (Side::start(it.classes[0], it.scale), Stories::start());
     let newsroom = newsroom(it, &side, &stories);
     side.weather(super::campaign::Chance(2), true);
     let mut publishing = newsroom.start().await;
@@ -81,5 +81,5 @@ async fn a_replica_that_stands_by_goes_on() {
     stories.add(1);
     until("the last one posts", async || side.ledger().count_by_link().contains_key(&stories.links()[8])).await;
     publishing.kill9().await;
-    judge::finish(&it, &newsroom, &side, &stories.links(), 5, 0).await.is_clean();
+    are_clean(&judge::finish(&it, &newsroom, &[side], &stories.links(), 5, 0).await);
 }
