@@ -531,7 +531,7 @@ impl Lane {
         }
         let mut conn = self.house.store.read().await?;
         let Some(row) = post::candidate(&mut conn, self.name(), hands.now).await? else {
-            let next = post::next_work(&mut conn, self.name()).await?;
+            let next = post::next_work(&mut conn, self.name(), hands.now).await?;
             return Ok(Turn::Idle(next));
         };
         let found = article::one(&mut conn, row.post.article.as_str()).await?;
@@ -578,9 +578,9 @@ impl Lane {
             Claimed::Moved => Ok(Turn::Again),
             Claimed::Wait { until, why } => {
                 tracing::debug!(channel.id = self.name(), why, "waits");
-                // A later or more urgent post may fall due before that.
+                // Another post may fall due or one in doubt be looked up before that.
                 let mut conn = self.house.store.read().await?;
-                let next = post::next_work(&mut conn, self.name()).await?.filter(|at| *at > hands.now);
+                let next = post::next_work(&mut conn, self.name(), hands.now).await?;
                 Ok(Turn::Idle(until.into_iter().chain(next).min()))
             }
         }

@@ -83,3 +83,23 @@ async fn a_replica_that_stands_by_goes_on() {
     publishing.kill9().await;
     are_clean(&judge::finish(&it, &newsroom, &[side], &stories.links(), 5, 0).await);
 }
+
+/// What comes after a post in doubt waits for it, and no longer than for it.
+#[tokio::test]
+async fn in_strict_order_a_doubt_is_settled_first_and_in_time() {
+    let it = campaign(&[Class::Look], Engine::Sqlite);
+    let (side, mut stories) = (Side::start(Class::Look, it.scale), Stories::start());
+    let newsroom = newsroom(it, &side, &stories).with("x", "strict_order = true");
+    side.weather(super::campaign::Chance(3), true);
+    stories.add(3);
+    let bugle = newsroom.start().await;
+    until("a post is on its way", async || side.sends() > 0).await;
+    bugle.kill9().await;
+    let bugle = newsroom.start().await;
+    // The second look is due after 6 s; a lane that sleeps through it wakes after 30 s.
+    until("all are out", async || side.ledger().count_by_link().len() == 3).await;
+    bugle.term().await;
+    let order: Vec<_> = side.ledger().posts().into_iter().filter_map(|post| post.link).collect();
+    assert_eq!(order, stories.links());
+    are_clean(&judge::finish(&it, &newsroom, &[side], &stories.links(), 1, 0).await);
+}
