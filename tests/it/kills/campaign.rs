@@ -10,6 +10,7 @@ use super::judge::{self, Tally};
 use super::side::{Class, Side};
 use crate::fakes::feed::{FakeFeed, Item, rss};
 use crate::harness::{Engine, Newsroom};
+use crate::servers::postgres;
 
 /// The crash points, in the order in which a post passes them.
 const POINTS: [&str; 8] = ["ingested", "claimed", "frozen", "begun", "requested", "answered", "recorded", "followed"];
@@ -18,6 +19,8 @@ const POINTS: [&str; 8] = ["ingested", "claimed", "frozen", "begun", "requested"
 const BUSY: Range<u64> = 0..700;
 /// Within this long of its arrival a request to post is answered.
 const SENT: Range<u64> = 0..120;
+/// Within this long of losing its database Bugle ends by itself.
+const CUT_OFF: Range<u64> = 0..2500;
 /// Within this long of its birth it starts and settles what the last one left.
 const BIRTH: Range<u64> = 0..250;
 /// How long what may happen before a kill is waited for.
@@ -83,6 +86,8 @@ enum Blow {
     WhileEnding(Duration, Duration),
     /// Told to read its config again at that time, and killed so long after that.
     WhileReloading(Duration, Duration),
+    /// Cut off from its database at that time, and killed so long after that, if it did not end by itself.
+    CutOff(Duration, Duration),
 }
 
 /// What is tried.
@@ -181,12 +186,13 @@ impl Campaign {
     fn plan(&self, chance: &mut Chance) -> Vec<Blow> {
         match self.blows {
             Blows::Random(kills) => (0..kills)
-                .map(|_| match chance.below(12) {
+                .map(|_| match chance.below(if self.engine == Engine::Postgres { 14 } else { 12 }) {
                     0..=2 => Blow::AtWork(chance.millis(BUSY)),
                     3..=5 => Blow::OnSend(chance.millis(SENT)),
                     6..=7 => Blow::AtBirth(chance.millis(BIRTH)),
                     8 => Blow::WhileEnding(chance.millis(BUSY), chance.millis(0..60)),
                     9 => Blow::WhileReloading(chance.millis(BUSY), chance.millis(0..200)),
+                    12.. => Blow::CutOff(chance.millis(BUSY), chance.millis(CUT_OFF)),
                     _ => {
                         let n = u32::try_from(1 + chance.below(2)).unwrap_or(1);
                         let at = usize::try_from(chance.below(POINTS.len() as u64)).unwrap_or(0);
@@ -243,6 +249,13 @@ async fn strike(newsroom: &Newsroom, sides: &[Side], blow: Blow, must: bool) {
             let bugle = newsroom.start().await;
             tokio::time::sleep(work).await;
             bugle.hup();
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::CutOff(work, after) => {
+            let bugle = newsroom.start().await;
+            tokio::time::sleep(work).await;
+            postgres::cut_connections(newsroom.url().await).await;
             tokio::time::sleep(after).await;
             bugle.kill9().await;
         }

@@ -2,7 +2,8 @@
 //! fakes' ledger, never Bugle's own store: nothing lost, nothing twice, nothing called published that readers never saw.
 //! Where nobody can look (blind), a post in doubt is held and shown instead, at most one a kill.
 //!
-//! `BUGLE_KILLS_SEED=N` replays a failed run (each failure names its seed); `BUGLE_TORTURE=N` makes [`torture`] longer.
+//! `BUGLE_KILLS_SEED=N` replays a failed run (each failure names its seed); `BUGLE_KILLS=N` is how often each campaign
+//! kills at random, `BUGLE_TORTURE=N` how often [`torture`] does.
 
 mod campaign;
 mod judge;
@@ -38,7 +39,7 @@ macro_rules! kills {
 
             #[tokio::test]
             async fn at_random_moments() {
-                let it = Campaign { classes: &[$(Class::$class),+], engine: Engine::$engine, scale: QUICK, blows: Blows::Random(RANDOM) };
+                let it = Campaign { classes: &[$(Class::$class),+], engine: Engine::$engine, scale: QUICK, blows: Blows::Random(random()) };
                 are_clean(&it.run(seed(stringify!($name))).await);
             }
 
@@ -74,6 +75,10 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name)
         .ok()
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: expected a number, found {text}")))
+}
+
+fn random() -> u32 {
+    number("BUGLE_KILLS").and_then(|n| u32::try_from(n).ok()).unwrap_or(RANDOM)
 }
 
 /// The seed of a run: what the environment says, else another one each time.
