@@ -103,3 +103,25 @@ async fn in_strict_order_a_doubt_is_settled_first_and_in_time() {
     assert_eq!(order, stories.links());
     are_clean(&judge::finish(&it, &newsroom, &[side], &stories.links(), 1, 0).await);
 }
+
+/// Killed while it makes its store and its key for the first time, it starts all the same the next time.
+#[tokio::test]
+async fn a_birth_cut_short_is_made_up_for() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        for n in 0..12 {
+            let it = campaign(&[Class::OwnId], engine);
+            let (side, mut stories) = (Side::start(Class::OwnId, it.scale), Stories::start());
+            let newsroom = newsroom(it, &side, &stories);
+            stories.add(1);
+            for _ in 0..2 {
+                let unborn = newsroom.spawn(&[]).await;
+                tokio::time::sleep(Duration::from_millis(n * 7)).await;
+                unborn.kill9().await;
+            }
+            let bugle = newsroom.start().await;
+            side.ledger().wait_for(1).await;
+            bugle.kill9().await;
+            assert_eq!(side.ledger().count_by_link().len(), 1);
+        }
+    }
+}
