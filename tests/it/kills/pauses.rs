@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use bugle::clock::{Clock as _, SystemClock};
+use bugle::model::post::HoldReason;
+use bugle::store::{job, meta};
+use jiff::SignedDuration;
+
 use super::campaign::{Blows, Campaign, Stories};
 use super::side::{Class, Side};
 use super::{QUICK, are_clean, judge};
@@ -124,4 +129,38 @@ async fn a_birth_cut_short_is_made_up_for() {
             assert_eq!(side.ledger().count_by_link().len(), 1);
         }
     }
+}
+
+/// Dead for longer than a quarter of an hour: others may have posted in its name meanwhile. What can be looked up is,
+/// and goes out once; the rest a person decides.
+#[tokio::test]
+async fn what_waited_through_a_long_death_is_looked_up_first() {
+    const CLASSES: &[Class] = &[Class::OwnId, Class::Key, Class::Look, Class::Blind];
+    let it = campaign(CLASSES, Engine::Sqlite);
+    let mut stories = Stories::start();
+    let sides: Vec<Side> = CLASSES.iter().map(|class| Side::start(*class, it.scale)).collect();
+    let mut newsroom = Newsroom::new("pauses").scale(it.scale).source("news", &stories.url(), "last 500");
+    for side in &sides {
+        newsroom = side.join(newsroom);
+    }
+    stories.add(2);
+    newsroom.start_to_crash("ingested", 1).await.wait_exit().await;
+    let books = newsroom.books().await;
+    let long_ago = SystemClock::new().now() - SignedDuration::from_mins(16);
+    books
+        .change(job(move |conn| Box::pin(async move { meta::set_instant(conn, meta::HEARTBEAT, long_ago).await })))
+        .await;
+    let bugle = newsroom.start().await;
+    let blind = books.wait_for("telegram", "held", 2).await;
+    assert!(blind.iter().all(|row| row.reason == HoldReason::Restored.to_string()), "{blind:#?}");
+    assert_eq!(books.notices().await.iter().filter(|it| it.key.ends_with(".held")).count(), 2);
+    for side in &sides[..3] {
+        side.ledger().wait_for(2).await;
+    }
+    stories.add(1);
+    for (side, links) in sides.iter().zip([3, 3, 3, 1]) {
+        until("the new story is out everywhere", async || side.ledger().count_by_link().len() == links).await;
+        assert!(side.ledger().count_by_link().values().all(|count| *count == 1));
+    }
+    assert!(bugle.term().await.success());
 }
