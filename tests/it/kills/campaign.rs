@@ -19,6 +19,8 @@ const POINTS: [&str; 8] = ["ingested", "claimed", "frozen", "begun", "requested"
 const BUSY: Range<u64> = 0..700;
 /// Within this long of its arrival a request to post is answered.
 const SENT: Range<u64> = 0..120;
+/// Within this long of its arrival a look-up is answered and what follows from it is stored.
+const LOOKED: Range<u64> = 0..60;
 /// Within this long of losing its database Bugle ends by itself.
 const CUT_OFF: Range<u64> = 0..2500;
 /// Within this long of its birth it starts and settles what the last one left.
@@ -78,6 +80,8 @@ enum Blow {
     AtWork(Duration),
     /// So long after a request to post arrived.
     OnSend(Duration),
+    /// So long after a look-up arrived.
+    OnLook(Duration),
     /// So long after the process was made.
     AtBirth(Duration),
     /// When it passes the point for the `n`th time.
@@ -187,6 +191,7 @@ impl Campaign {
         match self.blows {
             Blows::Random(kills) => (0..kills)
                 .map(|_| match chance.below(if self.engine == Engine::Postgres { 14 } else { 12 }) {
+                    0 if self.classes != [Class::Blind] => Blow::OnLook(chance.millis(LOOKED)),
                     0..=2 => Blow::AtWork(chance.millis(BUSY)),
                     3..=5 => Blow::OnSend(chance.millis(SENT)),
                     6..=7 => Blow::AtBirth(chance.millis(BIRTH)),
@@ -219,20 +224,8 @@ async fn strike(newsroom: &Newsroom, sides: &[Side], blow: Blow, must: bool) {
             tokio::time::sleep(after).await;
             bugle.kill9().await;
         }
-        Blow::OnSend(after) => {
-            let sends = || sides.iter().map(Side::sends).sum::<usize>();
-            let sent = sends();
-            let bugle = newsroom.start().await;
-            let one = async {
-                while sends() == sent {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            };
-            // Where everything was refused or waits, the kill comes all the same.
-            drop(tokio::time::timeout(UNREACHED, one).await);
-            tokio::time::sleep(after).await;
-            bugle.kill9().await;
-        }
+        Blow::OnSend(after) => on_request(newsroom, || sides.iter().map(Side::sends).sum(), after).await,
+        Blow::OnLook(after) => on_request(newsroom, || sides.iter().map(Side::looks).sum(), after).await,
         Blow::AtBirth(after) => {
             let bugle = newsroom.spawn(&[]).await;
             tokio::time::sleep(after).await;
@@ -274,4 +267,19 @@ async fn strike(newsroom: &Newsroom, sides: &[Side], blow: Blow, must: bool) {
             }
         }
     }
+}
+
+/// Starts Bugle and kills it so long after the count of requests has grown.
+async fn on_request(newsroom: &Newsroom, count: impl Fn() -> usize, after: Duration) {
+    let before = count();
+    let bugle = newsroom.start().await;
+    let one = async {
+        while count() == before {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    // Where none comes, for everything is settled or waits, the kill comes all the same.
+    drop(tokio::time::timeout(UNREACHED, one).await);
+    tokio::time::sleep(after).await;
+    bugle.kill9().await;
 }

@@ -151,4 +151,14 @@ impl Side {
             Self::Blind(fake) => fake.count(telegram::SEND),
         }
     }
+
+    /// How many look-ups came.
+    pub fn looks(&self) -> usize {
+        match self {
+            Self::OwnId(fake) => fake.count(bluesky::GET) + fake.count(bluesky::LIST),
+            Self::Key(fake) => fake.count(mastodon::LOOK),
+            Self::Look(fake) => fake.count(x::LOOK),
+            Self::Blind(_) => 0,
+        }
+    }
 }
