@@ -531,7 +531,7 @@ impl Lane {
         }
         let mut conn = self.house.store.read().await?;
         let Some(row) = post::candidate(&mut conn, self.name(), hands.now).await? else {
-            let next = post::next_work(&mut conn, self.name(), hands.now).await?;
+            let next = post::next_work(&mut conn, self.name()).await?;
             return Ok(Turn::Idle(next));
         };
         let found = article::one(&mut conn, row.post.article.as_str()).await?;
@@ -578,9 +578,9 @@ impl Lane {
             Claimed::Moved => Ok(Turn::Again),
             Claimed::Wait { until, why } => {
                 tracing::debug!(channel.id = self.name(), why, "waits");
-                // Another post may fall due or one in doubt be looked up before that.
+                // A later or more urgent post may fall due before that.
                 let mut conn = self.house.store.read().await?;
-                let next = post::next_work(&mut conn, self.name(), hands.now).await?;
+                let next = post::next_work(&mut conn, self.name()).await?.filter(|at| *at > hands.now);
                 Ok(Turn::Idle(until.into_iter().chain(next).min()))
             }
         }

@@ -218,18 +218,15 @@ pub async fn candidate(conn: &mut Conn, channel: &str, now: Timestamp) -> Result
         .transpose()
 }
 
-/// When the channel has something to do next: a scheduled post falls due after `now` (those due already wait for
-/// something else), or an uncertain one is to be looked up.
+/// When the channel has something to do next: a scheduled post falls due or an uncertain one is to be looked up.
 ///
 /// # Errors
 /// The database's.
-pub async fn next_work(conn: &mut Conn, channel: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let due: Option<i64> =
-        sqlx::query_scalar("SELECT min(due) FROM post WHERE channel = $1 AND state = 'scheduled' AND due > $2")
-            .bind(channel)
-            .bind(ms(now))
-            .fetch_one(&mut *conn)
-            .await?;
+pub async fn next_work(conn: &mut Conn, channel: &str) -> Result<Option<Timestamp>, StoreError> {
+    let due: Option<i64> = sqlx::query_scalar("SELECT min(due) FROM post WHERE channel = $1 AND state = 'scheduled'")
+        .bind(channel)
+        .fetch_one(&mut *conn)
+        .await?;
     let look: Option<i64> =
         sqlx::query_scalar("SELECT min(next_look) FROM post WHERE channel = $1 AND state = 'uncertain'")
             .bind(channel)

@@ -81,7 +81,6 @@ pub async fn finish(
     tallies
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that is known of one campaign")]
 async fn count(
     campaign: &Campaign,
     books: &Books,
