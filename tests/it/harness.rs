@@ -516,8 +516,14 @@ impl Running {
 
     /// SIGKILL, and waits for its end.
     pub async fn kill9(mut self) {
-        self.signal("-KILL");
+        // It may have ended already.
+        drop(self.child.kill());
         self.wait_exit().await;
+    }
+
+    /// SIGTERM, without waiting.
+    pub fn ask_to_end(&self) {
+        self.signal("-TERM");
     }
 
     /// SIGTERM, and waits for its end.

@@ -10,6 +10,7 @@ use super::judge::{self, Tally};
 use super::side::{Class, Side};
 use crate::fakes::feed::{FakeFeed, Item, rss};
 use crate::harness::{Engine, Newsroom};
+use crate::servers::postgres;
 
 /// The crash points, in the order in which a post passes them.
 const POINTS: [&str; 8] = ["ingested", "claimed", "frozen", "begun", "requested", "answered", "recorded", "followed"];
@@ -18,6 +19,10 @@ const POINTS: [&str; 8] = ["ingested", "claimed", "frozen", "begun", "requested"
 const BUSY: Range<u64> = 0..700;
 /// Within this long of its arrival a request to post is answered.
 const SENT: Range<u64> = 0..120;
+/// Within this long of its arrival a look-up is answered and what follows from it is stored.
+const LOOKED: Range<u64> = 0..60;
+/// Within this long of losing its database Bugle ends by itself.
+const CUT_OFF: Range<u64> = 0..2500;
 /// Within this long of its birth it starts and settles what the last one left.
 const BIRTH: Range<u64> = 0..250;
 /// How long what may happen before a kill is waited for.
@@ -75,17 +80,25 @@ enum Blow {
     AtWork(Duration),
     /// So long after a request to post arrived.
     OnSend(Duration),
+    /// So long after a look-up arrived.
+    OnLook(Duration),
     /// So long after the process was made.
     AtBirth(Duration),
     /// When it passes the point for the `n`th time.
     At(&'static str, u32),
+    /// Asked to end so long after it said that it runs, and killed so long after that.
+    WhileEnding(Duration, Duration),
+    /// Told to read its config again at that time, and killed so long after that.
+    WhileReloading(Duration, Duration),
+    /// Cut off from its database at that time, and killed so long after that, if it did not end by itself.
+    CutOff(Duration, Duration),
 }
 
 /// What is tried.
 #[derive(Clone, Copy, Debug)]
 pub struct Campaign {
-    /// The recovery class.
-    pub class: Class,
+    /// The recovery classes: a channel each.
+    pub classes: &'static [Class],
     /// The store.
     pub engine: Engine,
     /// `[timing] scale`.
@@ -141,44 +154,50 @@ impl Stories {
 }
 
 impl Campaign {
-    /// Runs it.
+    /// Runs it, and counts for each class.
     ///
     /// # Panics
     /// Where Bugle does not start, or does not die at a crash point it must pass.
-    pub async fn run(self, seed: u64) -> Tally {
+    pub async fn run(self, seed: u64) -> Vec<Tally> {
         let mut chance = Chance(seed);
-        let side = Side::start(self.class, self.scale);
+        let sides: Vec<Side> = self.classes.iter().map(|class| Side::start(*class, self.scale)).collect();
         let mut stories = Stories::start();
-        let name = format!("kills-{}", self.class.word());
-        let newsroom = Newsroom::new(&name).store(self.engine).scale(self.scale);
-        let newsroom = side.join(newsroom.source("news", &stories.url(), "last 500"));
-        side.weather(chance.fork(), matches!(self.blows, Blows::Points));
-
+        let must = matches!(self.blows, Blows::Points);
+        let mut newsroom = Newsroom::new("kills").store(self.engine).scale(self.scale);
+        newsroom = newsroom.source("news", &stories.url(), "last 500");
+        for side in &sides {
+            newsroom = side.join(newsroom);
+            side.weather(chance.fork(), must);
+        }
         let blows = self.plan(&mut chance);
         for blow in &blows {
             // A start that is about to be killed in recovery brings nothing new half of the time.
             let new = match blow {
                 Blow::AtBirth(_) => chance.below(2),
-                Blow::AtWork(_) | Blow::OnSend(_) => 1 + chance.below(3),
                 Blow::At(_, n) => u64::from(*n),
+                _ => 1 + chance.below(3),
             };
             stories.add(new);
-            if chance.one_in(4) {
+            for side in sides.iter().filter(|_| chance.one_in(4)) {
                 side.trouble();
             }
-            strike(&newsroom, &side, *blow, matches!(self.blows, Blows::Points)).await;
+            strike(&newsroom, &sides, *blow, must).await;
         }
         stories.add(1);
-        judge::finish(&self, &newsroom, &side, &stories.links(), blows.len(), seed).await
+        judge::finish(&self, &newsroom, &sides, &stories.links(), blows.len(), seed).await
     }
 
     fn plan(&self, chance: &mut Chance) -> Vec<Blow> {
         match self.blows {
             Blows::Random(kills) => (0..kills)
-                .map(|_| match chance.below(10) {
+                .map(|_| match chance.below(if self.engine == Engine::Postgres { 14 } else { 12 }) {
+                    0 if self.classes != [Class::Blind] => Blow::OnLook(chance.millis(LOOKED)),
                     0..=2 => Blow::AtWork(chance.millis(BUSY)),
                     3..=5 => Blow::OnSend(chance.millis(SENT)),
                     6..=7 => Blow::AtBirth(chance.millis(BIRTH)),
+                    8 => Blow::WhileEnding(chance.millis(BUSY), chance.millis(0..60)),
+                    9 => Blow::WhileReloading(chance.millis(BUSY), chance.millis(0..200)),
+                    12.. => Blow::CutOff(chance.millis(BUSY), chance.millis(CUT_OFF)),
                     _ => {
                         let n = u32::try_from(1 + chance.below(2)).unwrap_or(1);
                         let at = usize::try_from(chance.below(POINTS.len() as u64)).unwrap_or(0);
@@ -198,28 +217,38 @@ impl Campaign {
     }
 }
 
-async fn strike(newsroom: &Newsroom, side: &Side, blow: Blow, must: bool) {
+async fn strike(newsroom: &Newsroom, sides: &[Side], blow: Blow, must: bool) {
     match blow {
         Blow::AtWork(after) => {
             let bugle = newsroom.start().await;
             tokio::time::sleep(after).await;
             bugle.kill9().await;
         }
-        Blow::OnSend(after) => {
-            let sent = side.sends();
-            let bugle = newsroom.start().await;
-            let one = async {
-                while side.sends() == sent {
-                    tokio::time::sleep(Duration::from_millis(2)).await;
-                }
-            };
-            // Where everything was refused or waits, the kill comes all the same.
-            drop(tokio::time::timeout(UNREACHED, one).await);
+        Blow::OnSend(after) => on_request(newsroom, || sides.iter().map(Side::sends).sum(), after).await,
+        Blow::OnLook(after) => on_request(newsroom, || sides.iter().map(Side::looks).sum(), after).await,
+        Blow::AtBirth(after) => {
+            let bugle = newsroom.spawn(&[]).await;
             tokio::time::sleep(after).await;
             bugle.kill9().await;
         }
-        Blow::AtBirth(after) => {
-            let bugle = newsroom.spawn(&[]).await;
+        Blow::WhileEnding(work, after) => {
+            let bugle = newsroom.start().await;
+            tokio::time::sleep(work).await;
+            bugle.ask_to_end();
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::WhileReloading(work, after) => {
+            let bugle = newsroom.start().await;
+            tokio::time::sleep(work).await;
+            bugle.hup();
+            tokio::time::sleep(after).await;
+            bugle.kill9().await;
+        }
+        Blow::CutOff(work, after) => {
+            let bugle = newsroom.start().await;
+            tokio::time::sleep(work).await;
+            postgres::cut_connections(newsroom.url().await).await;
             tokio::time::sleep(after).await;
             bugle.kill9().await;
         }
@@ -238,4 +267,19 @@ async fn strike(newsroom: &Newsroom, side: &Side, blow: Blow, must: bool) {
             }
         }
     }
+}
+
+/// Starts Bugle and kills it so long after the count of requests has grown.
+async fn on_request(newsroom: &Newsroom, count: impl Fn() -> usize, after: Duration) {
+    let before = count();
+    let bugle = newsroom.start().await;
+    let one = async {
+        while count() == before {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    // Where none comes, for everything is settled or waits, the kill comes all the same.
+    drop(tokio::time::timeout(UNREACHED, one).await);
+    tokio::time::sleep(after).await;
+    bugle.kill9().await;
 }

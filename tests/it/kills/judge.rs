@@ -19,6 +19,7 @@ const SETTLES: (f64, f64) = (60.0, 1500.0);
 #[derive(Clone, Debug)]
 pub struct Tally {
     pub campaign: Campaign,
+    pub class: Class,
     pub seed: u64,
     pub kills: usize,
     /// Stories that appeared: each should be posted once.
@@ -41,22 +42,22 @@ pub struct Tally {
     pub history: String,
 }
 
-/// Lets Bugle finish, then counts.
+/// Lets Bugle finish, then counts for each class.
 pub async fn finish(
     campaign: &Campaign,
     newsroom: &Newsroom,
-    side: &Side,
+    sides: &[Side],
     links: &[String],
     kills: usize,
     seed: u64,
-) -> Tally {
+) -> Vec<Tally> {
     let bugle = newsroom.start().await;
     let books = newsroom.books().await;
     let settled = async {
         loop {
             let posts = books.posts().await;
             let open = posts.iter().filter(|row| ["scheduled", "publishing", "uncertain"].contains(&row.state)).count();
-            if open == 0 && posts.len() >= links.len() {
+            if open == 0 && posts.len() >= links.len() * sides.len() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -66,17 +67,34 @@ pub async fn finish(
     let in_time = tokio::time::timeout(patience, settled).await.is_ok();
     let ended = bugle.term().await;
 
-    let mut odd = Vec::new();
+    let mut common = Vec::new();
     if !in_time {
-        odd.push(format!("not settled after {} s", patience.as_secs()));
+        common.push(format!("not settled after {} s", patience.as_secs()));
     }
     if !ended.success() {
-        odd.push(format!("ended with {ended}"));
+        common.push(format!("ended with {ended}"));
     }
+    let mut tallies = Vec::new();
+    for side in sides {
+        tallies.push(count(campaign, &books, side, links, kills, seed, common.clone()).await);
+    }
+    tallies
+}
+
+async fn count(
+    campaign: &Campaign,
+    books: &Books,
+    side: &Side,
+    links: &[String],
+    kills: usize,
+    seed: u64,
+    mut odd: Vec<String>,
+) -> Tally {
+    let class = side.class();
     let seen = side.ledger().count_by_link();
     let ours: BTreeSet<&String> = links.iter().collect();
     odd.extend(seen.keys().filter(|link| !ours.contains(link)).map(|link| format!("{link} is no story of ours")));
-    let claims = claims(&books).await;
+    let claims = claims(books, class.channel()).await;
     let notices: BTreeSet<String> = books.notices().await.into_iter().map(|notice| notice.key).collect();
 
     let (mut lost, mut doubled, mut falsely, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -106,14 +124,13 @@ pub async fn finish(
             }
         }
     }
-    if campaign.class == Class::Blind && held.len() > kills {
+    if class == Class::Blind && held.len() > kills {
         odd.push(format!("{} held in doubt after {kills} kills", held.len()));
     }
-    let doubts = books.number("SELECT count(*) FROM audit WHERE went_to = 'uncertain'").await;
-    let again =
-        books.number("SELECT count(*) FROM audit WHERE came_from = 'uncertain' AND went_to = 'scheduled'").await;
+    let (doubts, again) = doubts(books, class.channel()).await;
     let mut tally = Tally {
         campaign: *campaign,
+        class,
         seed,
         kills,
         expected: links.len(),
@@ -127,15 +144,15 @@ pub async fn finish(
         history: String::new(),
     };
     if !tally.faults().is_empty() {
-        tally.history = history(&books, &tally, &claims).await;
+        tally.history = history(books, &tally, &claims).await;
     }
     tally
 }
 
 /// What the store claims, by the story's link: the post's id and state.
-async fn claims(books: &Books) -> BTreeMap<String, (String, PostState)> {
+async fn claims(books: &Books, channel: &str) -> BTreeMap<String, (String, PostState)> {
     let mut conn = books.0.read().await.expect("the store can be read");
-    let rows = post::list(&mut conn, &[], None, 100_000).await.expect("the posts can be read");
+    let rows = post::list(&mut conn, &[], Some(channel), 100_000).await.expect("the posts can be read");
     let mut claims = BTreeMap::new();
     for row in rows {
         let found = article::one(&mut conn, row.post.article.as_str()).await.expect("the articles can be read");
@@ -143,6 +160,24 @@ async fn claims(books: &Books) -> BTreeMap<String, (String, PostState)> {
         claims.insert(link, (row.id().to_owned(), row.post.state));
     }
     claims
+}
+
+/// How often a post of the channel was in doubt, and how often one was sent again because of it.
+async fn doubts(books: &Books, channel: &str) -> (i64, i64) {
+    let mut conn = books.0.read().await.expect("the store can be read");
+    let mut numbers = [0, 0];
+    for (n, sql) in [
+        "SELECT count(*) FROM audit JOIN post ON post.id = subject WHERE channel = $1 AND went_to = 'uncertain'",
+        "SELECT count(*) FROM audit JOIN post ON post.id = subject WHERE channel = $1 AND came_from = 'uncertain' \
+         AND went_to = 'scheduled'",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let number = sqlx::query_scalar(sql).bind(channel).fetch_one(&mut *conn).await;
+        numbers[n] = number.expect("the audit log can be read");
+    }
+    (numbers[0], numbers[1])
 }
 
 /// The audit trail and the attempts of the posts at fault.
@@ -176,7 +211,7 @@ impl Tally {
         faults.extend(list("lost", &self.lost));
         faults.extend(list("doubled", &self.doubled));
         faults.extend(list("published by the store's word only", &self.falsely));
-        if self.campaign.class != Class::Blind {
+        if self.class != Class::Blind {
             faults.extend(list("held in doubt", &self.held));
         }
         faults
@@ -188,7 +223,8 @@ impl Tally {
         let faults = self.faults();
         assert!(
             faults.is_empty(),
-            "{:?}\nafter {} kills, {} stories; BUGLE_KILLS_SEED={}\n{}\n{}",
+            "{} of {:?}\nafter {} kills, {} stories; BUGLE_KILLS_SEED={}\n{}\n{}",
+            self.class.word(),
             self.campaign,
             self.kills,
             self.expected,
@@ -209,7 +245,7 @@ pub fn table(tallies: &[Tally]) -> String {
         writeln!(
             text,
             "{:<7} {:<9} {:>5} {:>6} {:>8} {:>9} {:>11} {:>5} {:>8} {:>18} {:>14} {:>13}",
-            it.campaign.class.word(),
+            it.class.word(),
             format!("{:?}", it.campaign.engine).to_lowercase(),
             it.campaign.scale,
             it.kills,

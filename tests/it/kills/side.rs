@@ -30,9 +30,6 @@ pub enum Class {
 }
 
 impl Class {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::OwnId, Self::Key, Self::Look, Self::Blind];
-
     /// As reliability.md calls it.
     pub const fn word(self) -> &'static str {
         match self {
@@ -40,6 +37,16 @@ impl Class {
             Self::Key => "key",
             Self::Look => "look",
             Self::Blind => "blind",
+        }
+    }
+
+    /// The channel's name, which is the platform's.
+    pub const fn channel(self) -> &'static str {
+        match self {
+            Self::OwnId => "bluesky",
+            Self::Key => "mastodon",
+            Self::Look => "x",
+            Self::Blind => "telegram",
         }
     }
 }
@@ -69,6 +76,16 @@ impl Side {
                 Self::Look(fake)
             }
             Class::Blind => Self::Blind(FakeTelegram::start()),
+        }
+    }
+
+    /// Its class.
+    pub const fn class(&self) -> Class {
+        match self {
+            Self::OwnId(_) => Class::OwnId,
+            Self::Key(_) => Class::Key,
+            Self::Look(_) => Class::Look,
+            Self::Blind(_) => Class::Blind,
         }
     }
 
@@ -132,6 +149,16 @@ impl Side {
             Self::Key(fake) => fake.count(mastodon::CREATE),
             Self::Look(fake) => fake.count(x::CREATE),
             Self::Blind(fake) => fake.count(telegram::SEND),
+        }
+    }
+
+    /// How many look-ups came.
+    pub fn looks(&self) -> usize {
+        match self {
+            Self::OwnId(fake) => fake.count(bluesky::GET) + fake.count(bluesky::LIST),
+            Self::Key(fake) => fake.count(mastodon::LOOK),
+            Self::Look(fake) => fake.count(x::LOOK),
+            Self::Blind(_) => 0,
         }
     }
 }
