@@ -2,6 +2,8 @@
 //! bound measured in the same run; the sink, not Bugle, counts posts and takes times, and a row whose run lost or doubled
 //! an article is void. Linux only (it reads /proc, and pins the sink to core 0 and Bugle to core 1 with taskset).
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
+
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -266,7 +268,6 @@ fn stop(child: &mut Child) -> Res<()> {
 }
 
 fn epoch_ms() -> f64 {
-    #[expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
     let now = std::time::SystemTime::now();
     now.duration_since(std::time::UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64() * 1000.0)
 }

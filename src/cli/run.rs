@@ -187,8 +187,7 @@ async fn serve(
         tracing::info!("ending softly: calls in flight are waited for");
         tokio::select! {
             ended = &mut loops => ended.context("the engine did not end cleanly")?,
-            signal = signals.next(), if next.is_none() => {
-                drop(signal);
+            _ = signals.next(), if next.is_none() => {
                 tracing::warn!("ended at once: what was in flight is settled at the next start");
                 return Ok(Exit::Failed);
             }

@@ -302,7 +302,7 @@ fn when(
         retry_after: limited.flatten(),
     });
     let jitter = rand::random::<f64>();
-    next_poll(source.rhythm.as_ref(), &setup.house.zone, hints.clone(), health, now, jitter)
+    next_poll(source.rhythm.as_ref(), &setup.house.zone, *hints, health, now, jitter)
         .unwrap_or(now + SignedDuration::from_hours(24))
 }
 

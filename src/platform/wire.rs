@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn the_later_of_two_waits_counts_and_a_day_at_most() {
         let now: Timestamp = "2026-11-01T10:00:00Z".parse().unwrap();
-        let cases: &[(&[(&'static str, &str)], Option<&str>)] = &[
+        type Case<'a> = (&'a [(&'static str, &'a str)], Option<&'a str>);
+        let cases: &[Case<'_>] = &[
             (&[], None),
             (&[("retry-after", "soon")], None),
             (&[("retry-after", "30")], Some("2026-11-01T10:00:30Z")),

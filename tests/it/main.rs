@@ -1,5 +1,7 @@
 //! The one test binary. Pure code is tested beside itself; here is what crosses a process, a wire or the house rules.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
 mod fakes;
 mod harness;
 mod kills;
