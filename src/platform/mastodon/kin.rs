@@ -63,9 +63,11 @@ fn kin(server: Option<&str>) -> Kin {
     Kin::Mastodon
 }
 
-/// How a lost answer is settled.
+/// How a lost answer is settled. A server that has not said what it is may be one that ignores keys: there a repeat is a
+/// second post, so it is looked at.
 pub fn recovery(identity: Option<&Identity>) -> Recovery {
-    match kin(identity.and_then(|identity| identity.server.as_deref())) {
+    let Some(server) = identity.and_then(|identity| identity.server.as_deref()) else { return Recovery::Look };
+    match kin(Some(server)) {
         Kin::Mastodon => Recovery::Key { window: MASTODON_WINDOW },
         Kin::Pleroma => Recovery::Key { window: PLEROMA_WINDOW },
         Kin::Other => Recovery::Look,
@@ -145,7 +147,8 @@ mod tests {
             assert_eq!(rules(Some(&stated)), TextRules { limit, unit, bytes: None }, "{server}");
             assert_eq!(rules(Some(&identity(server, Some(1234)))).limit, 1234, "{server}");
         }
-        assert_eq!(recovery(None), hour);
+        assert_eq!(recovery(None), Recovery::Look);
+        assert_eq!(recovery(Some(&Identity::default())), Recovery::Look);
         assert_eq!(rules(None), SPEC.text);
         let dear = Identity { link_cost: Some(30), ..identity("4.3.1", None) };
         assert_eq!(rules(Some(&dear)).unit, Unit::Mastodon { link: 30 });
