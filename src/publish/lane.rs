@@ -28,8 +28,8 @@ use crate::telemetry::PostOutcome;
 
 /// How long an answered introduction is trusted before the server is asked again.
 const TRUSTED: SignedDuration = SignedDuration::from_hours(24);
-/// How long to wait after an introduction that was not answered.
-const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+/// How long to wait after an introduction that was not answered, in seconds under `[timing] scale`.
+const ASK_AGAIN: f64 = 900.0;
 /// How far back a match counts where the platform's clock is not known. Source: reliability.md section 2.
 const WINDOW: SignedDuration = SignedDuration::from_hours(25);
 /// The margin where it is known.
@@ -280,7 +280,7 @@ impl Lane {
             Err(ConnectError::Unreachable(said)) => {
                 // Posting does not wait for it: the send itself tells whether the platform can be reached.
                 tracing::debug!(channel.id = self.name(), said, "the account could not introduce itself");
-                self.introduce = Some(hands.now + ASK_AGAIN);
+                self.introduce = Some(hands.now + retry::scaled(ASK_AGAIN, self.house.scale));
                 return Ok(None);
             }
             Err(ConnectError::Refused(said)) => {
