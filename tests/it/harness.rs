@@ -144,7 +144,12 @@ impl Newsroom {
     }
 
     /// The channel `x`: three keys in the environment, one in a file.
-    pub fn x(mut self, fake: &FakeX) -> Self {
+    pub fn x(self, fake: &FakeX) -> Self {
+        self.x_again("x", fake)
+    }
+
+    /// A channel on the same account as [`x`](Self::x).
+    pub fn x_again(mut self, name: &str, fake: &FakeX) -> Self {
         let keys = fake.account("newsroom");
         self.allow(&fake.host());
         self.write("x_access", &format!("{}\n", keys.token_secret));
@@ -155,7 +160,7 @@ impl Newsroom {
             ("access_token", self.secret("X_ACCESS_TOKEN", &keys.token)),
             ("access_secret", file),
         ];
-        self.channel("x", "x", Some(&fake.url()), &given)
+        self.channel(name, "x", Some(&fake.url()), &given)
     }
 
     /// The channel `telegram`, posting to the fake's own chat.

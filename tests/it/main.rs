@@ -9,9 +9,13 @@ mod ledger;
 mod proxy;
 mod servers;
 mod store;
+mod story_access;
 mod story_answers;
+mod story_doubt;
 mod story_feeds;
+mod story_limits;
 mod story_once;
+mod story_outage;
 mod story_real;
 #[path = "../tidy.rs"]
 mod tidy;
