@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::de::{Deserialize as _, Error as _};
+use serde::de::Error as _;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -75,8 +75,7 @@ impl Platform for Timeline {
     }
 
     fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error> {
-        let config = Config::deserialize(toml::de::Deserializer::from(toml::Spanned::new(0..0, keys)))?;
-        Ok(Arc::new(config))
+        Ok(Arc::new(super::wire::keys::<Config>(keys)?))
     }
 
     fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {

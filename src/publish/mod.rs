@@ -127,7 +127,7 @@ pub fn identity_of(stored: Option<&str>) -> Option<Identity> {
 pub struct Settings {
     /// A web hook that takes notices as JSON.
     pub url: url::Url,
-    /// Signs each notice (HMAC-SHA256 of the body), so that the receiver can tell it is ours.
+    /// Signs each notice as Standard Webhooks has it, so that the receiver can tell it is ours.
     #[serde(default)]
     pub secret: Option<crate::model::grant::SecretRef>,
 }

@@ -20,7 +20,7 @@ pub const KEY_FILE: &str = "data/bugle.key";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The master key: 32 bytes in base64. Left out: a file made at the first start, `data/bugle.key`.
+    /// The master key: 32 bytes as 64 hex digits or in Base64. Left out: a file made at the first start, `data/bugle.key`.
     pub key: Option<SecretRef>,
     /// The file that is made where `key` is left out. Not a key of the config: rehearsal has its own.
     #[serde(skip, default = "generated")]

@@ -42,7 +42,7 @@ use crate::telemetry::{Metrics, field};
 pub struct Settings {
     /// The address and port the desk listens on.
     pub listen: SocketAddr,
-    /// Where others reach the desk: WebSub and OAuth callbacks, short links.
+    /// Where others reach the pages: requests under its host name are answered beside those under an address.
     pub public_url: Option<Url>,
 }
 

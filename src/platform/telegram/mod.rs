@@ -14,7 +14,6 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use secrecy::ExposeSecret as _;
-use serde::de::{Deserialize as _, Error as _};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 use url::Url;
@@ -27,6 +26,7 @@ use super::{
 use crate::model::grant::{Credential, SecretRef};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
+use crate::platform::wire;
 use crate::text::rules::{TextRules, Unit};
 
 /// The layout of [`Payload::steps`]: one create step whose body is the JSON of `sendMessage`.
@@ -57,7 +57,7 @@ pub struct Telegram;
 #[serde(deny_unknown_fields)]
 struct Config {
     /// Where the Bot API is.
-    #[serde(default = "default_server", deserialize_with = "server")]
+    #[serde(default = "default_server", deserialize_with = "wire::server")]
     server: Url,
     /// Where posts go: a public chat's name, "@example_news", or a chat's number, -1001234567890.
     chat: ChatId,
@@ -133,23 +133,13 @@ fn default_server() -> Url {
     Url::parse("https://api.telegram.org").expect("a constant URL")
 }
 
-fn server<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
-    let url = Url::deserialize(from)?;
-    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain {
-        return Ok(url);
-    }
-    Err(D::Error::custom("expected an http or https address without user, query and fragment"))
-}
-
 impl Platform for Telegram {
     fn spec(&self) -> &'static Spec {
         &SPEC
     }
 
     fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error> {
-        let config = Config::deserialize(toml::de::Deserializer::from(toml::Spanned::new(0..0, keys)))?;
-        Ok(Arc::new(config))
+        Ok(Arc::new(wire::keys::<Config>(keys)?))
     }
 
     fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {

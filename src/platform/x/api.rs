@@ -14,8 +14,8 @@ use url::Url;
 use super::error::{Problem, classify};
 use super::find::Page;
 use super::oauth1::{Keys, authorization};
-use crate::http::{Answer, Call, CallError};
-use crate::platform::{Context, PublishError};
+use crate::http::{Answer, Call};
+use crate::platform::{Context, PublishError, wire};
 
 /// One account's way to X: where, and with which keys.
 pub(super) struct Api<'a> {
@@ -71,7 +71,7 @@ impl<'a> Api<'a> {
     /// <https://docs.x.com/x-api/posts/create-post>
     pub(super) async fn create(&self, body: &str) -> Result<Value, PublishError> {
         let call = self.call(Method::POST, &["2", "tweets"], &[]).body("application/json", body);
-        let answer = self.cx.http.change(call).await.map_err(unanswered)?;
+        let answer = self.cx.http.change(call).await.map_err(wire::unanswered)?;
         created(&answer, self.cx.clock.now())
     }
 
@@ -79,7 +79,7 @@ impl<'a> Api<'a> {
     /// <https://docs.x.com/x-api/posts/delete-post>
     pub(super) async fn delete(&self, id: &str) -> Result<Value, PublishError> {
         let call = self.call(Method::DELETE, &["2", "tweets", id], &[]);
-        let answer = self.cx.http.change(call).await.map_err(unanswered)?;
+        let answer = self.cx.http.change(call).await.map_err(wire::unanswered)?;
         deleted(&answer, self.cx.clock.now())
     }
 
@@ -103,7 +103,7 @@ impl<'a> Api<'a> {
     }
 
     async fn read(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, PublishError> {
-        let answer = self.cx.http.read(self.call(Method::GET, path, query)).await.map_err(unanswered)?;
+        let answer = self.cx.http.read(self.call(Method::GET, path, query)).await.map_err(wire::unanswered)?;
         if answer.status == 200 { Ok(answer) } else { Err(classify(&answer, self.cx.clock.now())) }
     }
 
@@ -159,13 +159,6 @@ pub(super) fn is_id(text: &str) -> bool {
 fn parse<T: serde::de::DeserializeOwned>(answer: &Answer) -> Result<T, PublishError> {
     serde_json::from_slice(&answer.body)
         .map_err(|e| PublishError::Unknown { said: format!("{} with a body that cannot be read: {e}", answer.status) })
-}
-
-fn unanswered(error: CallError) -> PublishError {
-    match error {
-        CallError::NotSent(said) => PublishError::NotSent { said },
-        CallError::Unclear(said) => PublishError::Unknown { said },
-    }
 }
 
 fn address(server: &Url, path: &[&str], query: &[(&str, &str)]) -> Url {

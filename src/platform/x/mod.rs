@@ -31,6 +31,7 @@ use super::{
 use crate::model::grant::{Credential, SecretRef};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
+use crate::platform::wire;
 use crate::text::rules::{TextRules, Unit};
 
 /// The layout of [`Payload::steps`]: one create step whose body is the JSON that is sent.
@@ -80,7 +81,7 @@ pub struct X;
 #[serde(deny_unknown_fields)]
 struct Config {
     /// Where the API is.
-    #[serde(default = "default_server", deserialize_with = "server")]
+    #[serde(default = "default_server", deserialize_with = "wire::server")]
     server: Url,
     /// The app's API key.
     consumer_key: SecretRef,
@@ -112,15 +113,6 @@ const fn yes() -> bool {
     true
 }
 
-fn server<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
-    let url = Url::deserialize(from)?;
-    let is_plain = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if matches!(url.scheme(), "http" | "https") && url.has_host() && is_plain {
-        return Ok(url);
-    }
-    Err(D::Error::custom("expected an http or https address without user, query and fragment"))
-}
-
 fn limit<'de, D: serde::Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
     let limit = usize::deserialize(from)?;
     if (LIMIT..=LONG_LIMIT).contains(&limit) {
@@ -135,8 +127,7 @@ impl Platform for X {
     }
 
     fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error> {
-        let config = Config::deserialize(toml::de::Deserializer::from(toml::Spanned::new(0..0, keys)))?;
-        Ok(Arc::new(config))
+        Ok(Arc::new(wire::keys::<Config>(keys)?))
     }
 
     fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -235,12 +235,15 @@ impl Lane {
 
     async fn send(&mut self, hands: &Hands, claim: Claim) {
         let mut book = Book::of_claim(&self.house, &claim);
+        let begun = self.house.clock.monotonic();
         let outcome = {
             let cx = self.context(hands);
             self.channel.account.publish(&cx, &claim.payload, &mut Journal::new(&mut book)).await
         };
         let (ended, step, partly_out) = book.close();
         let at = self.house.clock.now();
+        let took = self.house.clock.monotonic().saturating_duration_since(begun);
+        self.house.metrics.publish_took(self.channel.account.spec().id, took);
         self.count(&outcome, at);
         let channel = &self.channel;
         let scope = |kind| channel.scope(kind, &hands.credential);
