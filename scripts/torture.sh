@@ -22,5 +22,6 @@ BUGLE_SERVERS=$(mktemp -d "${TMPDIR:-/tmp}/bugle-servers.XXXXXX")
 chmod 755 "$BUGLE_SERVERS"
 start_postgres
 began=$SECONDS
-BUGLE_TORTURE=$kills cargo test --release --locked --quiet --features crash-points --test it -- kills::torture --exact --nocapture
+BUGLE_TORTURE=$kills cargo test --release --locked --quiet --features crash-points --test it -- \
+  kills::torture --exact --nocapture || exit 1
 say "$kills kills in $((SECONDS - began)) s"

@@ -221,13 +221,14 @@ impl Bluesky {
         if session.dead || (session.refresh != token && !grace) {
             return error(400, "ExpiredToken", "Token has been revoked");
         }
-        // A repeat of the token before gives the same pair again: the first answer may have been lost.
+        // A repeat of the token before gives the same refresh token again: the first answer may have been lost. The
+        // access token is made anew either way, so it has not expired.
+        session.expired = false;
         if session.refresh == token {
             let step: u64 = token.rsplit('-').next().and_then(|n| n.parse().ok()).unwrap_or_default();
             session.before = Some(token.to_owned());
             session.access = format!("access-{}-{}", session.n, step + 1);
             session.refresh = format!("refresh-{}-{}", session.n, step + 1);
-            session.expired = false;
         }
         match accounts.iter().find(|account| account.did == session.did) {
             Some(account) => Reply::json(200, &tokens(session, account)),

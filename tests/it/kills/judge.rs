@@ -15,6 +15,11 @@ use crate::harness::{Books, Newsroom};
 /// looks, on a busy machine.
 const SETTLES: (f64, f64) = (60.0, 1500.0);
 
+/// What of a log tells nothing here.
+const NOISE: [&str; 2] = ["hyper_util::", "reqwest::"];
+/// So many of the other lines are shown.
+const LINES: usize = 200;
+
 /// The sums of a campaign.
 #[derive(Clone, Debug)]
 pub struct Tally {
@@ -65,6 +70,7 @@ pub async fn finish(
     };
     let patience = Duration::from_secs_f64(SETTLES.0 + SETTLES.1 * campaign.scale);
     let in_time = tokio::time::timeout(patience, settled).await.is_ok();
+    let log = bugle.log();
     let ended = bugle.term().await;
 
     let mut common = Vec::new();
@@ -76,7 +82,17 @@ pub async fn finish(
     }
     let mut tallies = Vec::new();
     for side in sides {
-        tallies.push(count(campaign, &books, side, links, kills, seed, common.clone()).await);
+        let mut tally = count(campaign, &books, side, links, kills, seed, common.clone()).await;
+        if !tally.history.is_empty() {
+            let (block, pauses, notices) =
+                (books.block(tally.class.channel()).await, books.pauses().await, books.notices().await);
+            write!(tally.history, "block: {block:?}\npauses: {pauses:?}\nnotices: {notices:#?}\nthe last log:\n")
+                .expect("a text grows");
+            for line in log.lines().filter(|line| !NOISE.iter().any(|noise| line.contains(noise))).take(LINES) {
+                writeln!(tally.history, "  {line}").expect("a text grows");
+            }
+        }
+        tallies.push(tally);
     }
     tallies
 }
