@@ -32,6 +32,9 @@ pub(super) struct Clients {
     door: Option<Host<String>>,
     /// One for each host and port that the allow-list may open.
     opened: Mutex<HashMap<(Host<String>, u16), Client>>,
+    /// Those for changes, by rights and by how long connecting may take. They are kept because building one costs more
+    /// than a call; no connection of theirs is.
+    singles: Mutex<HashMap<(Rights, Duration), Client>>,
 }
 
 /// What every client is built from.
@@ -50,7 +53,7 @@ impl Clients {
         let built = |rights| make.pooled(rights).map_err(|error| HttpError::Client(root(&error)));
         let public = built(Rights::Public)?;
         let proxied = door.clone().map(|host| built(Rights::Proxy(host))).transpose()?;
-        Ok(Self { make, public, proxied, door, opened: Mutex::default() })
+        Ok(Self { make, public, proxied, door, opened: Mutex::default(), singles: Mutex::default() })
     }
 
     /// The client for a call, after all that can be checked before dialling.
@@ -72,7 +75,7 @@ impl Clients {
                 self.proxied.clone().map_or_else(|| self.make.pooled(rights), Ok)
             }
             (Purpose::Read, Rights::One(target)) => self.opened(target),
-            (Purpose::Change, rights) => self.make.single(rights, call.timeout),
+            (Purpose::Change, rights) => self.single(rights, call.timeout),
         }
         .map_err(|error| Fault::NotSent(format!("{}: {}", place_of(&call.url), root(&error))))
     }
@@ -89,6 +92,21 @@ impl Clients {
             },
         };
         Ok(found.iter().any(|ip| !is_public(*ip)))
+    }
+
+    fn single(&self, rights: Rights, timeout: Duration) -> reqwest::Result<Client> {
+        // Always ends before the call's own time: a time-out while connecting is then certain to be one.
+        let key = (rights, CONNECT.min(timeout / 2));
+        let mut singles = self.singles.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = singles.get(&key) {
+            return Ok(client.clone());
+        }
+        if singles.len() >= KEPT {
+            singles.clear();
+        }
+        let client = self.make.single(key.0.clone(), key.1)?;
+        singles.insert(key, client.clone());
+        Ok(client)
     }
 
     fn opened(&self, target: Target) -> reqwest::Result<Client> {
@@ -120,14 +138,13 @@ impl Maker {
             .build()
     }
 
-    /// A client for one change: its connection serves nothing else, and nothing in it sends twice. Without pool the
-    /// library neither resends on a closed connection nor shares one; HTTP/1.1 alone has no refused streams to repeat.
-    fn single(&self, rights: Rights, timeout: Duration) -> reqwest::Result<Client> {
+    /// A client for changes: each gets a connection that serves nothing else, and nothing in it sends twice. Without pool
+    /// the library neither resends on a closed connection nor shares one; HTTP/1.1 alone has no refused streams to repeat.
+    fn single(&self, rights: Rights, connect: Duration) -> reqwest::Result<Client> {
         let mut tls = self.tls.clone();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         self.common(rights, tls)
-            // Always ends before the call's own time: a time-out while connecting is then certain to be one.
-            .connect_timeout(CONNECT.min(timeout / 2))
+            .connect_timeout(connect)
             .http1_only()
             .pool_max_idle_per_host(0)
             .no_gzip()

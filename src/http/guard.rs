@@ -151,7 +151,7 @@ impl Allowed {
 }
 
 /// Where a URL leads, as far as the URL alone tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Target {
     /// The host, a name in its compared form.
     pub host: Host<String>,

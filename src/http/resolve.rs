@@ -41,7 +41,7 @@ pub(super) struct Refusal(pub String);
 
 /// Whom a client may reach. A client's rights never depend on the request: connections are shared between requests, so
 /// each set of rights has a client of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Rights {
     /// Public addresses, whatever the host.
     Public,

@@ -133,7 +133,11 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     if wish.row.post.expires.is_some_and(|expires| expires <= wish.now) {
         return let_expire(conn, &wish).await;
     }
-    let sent = post::sent_since(conn, &wish.channel, wish.now - SignedDuration::from_hours(25)).await?;
+    let sent = if wish.policy.counts() {
+        post::sent_since(conn, &wish.channel, wish.now - SignedDuration::from_hours(25)).await?
+    } else {
+        Vec::new()
+    };
     let facts = Facts {
         now: wish.now,
         zone: &wish.zone,

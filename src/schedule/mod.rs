@@ -54,6 +54,13 @@ pub struct Policy {
     pub per_day: Option<u32>,
 }
 
+impl Policy {
+    /// Whether it asks when posts were sent before.
+    pub const fn counts(&self) -> bool {
+        self.gap.is_some() || self.per_hour.is_some() || self.per_day.is_some()
+    }
+}
+
 /// Quiet hours: `[from, to)` on the wall clock; across midnight where `to <= from`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quiet {

@@ -20,7 +20,7 @@ pub enum Dialect {
 
 /// What every SQLite connection is set to: commits survive a power loss (FULL), readers never wait for the writer (WAL).
 const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                              PRAGMA busy_timeout = 60000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -2000;";
+                              PRAGMA busy_timeout = 60000; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -1000;";
 
 impl Dialect {
     /// Reads the scheme.

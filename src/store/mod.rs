@@ -86,6 +86,9 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// Connections for reads. A read takes well under a millisecond; each connection costs a thread and a cache.
+const READERS: u32 = 3;
+
 /// Every migration, in order. Never edit one that was shipped.
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "spine", include_str!("../../migrations/0001_spine.sql"))];
 
@@ -107,7 +110,7 @@ impl Store {
         let dialect = Dialect::of(url)?;
         let write = dialect.pool(url, 1).await?;
         migrate(&write).await?;
-        let read = dialect.pool(url, 4).await?;
+        let read = dialect.pool(url, READERS).await?;
         let (jobs, queue) = mpsc::channel(1024);
         tokio::spawn(clerk::serve(write, dialect, queue));
         Ok(Self { dialect, url: url.into(), read, jobs })
