@@ -1,6 +1,7 @@
 //! The one test binary. Pure code is tested beside itself; here is what crosses a process, a wire or the house rules.
 
 mod fakes;
+mod lane;
 mod ledger;
 mod proxy;
 mod servers;
