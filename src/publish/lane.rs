@@ -111,8 +111,10 @@ impl Lane {
             }
         }
         let turn = self.publish_next(&hands).await;
-        if turn != Ok(Turn::Again) {
+        if turn != Ok(Turn::Again) && self.pending.is_some() {
             self.flush().await?;
+            // What was just stored may be due before the time this turn found: a look-up at once, another try.
+            return turn.map(|_| Turn::Again);
         }
         turn
     }
