@@ -131,7 +131,10 @@ impl Lane {
             Err(StoreError::Conflict(_)) => {
                 let job =
                     crate::store::job(move |conn| Box::pin(async move { settle::write_late(conn, &second).await }));
-                self.house.store.write(job).await?;
+                if let Err(e) = self.house.store.write(job).await {
+                    self.pending = Some(settlement);
+                    return Err(e);
+                }
             }
             Err(e) => {
                 self.pending = Some(settlement);
