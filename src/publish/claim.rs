@@ -12,7 +12,7 @@ use sha2::Digest as _;
 
 use crate::model::channel::PauseScope;
 use crate::model::id::{AttemptId, WorkerId};
-use crate::model::post::{Actor, HoldReason, Lease, PostState};
+use crate::model::post::{Actor, HoldReason, Lease, PostState, SkipReason};
 use crate::model::receipt::{Attempt, Outcome, Step};
 use crate::platform::Payload;
 use crate::schedule::{Decision, Facts, Policy, decide};
@@ -138,6 +138,14 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     let Some(current) = post::one(conn, wish.row.id()).await?.filter(|current| *current == wish.row) else {
         return Ok(Claimed::Moved);
     };
+    if current.post.expires.is_some_and(|expires| expires <= wish.now) && !partly_out(conn, &current).await? {
+        // Housekeeping would come to it within seconds: too late, where a long outage just ended.
+        let post = current.post.clone().skip(SkipReason::Expired, wish.now);
+        let skipped = PostRow { post: post.map_err(|e| StoreError::Conflict(e.to_string()))?, ..current.clone() };
+        let why = "older than its class of news allows";
+        post::put(conn, &current, &skipped, wish.now, &Actor::Bugle, why).await?;
+        return Ok(Claimed::Moved);
+    }
     let hash = wish.payload.hash();
     if let PostState::Scheduled { approval, .. } = &current.post.state
         && approval.payload.as_ref().is_some_and(|approved| *approved != wish.payload.seen_hash())
@@ -196,6 +204,12 @@ async fn freeze(
         begun = Some(Begun { id, step: open.step });
     }
     Ok(Claimed::Go(Box::new(Claim { row, payload: wish.payload, begun, done, lease_until: wish.mono + lasts })))
+}
+
+/// Whether a part of it is visible already: then it is finished, however late.
+async fn partly_out(conn: &mut Conn, row: &PostRow) -> Result<bool, StoreError> {
+    let done = done_steps(&attempt::of(conn, row.id()).await?, row.revision);
+    Ok(done.keys().any(|step| step.op.is_visible()))
 }
 
 /// The steps of a revision that are done, and what each gave.
