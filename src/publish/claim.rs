@@ -130,7 +130,7 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     {
         return Ok(Claimed::Moved);
     }
-    if wish.row.post.expires.is_some_and(|expires| expires <= wish.now) {
+    if wish.row.post.expires.is_some_and(|expires| expires <= wish.now) && !partly_out(conn, &wish.row).await? {
         return let_expire(conn, &wish).await;
     }
     let sent = if wish.policy.counts() {
@@ -244,6 +244,12 @@ async fn freeze(
         begun = Some(Begun { id, step: open.step });
     }
     Ok(Claimed::Go(Box::new(Claim { row, payload: wish.payload, begun, done, lease_until: wish.mono + lasts })))
+}
+
+/// Whether a part of it is visible already: then it is finished, however late.
+async fn partly_out(conn: &mut Conn, row: &PostRow) -> Result<bool, StoreError> {
+    let done = done_steps(&attempt::of(conn, row.id()).await?, row.revision);
+    Ok(done.keys().any(|step| step.op.is_visible()))
 }
 
 /// The steps of a revision that are done, and what each gave.

@@ -5,6 +5,7 @@
 mod fakes;
 mod harness;
 mod kills;
+mod lane;
 mod ledger;
 mod proxy;
 mod servers;

@@ -62,6 +62,7 @@ impl Lane {
                     Sought { payload: &payload, step, parent: parent.as_deref(), begun: doubt.begun, since: window };
                 match self.look(hands, row.id(), &sought).await {
                     Ok((value, receipt)) => {
+                        let receipt = of_thread(&attempts, row.revision, step.n, receipt);
                         let id = last.attempt.id.clone();
                         self.found(
                             &row,
@@ -245,6 +246,15 @@ impl Lane {
         self.house.metrics.post(self.channel.account.spec().id, PostOutcome::Held);
         Ok(())
     }
+}
+
+/// The receipt of a thread whose part `n` was found: it names the first part, and all of them.
+fn of_thread(attempts: &[attempt::AttemptRow], revision: u16, n: u16, found: Receipt) -> Receipt {
+    let mut parts: Vec<String> = (1..=n).filter_map(|n| parent_of(attempts, revision, n)).collect();
+    let Some(first) = parts.first().cloned() else { return found };
+    parts.extend(found.remote_id);
+    // The address that was found is that of the part; the first one's is not among what every platform records.
+    Receipt { remote_id: Some(first), url: None, parts, ..found }
 }
 
 /// The remote id of the part before, as its step recorded it.

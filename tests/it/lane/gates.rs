@@ -1,0 +1,270 @@
+//! What keeps a channel from sending: pauses, blocks, pace, slots, quiet hours, a long closing; and what a worker may
+//! still do when somebody else changed its post under it.
+
+use bugle::model::channel::{Block, Pause, PauseScope};
+use bugle::model::grant::SecretRef;
+use bugle::model::notice::Level;
+use bugle::model::post::{Actor, Approval, HoldReason, Rejection, Urgency};
+use bugle::model::receipt::Outcome;
+use bugle::platform::{ConnectError, Identity, PublishError};
+use bugle::schedule::{Pace, Policy, Settings};
+use bugle::store::{channel, pause};
+use jiff::SignedDuration;
+
+use super::{Call, FIRST, Set, Stage, lost, me, not_sent, says};
+use crate::store::{at, commit};
+
+fn sent(stage: &Stage) -> Vec<i64> {
+    stage.platform.sent().into_iter().map(|(when, _)| when).collect()
+}
+
+#[tokio::test]
+async fn a_pause_stops_whom_its_scope_reaches() {
+    for (scope, reaches) in [
+        (PauseScope::All, true),
+        (PauseScope::Channel("main".to_owned()), true),
+        (PauseScope::Channel("other".to_owned()), false),
+        (PauseScope::Credential("the credential".to_owned()), true),
+        (PauseScope::Credential("another".to_owned()), false),
+        (PauseScope::App("the app".to_owned()), true),
+        (PauseScope::App("the credential".to_owned()), false),
+    ] {
+        for until in [Some(100), None] {
+            let mut stage = Stage::set(Set::default()).await;
+            stage.post("p").await;
+            let scope = scope.clone();
+            let it = Pause {
+                scope: scope.clone(),
+                until: until.map(at),
+                why: "a look".to_owned(),
+                by: "ada".to_owned(),
+                since: at(0),
+            };
+            commit!(stage.store, |conn| pause::put(conn, &it).await).unwrap();
+            stage.run_until(200).await;
+            let expected = match (reaches, until) {
+                (false, _) => vec![0],
+                (true, Some(until)) => vec![until],
+                (true, None) => vec![],
+            };
+            assert_eq!(sent(&stage), expected, "{scope:?} until {until:?}");
+            if expected.is_empty() {
+                let ended = scope.clone();
+                commit!(stage.store, |conn| pause::end(conn, &ended).await).unwrap();
+                stage.settle().await;
+                assert_eq!(sent(&stage), [200], "{scope:?}: resumed");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_limit_of_the_platform_holds_through_a_restart() {
+    let mut stage = Stage::set(Set::default()).await;
+    stage.post("p").await;
+    let scope = bugle::platform::PauseScopeKind::Channel;
+    stage
+        .platform
+        .answers(FIRST, [Err(PublishError::RateLimited { until: Some(at(500)), scope, said: "429".to_owned() })]);
+    stage.run_until(100).await;
+    stage.restart();
+    stage.run_until(1000).await;
+    assert_eq!(sent(&stage), [0, 500]);
+    assert_eq!((stage.state("p").await, stage.row("p").await.post.attempts), ("published", 0));
+}
+
+#[tokio::test]
+async fn a_channel_never_posts_under_another_account() {
+    let mut stage = Stage::set(Set::default()).await;
+    stage.post("p").await;
+    stage.restart();
+    stage.platform.who([Ok(Identity { id: "2".to_owned(), handle: "@other".to_owned(), ..Identity::default() })]);
+    stage.run_until(7200).await;
+    assert!(sent(&stage).is_empty());
+    let expected = Block::OtherAccount { expected: "@desk (1)".to_owned(), found: "@other (2)".to_owned() };
+    let row = stage.channel_row().await;
+    assert_eq!((row.blocked, row.closed_since), (Some(expected), Some(at(0))));
+    assert_eq!(stage.notices().await, [says(Level::Alarm, "channel.main.blocked")]);
+    assert_eq!(stage.state("p").await, "scheduled", "it waits behind the block");
+    assert!(row.identity.unwrap().contains("@desk"), "the first one stays");
+}
+
+#[tokio::test]
+async fn a_refused_introduction_blocks_and_an_unanswered_one_does_not() {
+    for (answer, blocked) in
+        [(ConnectError::Refused("no".to_owned()), true), (ConnectError::Unreachable("down".to_owned()), false)]
+    {
+        let mut stage = Stage::unknown(Set::default()).await;
+        stage.post("p").await;
+        stage.platform.who([Err(answer)]);
+        stage.run_until(60).await;
+        assert_eq!(stage.channel_row().await.blocked.is_some(), blocked);
+        assert_eq!(sent(&stage).len(), usize::from(!blocked));
+    }
+    // A new name of the same account is taken over.
+    let mut stage = Stage::set(Set::default()).await;
+    stage.restart();
+    stage.platform.who([Ok(Identity { handle: "@renamed".to_owned(), ..me() })]);
+    stage.post("p").await;
+    stage.settle().await;
+    assert!(stage.channel_row().await.identity.unwrap().contains("@renamed"));
+    assert_eq!(sent(&stage), [0]);
+}
+
+#[tokio::test]
+async fn a_missing_secret_blocks_until_it_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let mut stage = Stage::unknown(Set { secret: Some(SecretRef::File(file.clone())), ..Set::default() }).await;
+    stage.post("p").await;
+    stage.run_until(60).await;
+    assert!(matches!(stage.channel_row().await.blocked, Some(Block::MissingSecret { .. })));
+    assert_eq!(stage.notices().await, [says(Level::Alarm, "channel.main.blocked")]);
+    assert_eq!(stage.platform.calls(), [], "nothing is asked without it");
+    std::fs::write(&file, "secret\n").unwrap();
+    stage.run_until(120).await;
+    assert_eq!(stage.channel_row().await.blocked, None);
+    assert_eq!((stage.notices().await, stage.state("p").await), (vec![], "published"));
+    // Another block does not end by itself, whatever secrets there are.
+    commit!(stage.store, |conn| {
+        channel::set_blocked(conn, "main", Some(&Block::Token { said: "no".to_owned() }), at(120)).await
+    })
+    .unwrap();
+    stage.post("q").await;
+    stage.run_until(300).await;
+    assert_eq!((stage.state("q").await, sent(&stage).len()), ("scheduled", 1));
+}
+
+fn policy(slots: Option<&str>, quiet: Option<&str>, pace: Option<Pace>) -> Policy {
+    let settings = Settings { slots: slots.map(str::to_owned), quiet: quiet.map(str::to_owned), pace };
+    Policy::from_settings(&settings).expect("the keys are sound")
+}
+
+#[tokio::test]
+async fn the_schedule_holds_through_restarts() {
+    let pace = |gap: Option<&str>, per_hour, per_day| Some(Pace { gap: gap.map(str::to_owned), per_hour, per_day });
+    // It is noon.
+    for (what, policy, expected) in [
+        ("at once", policy(None, None, None), vec![0, 0, 0]),
+        ("gap", policy(None, None, pace(Some("3m"), None, None)), vec![0, 180, 360]),
+        ("per_hour", policy(None, None, pace(None, Some(2), None)), vec![0, 0, 3600]),
+        ("per_day", policy(None, None, pace(None, None, Some(1))), vec![0, 12 * 3600, 36 * 3600]),
+        ("quiet", policy(None, Some("11:00-12:30"), None), vec![1800, 1800, 1800]),
+        ("slots", policy(Some("*/15 * * * *"), None, None), vec![0, 900, 1800]),
+    ] {
+        let mut stage = Stage::set(Set { policy, ..Set::default() }).await;
+        for id in ["1", "2", "3"] {
+            stage.post(id).await;
+        }
+        // A new worker every minute.
+        for minute in 1..=(expected[2] / 60 + 2) {
+            stage.restart();
+            stage.run_until(minute * 60).await;
+        }
+        assert_eq!(sent(&stage), expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_post_in_doubt_counts_for_the_pace_and_one_not_sent_does_not() {
+    let pace = Some(Pace { gap: Some("10m".to_owned()), per_hour: None, per_day: None });
+    for (error, second) in [(lost(), 600), (not_sent(), 0)] {
+        let mut stage = Stage::set(Set {
+            policy: policy(None, None, pace.clone()),
+            recovery: bugle::platform::Recovery::Blind,
+            ..Set::default()
+        })
+        .await;
+        stage.post("1").await;
+        stage.post_with("2", |post| post.urgency = Urgency::Normal).await;
+        stage.platform.answers(FIRST, [Err(error.clone())]);
+        stage.run_until(1300).await;
+        let all = sent(&stage);
+        assert!((second..second + 6).contains(&all[1]), "{error}: {all:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_closed_channel_made_late_is_a_persons_to_release() {
+    for (closed_for, held) in [(7_100, false), (7_300, true)] {
+        let mut stage = Stage::set(Set::default()).await;
+        stage.post("late").await;
+        stage.post_with("due", |post| post.due = at(closed_for - 60)).await;
+        commit!(stage.store, |conn| {
+            channel::set_blocked(conn, "main", Some(&Block::Token { said: String::new() }), at(0)).await?;
+            channel::set_closed(conn, "main", Some(at(0))).await
+        })
+        .unwrap();
+        stage.run_until(closed_for).await;
+        assert!(sent(&stage).is_empty());
+        commit!(stage.store, |conn| channel::set_blocked(conn, "main", None, at(0)).await).unwrap();
+        stage.settle().await;
+        assert_eq!(stage.state("due").await, "published", "what is not late goes out");
+        if !held {
+            assert_eq!(stage.state("late").await, "published");
+            continue;
+        }
+        assert_eq!(stage.held("late").await, HoldReason::Stale);
+        assert_eq!(stage.notices().await, [says(Level::Warn, "channel.main.stale")]);
+        assert_eq!(stage.channel_row().await.closed_since, None, "a success opened it");
+        let approval = Approval { by: Actor::Person("ada".to_owned()), at: at(closed_for), payload: None };
+        stage.change("late", |post| post.approve(approval).expect("a stale post can be approved")).await;
+        stage.settle().await;
+        assert_eq!(stage.state("late").await, "published", "released, late as it is");
+    }
+}
+
+/// Somebody else changes the post while its request is under way: the lease is lost.
+async fn lost_lease(answer: Result<serde_json::Value, PublishError>) -> Stage {
+    let mut stage = Stage::set(Set::default()).await;
+    stage.post("p").await;
+    stage.platform.answers(FIRST, [answer]);
+    let (entered, go) = stage.platform.gate();
+    let (store, row) = (stage.store.clone(), async |store: &bugle::store::Store| crate::store::one(store, "p").await);
+    let other = async {
+        entered.await.unwrap();
+        let claimed = row(&store).await;
+        let mut next = claimed.clone();
+        next.post = claimed.post.clone().hold(HoldReason::Person { by: "ada".to_owned() }, at(0)).unwrap();
+        crate::store::put(&store, &claimed, next).await.unwrap();
+        go.send(()).unwrap();
+    };
+    let (turn, ()) = tokio::join!(stage.lane.turn(), other);
+    turn.unwrap();
+    stage.clock.advance(SignedDuration::from_secs(1));
+    stage.settle().await;
+    stage
+}
+
+#[tokio::test]
+async fn a_late_success_is_published_whatever_the_post_is_by_then() {
+    let stage = lost_lease(Ok(serde_json::json!({ "id": "77" }))).await;
+    assert_eq!(stage.receipt("p").await.remote_id.as_deref(), Some("77"));
+    assert_eq!(stage.notices().await, [says(Level::Warn, "post.p.late")]);
+    assert_eq!(sent(&stage), [0]);
+    let attempts = stage.attempts("p").await;
+    assert!(matches!(attempts[0].attempt.outcome, Some(Outcome::Done { .. })));
+}
+
+#[tokio::test]
+async fn a_late_failure_is_only_noted() {
+    let rejected = PublishError::Rejected { reason: Rejection::Content, said: "no".to_owned() };
+    for error in [lost(), not_sent(), rejected, PublishError::Auth { said: "no".to_owned() }] {
+        let stage = lost_lease(Err(error.clone())).await;
+        assert_eq!(stage.held("p").await, HoldReason::Person { by: "ada".to_owned() }, "{error}");
+        let attempts = stage.attempts("p").await;
+        assert!(attempts[0].attempt.outcome.is_some(), "{error}: the outcome is stored with the attempt");
+        assert_eq!((stage.channel_row().await.blocked, stage.notices().await), (None, vec![]), "{error}");
+        assert_eq!(sent(&stage), [0], "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_account_is_asked_daily() {
+    let mut stage = Stage::set(Set::default()).await;
+    stage.run_until(3 * 86_400 - 60).await;
+    let asked: Vec<i64> =
+        stage.platform.calls().into_iter().filter(|(_, call)| *call == Call::Who).map(|(when, _)| when).collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    assert!((86_400..86_460).contains(&asked[0]));
+}
