@@ -35,13 +35,15 @@ pub fn server<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
     })?;
     let plain =
         url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
-    if matches!(url.scheme(), "http" | "https") && url.has_host() && plain {
-        Ok(url)
-    } else {
-        Err(de::Error::custom(
-            "expected a server such as \"https://host.example\", found more than scheme, host and path",
-        ))
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(de::Error::custom(format!("expected an http or https address, found {}:", url.scheme())));
     }
+    if plain {
+        return Ok(url);
+    }
+    Err(de::Error::custom(
+        "expected an http or https address such as \"https://host.example\", found more than scheme, host and path (without user, query and fragment)",
+    ))
 }
 
 /// The URL of `path` (begun with `/`, may carry a query) on that server; a path of the server's own is kept.
@@ -152,7 +154,11 @@ mod tests {
             ("server = \"https://h.example\"\ntoken = \"s3cret\"", "\"s3cret\"", "found a text"),
             ("server = \"h.example\"\ntoken = { env = \"T\" }", "\"h.example\"", "expected a server"),
             ("server = \"https://h.example?a=1\"\ntoken = { env = \"T\" }", "\"https://h.example?a=1\"", "found more"),
-            ("server = \"ftp://h.example\"\ntoken = { env = \"T\" }", "\"ftp://h.example\"", "expected a server"),
+            (
+                "server = \"ftp://h.example\"\ntoken = { env = \"T\" }",
+                "\"ftp://h.example\"",
+                "http or https address, found ftp",
+            ),
             (
                 "server = \"https://h.example\"\ntokem = { env = \"T\" }\ntoken = { env = \"T\" }",
                 "tokem",
