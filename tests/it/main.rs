@@ -10,7 +10,10 @@ mod proxy;
 mod servers;
 mod store;
 mod story_answers;
+mod story_clocks;
+mod story_disk;
 mod story_feeds;
+mod story_hostile;
 mod story_once;
 mod story_real;
 #[path = "../tidy.rs"]
