@@ -17,6 +17,11 @@ use crate::store::{Conn, StoreError, article, attempt, meta, notice, pause, post
 const LOOK: Duration = Duration::from_millis(500);
 /// How often the rest is done, in seconds under `[timing] scale`.
 const ROUND: f64 = 15.0;
+/// How often old rows are removed; not before a process has run so long, since a clock that starts wrong is mostly put
+/// right by then.
+const FORGET: Duration = Duration::from_secs(6 * 3_600);
+/// How far the clock may have been moved while the process runs before nothing is forgotten by it any more.
+const MOVED: SignedDuration = SignedDuration::from_hours(24);
 /// How long a post may be in doubt before a person is asked, in seconds: a little more than its own channel waits.
 const DOUBT: f64 = 90_000.0;
 /// How long the raw bytes of unreadable answers are kept. Source: the spine's retention.
@@ -26,8 +31,10 @@ const RAW: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub async fn keep(setup: Arc<Setup>, stop: CancellationToken) {
     let clock = setup.house.clock.clone();
     let mut change: Option<String> = None;
-    let mut round = clock.now();
-    let mut retention = clock.now();
+    // By the reading that never goes back: a clock that is put back must not stop the rounds.
+    let (begun, began_at) = (clock.monotonic(), clock.now());
+    let mut round = begun;
+    let mut retention = begun + FORGET;
     while !rest(LOOK, &stop).await {
         setup.ticked();
         let now = clock.now();
@@ -39,15 +46,21 @@ pub async fn keep(setup: Arc<Setup>, stop: CancellationToken) {
             Ok(_) => {}
             Err(error) => tracing::debug!(%error, "the store could not be asked for changes"),
         }
-        if now < round {
+        let reading = clock.monotonic();
+        if reading < round {
             continue;
         }
-        round = now + retry::scaled(ROUND, setup.house.scale);
+        round = reading + Duration::try_from(retry::scaled(ROUND, setup.house.scale)).unwrap_or_default();
         if let Err(error) = once(&setup, now).await {
             tracing::warn!(%error, "housekeeping failed; tried again");
         }
-        if now >= retention {
-            retention = now + SignedDuration::from_hours(6);
+        if reading >= retention {
+            retention = reading + FORGET;
+            let passed = SignedDuration::try_from(reading.saturating_duration_since(begun)).unwrap_or_default();
+            if now.duration_since(began_at) - passed > MOVED {
+                tracing::warn!("the clock was put forward by more than a day: nothing old is removed by it");
+                continue;
+            }
             if let Err(error) = forget(&setup, now).await {
                 tracing::warn!(%error, "old rows could not be removed; tried again later");
             }

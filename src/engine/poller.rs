@@ -122,10 +122,15 @@ pub async fn watch(setup: Arc<Setup>, source: Source, polite: Arc<Polite>, stop:
     }
 }
 
+/// Sleeps until then, or as long as that was away at first: a clock that is put back or stands still must not stretch
+/// the wait.
 async fn sleep_until(setup: &Setup, until: Timestamp, stop: &CancellationToken) -> bool {
+    let clock = &setup.house.clock;
+    let begun = clock.monotonic();
+    let whole = Duration::try_from(until.duration_since(clock.now())).unwrap_or_default();
     loop {
-        let left = until.duration_since(setup.house.clock.now());
-        let Ok(left) = Duration::try_from(left) else { return stop.is_cancelled() };
+        let left = Duration::try_from(until.duration_since(clock.now())).unwrap_or_default();
+        let left = left.min(whole.saturating_sub(clock.monotonic().saturating_duration_since(begun)));
         if left.is_zero() {
             return stop.is_cancelled();
         }
@@ -183,12 +188,14 @@ async fn poll(
         Fetched::Unchanged { validators, moved } => {
             seen.observe(moved.as_ref(), now);
             house.metrics.poll(source.name.as_str(), PollOutcome::Unchanged);
-            let noted = row.and_then(|row| row.last_good).is_some_and(|good| now.duration_since(good) < NOTE_EVERY);
+            let last_good = row.and_then(|row| row.last_good);
+            // One that lies ahead was noted before the clock was put back.
+            let noted = last_good.is_some_and(|good| good <= now && now.duration_since(good) < NOTE_EVERY);
             let quiet = noted && next.failures == 0 && next.polite == crate::store::to_json(&seen);
             healthy(&mut next, &seen, validators, now, when(setup, source, &Hints::default(), None, now));
             if quiet {
                 // Nothing worth a durable write: the stored validators are the same, the time is only a hint.
-                next.last_good = row.and_then(|row| row.last_good);
+                next.last_good = last_good;
                 return Ok(next);
             }
             let stored = next.clone();
@@ -317,7 +324,8 @@ async fn bring(
     let mut catch = Catch {
         source: source.clone(),
         first_seen: row.is_none_or(|row| row.last_good.is_none() && !row.fresh),
-        last_good: row.and_then(|row| row.last_good),
+        // Never ahead of now, where the clock was put back: what is new would look old.
+        last_good: row.and_then(|row| row.last_good).map(|good| good.min(now)),
         row: next.clone(),
         entries,
         now,

@@ -35,6 +35,7 @@ use crate::fakes::x::FakeX;
 use crate::ledger::{Event, Ledger, PATIENCE};
 use crate::proxy::Proxy;
 use crate::servers::postgres;
+use crate::wire::Ask;
 
 /// How often a wait looks again.
 const LOOK: Duration = Duration::from_millis(20);
@@ -285,6 +286,11 @@ impl Newsroom {
         self.url = OnceCell::new_with(Some(url));
     }
 
+    /// From now on the store at that address.
+    pub fn at(&mut self, url: &str) {
+        self.url = OnceCell::new_with(Some(url.to_owned()));
+    }
+
     /// Opens the store for the test's own questions, also while Bugle runs.
     ///
     /// # Panics
@@ -496,6 +502,17 @@ impl Running {
 
     fn is_up(&self) -> bool {
         std::fs::read_to_string(&self.out).is_ok_and(|text| text.contains(": http://"))
+    }
+
+    /// What its port answers at that path.
+    ///
+    /// # Panics
+    /// Where it does not answer.
+    pub async fn page(&self, path: &str) -> String {
+        let text = std::fs::read_to_string(&self.out).unwrap_or_default();
+        let at = text.split_once(": http://").and_then(|(_, rest)| rest.split('/').next()).expect("it is up");
+        let answer = Ask::get(format!("http://{at}{path}")).send().await;
+        answer.unwrap_or_else(|fault| panic!("{path}: {fault}\n{}", self.log())).text()
     }
 
     /// How it ended, if it has.

@@ -17,6 +17,9 @@ const CAP_REST: SignedDuration = SignedDuration::from_hours(1);
 /// The least rest after a 429 that names a reset: X's and our clock may differ. Ours.
 const LEAST_REST: SignedDuration = SignedDuration::from_secs(60);
 
+/// How far a signature's time may be from X's. Source: `platforms/x.md`, clock skew, 2026-08.
+const SIGNED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+
 /// The most characters of X's words that are kept.
 const SAID_MAX: usize = 300;
 
@@ -123,8 +126,10 @@ pub(super) fn classify(answer: &Answer, now: Timestamp) -> PublishError {
         }
         429 => limited(answer, now, said),
         _ if is_client && problem.has_code(&[88]) => limited(answer, now, said),
-        401 => PublishError::Auth { said },
-        _ if is_client && problem.has_code(&[32, 89, 99, 215]) => PublishError::Auth { said },
+        401 => PublishError::Auth { said: timed(answer, now, said) },
+        _ if is_client && problem.has_code(&[32, 89, 99, 135, 215]) => {
+            PublishError::Auth { said: timed(answer, now, said) }
+        }
         402 => PublishError::Forbidden { scope: PauseScopeKind::App, said },
         400 if problem.is_kind("invalid-request") => PublishError::Rejected { reason: Rejection::Invalid, said },
         400 | 403 if problem.has_code(&[187]) => PublishError::Duplicate { said },
@@ -140,6 +145,14 @@ pub(super) fn classify(answer: &Answer, now: Timestamp) -> PublishError {
             None => PublishError::Unknown { said },
         },
         _ => PublishError::Unknown { said },
+    }
+}
+
+/// A signature carries the time: where X's differs too much, it is the clock rather than the keys.
+fn timed(answer: &Answer, now: Timestamp, said: String) -> String {
+    match answer.date().filter(|theirs| now.duration_since(*theirs).abs() > SIGNED_WITHIN) {
+        Some(theirs) => format!("{said}; here it is {now}, at X {theirs}: check this machine's clock"),
+        None => said,
     }
 }
 
