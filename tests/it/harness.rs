@@ -33,7 +33,6 @@ use crate::fakes::mastodon::FakeMastodon;
 use crate::fakes::telegram::FakeTelegram;
 use crate::fakes::x::FakeX;
 use crate::ledger::{Event, Ledger, PATIENCE};
-use crate::proxy::Proxy;
 use crate::servers::postgres;
 use crate::wire::Ask;
 
@@ -228,21 +227,9 @@ impl Newsroom {
         keys.push((key, value));
     }
 
-    /// The channel reaches its platform through that proxy.
-    pub fn through(mut self, channel: &str, proxy: &Proxy) -> Self {
-        self.allow(&proxy.host());
-        self.with(channel, &format!("server = {:?}", proxy.url()))
-    }
-
     /// A route, as the lines of its table; without any, everything goes everywhere.
     pub fn route(mut self, lines: &str) -> Self {
         writeln!(self.routes, "[[route]]\n{lines}\n").expect("a text grows");
-        self
-    }
-
-    /// Further lines of the config.
-    pub fn more(mut self, lines: &str) -> Self {
-        writeln!(self.more, "{lines}\n").expect("a text grows");
         self
     }
 

@@ -94,6 +94,8 @@ impl Lane {
     /// The database's; nothing is lost, the next turn or the sweep takes it up.
     pub async fn turn(&mut self) -> Result<Turn, StoreError> {
         let Some(hands) = self.hands().await? else {
+            // When the channel opens again, who it belongs to is asked before anything else.
+            self.introduce = None;
             self.flush().await?;
             return Ok(Turn::Idle(Some(self.house.clock.now() + retry::scaled(15.0, self.house.scale))));
         };
