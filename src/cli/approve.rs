@@ -3,6 +3,7 @@
 use super::shared::{Need, Shop, ending};
 use super::{Call, Exit};
 use crate::publish::actions;
+use crate::store::post;
 
 /// Arguments of `bugle approve`.
 #[derive(Clone, Debug, clap::Args)]
@@ -30,5 +31,18 @@ async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
         shop.done("approved", &rows)?;
         return Ok(Exit::Done);
     }
-    shop.each(&args.posts, "approved", async |id| actions::approve(&shop.store, &shop.hand, &id, None).await).await
+    let templates = shop.templates()?;
+    shop.each(&args.posts, "approved", async |id| {
+        // What is approved is what would go out now: another text at its time asks the person again.
+        let mut conn = shop.store.read().await?;
+        let row = post::one(&mut conn, &id).await?;
+        drop(conn);
+        let channel = row.and_then(|row| shop.channel(row.post.channel.as_str()));
+        let seen = match &channel {
+            Some(channel) => actions::seen(&shop.store, &shop.place(channel, &templates), &id, shop.hand.now).await?,
+            None => None,
+        };
+        actions::approve(&shop.store, &shop.hand, &id, seen).await
+    })
+    .await
 }

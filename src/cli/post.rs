@@ -89,9 +89,7 @@ async fn by_link(conn: &mut Conn, url: &Url) -> Result<Option<Article>, StoreErr
     let mut texts = vec![url.to_string()];
     texts.extend(canonical(url).map(|link| format!("link:{link}")));
     for text in texts {
-        // What was made by hand for this link before is a story of its own.
-        let found = article::meant(conn, &text).await?.into_iter().map(|(article, _)| article);
-        if let Some(article) = found.into_iter().find(|article| article.source.as_str() != actions::BY_HAND) {
+        if let Some((article, _)) = article::meant(conn, &text).await?.into_iter().next() {
             return Ok(Some(article));
         }
     }

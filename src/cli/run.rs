@@ -185,9 +185,19 @@ async fn serve(
         };
         stop.cancel();
         tracing::info!("ending softly: calls in flight are waited for");
-        tokio::select! {
-            ended = &mut loops => ended.context("the engine did not end cleanly")?,
-            _ = signals.next(), if next.is_none() => {
+        let drained = loop {
+            tokio::select! {
+                ended = &mut loops => break Some(ended),
+                _ = signals.next(), if next.is_none() => break None,
+                () = tokio::time::sleep(STANDBY) => {
+                    // A long call that is waited for is no reason to call the service dead.
+                    lasting.tick.store(lasting.clock.now().as_millisecond(), std::sync::atomic::Ordering::Relaxed);
+                }
+            }
+        };
+        match drained {
+            Some(ended) => ended.context("the engine did not end cleanly")?,
+            None => {
                 tracing::warn!("ended at once: what was in flight is settled at the next start");
                 return Ok(Exit::Failed);
             }

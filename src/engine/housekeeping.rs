@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
-use super::{Setup, rest};
+use super::{Setup, ingest, rest};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState, SkipReason};
 use crate::publish::{claim, recover, retry};
@@ -85,6 +85,9 @@ async fn once(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {
             let swept = recover::sweep(conn, worker.as_str(), now).await?;
             expire(conn, now).await?;
             give_up(conn, now, scale).await?;
+            if post::list(conn, &["held"], None, 1).await?.is_empty() {
+                notice::settle(conn, ingest::APPROVALS).await?;
+            }
             Ok(swept)
         })
     });

@@ -10,8 +10,9 @@ use super::{Setup, Source};
 use crate::compose;
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, PostId, SourceName};
+use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, Approval, HoldReason, Occasion, Post, PostState, SkipReason, Urgency};
-use crate::route::plan;
+use crate::route::{Chosen, plan};
 use crate::schedule::expiry;
 use crate::source::identity::{
     AliasKey, Batch, Call, Judged, Start, Verdict, content_hash, judge, lookup, oldest_first, title_hash,
@@ -19,12 +20,13 @@ use crate::source::identity::{
 use crate::store::article::{Alias, alias, insert, known, known_titles, new_version};
 use crate::store::post::PostRow;
 use crate::store::source::SourceRow;
-use crate::store::{Conn, StoreError, article, meta, post, source};
+use crate::store::{Conn, StoreError, article, meta, notice, post, source};
 
 /// Without a good fetch for this long, what a source brings is treated as at first sight. Source: reliability.md
 /// section 5.
 const STRANGER: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// A source that was read within this time counts as watched. Source: the heartbeat's limit of reliability.md section 1.
+/// A source that was asked this long after its time counts as unwatched meanwhile. Source: the heartbeat's limit of
+/// reliability.md section 1.
 const UNWATCHED: SignedDuration = SignedDuration::from_mins(15);
 /// How old the note "still listed" of an alias may grow before it is written again.
 const RELIST: SignedDuration = SignedDuration::from_hours(24);
@@ -48,12 +50,26 @@ pub struct Catch {
     pub row: SourceRow,
     /// Whether the source is seen for the first time.
     pub first_seen: bool,
+    /// Whether the fetches before this one failed.
+    pub failed_before: bool,
     /// When it last answered well, before this fetch.
     pub last_good: Option<Timestamp>,
+    /// When it was to be asked: a fetch that comes much later means that nobody watched meanwhile.
+    pub due: Option<Timestamp>,
     /// What it brought, in its own order.
     pub entries: Vec<Entry>,
     /// Now.
     pub now: Timestamp,
+}
+
+impl Catch {
+    /// Whether Bugle was down, or the source unreadable, for so long that what came out meanwhile may be old news. A
+    /// source that is asked every hour is watched all the same.
+    fn was_unwatched(&self) -> bool {
+        let late = |since: Timestamp| self.now.duration_since(since) > UNWATCHED;
+        let failed = self.failed_before && self.last_good.is_some_and(late);
+        failed || self.due.is_some_and(late)
+    }
 }
 
 /// Stores it. Runs inside the one writer's transaction, so that two sources with the same story cannot both be first.
@@ -70,13 +86,14 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
     let titles: HashSet<String> = known_titles(conn, name.as_str(), &hashes).await?.into_iter().collect();
     let articles: HashMap<AliasKey, ArticleId> =
         found.iter().map(|(key, (article, _))| (key.clone(), article.clone())).collect();
+    let starts_over = catch.row.fresh || catch.last_good.is_none_or(|good| catch.now.duration_since(good) > STRANGER);
     let batch = Batch {
         source: &name,
         entries: &catch.entries,
         known: &articles,
         titles: &titles,
         first_seen: catch.first_seen,
-        first_run: catch.row.fresh || catch.last_good.is_none_or(|good| catch.now.duration_since(good) > STRANGER),
+        first_run: starts_over,
         last_good: catch.last_good,
         start: if catch.first_seen { catch.source.start } else { Start::FromNow },
         now: catch.now,
@@ -94,7 +111,7 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             first_seen: catch.now,
             entry: with_language(&catch.entries[n], setup, &catch.source),
         };
-        let planned = Planning { verdict, title: &hashes[n], watched_since: catch.last_good };
+        let planned = Planning { verdict, title: &hashes[n], unwatched: catch.was_unwatched() };
         brought.posts += add(conn, setup, &article, &planned).await?;
         brought.new += 1;
         ids.insert(n, article.id);
@@ -107,6 +124,10 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
                 if *changed_candidate {
                     let entry = with_language(&catch.entries[n], setup, &catch.source);
                     brought.changed += u64::from(update(conn, article, &entry, &hashes[n], catch.now).await?);
+                } else if !starts_over
+                    && !it.keys.all.iter().any(|key| !key.scope.is_empty() && found.contains_key(key))
+                {
+                    brought.posts += join(conn, setup, article, &name, catch.now).await?;
                 }
                 Some(article.clone())
             }
@@ -178,8 +199,8 @@ async fn update(
 struct Planning<'a> {
     verdict: &'a Verdict,
     title: &'a str,
-    /// When the source was last read well before this fetch.
-    watched_since: Option<Timestamp>,
+    /// Nobody could read the source for a while before this fetch.
+    unwatched: bool,
 }
 
 impl Planning<'_> {
@@ -187,10 +208,39 @@ impl Planning<'_> {
     /// end in a flood of yesterday's news. While a source is watched its dates are not trusted that far: many are off by
     /// hours.
     fn missed(&self, article: &Article, urgency: Urgency) -> bool {
-        let unwatched = self.watched_since.is_some_and(|seen| article.first_seen.duration_since(seen) > UNWATCHED);
         let late = article.entry.published.zip(urgency.lifetime());
-        unwatched && late.is_some_and(|(published, lifetime)| article.first_seen.duration_since(published) > lifetime)
+        self.unwatched
+            && late.is_some_and(|(published, lifetime)| article.first_seen.duration_since(published) > lifetime)
     }
+}
+
+/// How long a story of another source is news for the routes of this one.
+const JOINS: SignedDuration = SignedDuration::from_hours(48);
+
+/// A story that another source (or a person) brought first comes from this one too: its routes may lead where the other's
+/// do not. Channels that have a post of the story keep it as it is. Returns how many posts were planned.
+async fn join(
+    conn: &mut Conn,
+    setup: &Setup,
+    id: &ArticleId,
+    source: &SourceName,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let Some((article, _)) = article::one(conn, id.as_str()).await? else { return Ok(0) };
+    let date = article.entry.published.unwrap_or(article.first_seen).min(article.first_seen);
+    if article.source == *source || now.duration_since(date) > JOINS {
+        return Ok(0);
+    }
+    let house = &setup.house;
+    let scene = compose::scene(&article, &house.newsroom, &house.zone, "", "");
+    let taken = post::of_article(conn, id.as_str()).await?;
+    let chosen = plan(&setup.routes, source, &scene, &setup.channel_names()).chosen;
+    let mut count = 0;
+    for chosen in chosen.into_iter().filter(|it| taken.iter().all(|row| row.post.channel != it.channel)) {
+        let state = planned_state(&chosen, now);
+        count += u64::from(store_post(conn, &article, chosen, state, now).await?);
+    }
+    Ok(count)
 }
 
 /// Stores a new article and its posts. Returns how many posts may go out.
@@ -215,46 +265,95 @@ async fn add(conn: &mut Conn, setup: &Setup, article: &Article, planning: &Plann
         return Ok(0);
     }
     let mut count = 0;
+    let now = article.first_seen;
+    let mut held = Vec::new();
     for chosen in plan.chosen {
-        let now = article.first_seen;
-        let state = match (verdict, chosen.hold, chosen.needs_approval) {
-            (Verdict::Fresh, _, _) if planning.missed(article, chosen.urgency) => {
-                PostState::Skipped { at: now, why: SkipReason::Expired }
-            }
-            (Verdict::Flood { evidence }, _, _) => {
+        let state = match verdict {
+            Verdict::Flood { evidence } => {
                 let group = format!("{}@{}", article.source, now.as_second());
                 PostState::Held { since: now, why: HoldReason::Flood { group, evidence: evidence.to_string() } }
             }
-            (_, Some(why), _) => PostState::Held { since: now, why: HoldReason::Unfit { why } },
-            (_, None, true) => PostState::Held { since: now, why: HoldReason::Approval },
-            (_, None, false) => {
-                let approval = Approval { by: Actor::Route, at: now, payload: None };
-                PostState::Scheduled { approval, retry: None }
+            Verdict::Fresh if planning.missed(article, chosen.urgency) => {
+                PostState::Skipped { at: now, why: SkipReason::Expired }
             }
+            _ => planned_state(&chosen, now),
         };
-        let why = match &state {
-            PostState::Held { why, .. } => why.to_string(),
-            PostState::Skipped { .. } => {
-                "came out while the source could not be read, and is old news by now".to_owned()
-            }
-            _ => format!("route {}", chosen.route),
-        };
-        let post = Post {
-            id: PostId::fresh(),
-            channel: chosen.channel,
-            article: article.id.clone(),
-            occasion: Occasion::First,
-            route: chosen.route,
-            template: chosen.template,
-            urgency: chosen.urgency,
-            created: now,
-            expires: expiry(chosen.urgency, article.first_seen),
-            due: now,
-            attempts: 0,
-            text: None,
-            state,
-        };
-        count += u64::from(post::insert(conn, &PostRow::new(post), now, &Actor::Route, &why).await?);
+        if let PostState::Held { why, .. } = &state {
+            held.push(why.clone());
+        }
+        count += u64::from(store_post(conn, article, chosen, state, now).await?);
     }
+    tell(conn, article, &held, now).await?;
     Ok(count)
+}
+
+/// A person who has to decide is told: once for a flood, once for all that waits for approval.
+async fn tell(conn: &mut Conn, article: &Article, held: &[HoldReason], now: Timestamp) -> Result<(), StoreError> {
+    let Some(first) = held.first() else { return Ok(()) };
+    let notice = match first {
+        HoldReason::Flood { group, evidence } => Notice::new(
+            Level::Warn,
+            format!("flood.{group}"),
+            format!(
+                "source {} brings old stories as new ({evidence}): held; `bugle approve --group {group}` or \
+                 `bugle skip --group {group}`",
+                article.source
+            ),
+        ),
+        HoldReason::Approval => Notice::new(
+            Level::Info,
+            APPROVALS,
+            "posts wait for approval: `bugle queue --state held`, then `bugle approve POST`",
+        ),
+        other => Notice::new(
+            Level::Warn,
+            format!("article.{}.held", article.id),
+            format!("posts of {:?} wait for a person: {other}", article.entry.title),
+        ),
+    };
+    notice::raise(conn, &notice, now).await.map(drop)
+}
+
+/// The key of the one notice about posts that wait for approval.
+pub const APPROVALS: &str = "approvals";
+
+/// What a chosen channel's post begins as, where nothing speaks against it.
+fn planned_state(chosen: &Chosen, now: Timestamp) -> PostState {
+    match (&chosen.hold, chosen.needs_approval) {
+        (Some(why), _) => PostState::Held { since: now, why: HoldReason::Unfit { why: why.clone() } },
+        (None, true) => PostState::Held { since: now, why: HoldReason::Approval },
+        (None, false) => {
+            PostState::Scheduled { approval: Approval { by: Actor::Route, at: now, payload: None }, retry: None }
+        }
+    }
+}
+
+async fn store_post(
+    conn: &mut Conn,
+    article: &Article,
+    chosen: Chosen,
+    state: PostState,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let why = match &state {
+        PostState::Held { why, .. } => why.to_string(),
+        PostState::Skipped { .. } => "came out while the source could not be read, and is old news by now".to_owned(),
+        _ => format!("route {}", chosen.route),
+    };
+    let post = Post {
+        id: PostId::fresh(),
+        channel: chosen.channel,
+        article: article.id.clone(),
+        occasion: Occasion::First,
+        route: chosen.route,
+        template: chosen.template,
+        urgency: chosen.urgency,
+        created: now,
+        expires: expiry(chosen.urgency, article.first_seen),
+        due: now,
+        attempts: 0,
+        text: None,
+        state,
+    };
+    post::insert(conn, &PostRow::new(post), now, &Actor::Route, &why).await
 }

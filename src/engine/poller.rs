@@ -14,6 +14,7 @@ use url::Url;
 use super::ingest::{self, Catch};
 use super::{Setup, Source, rest};
 use crate::model::notice::{Level, Notice};
+use crate::publish::retry;
 use crate::source::feed;
 use crate::source::fetch::{FailKind, Fetched, Validators, fetch};
 use crate::source::politeness::{Gone, Health, Hints, Move, Sight, next_poll};
@@ -66,6 +67,8 @@ struct Watched {
     moving: Move,
     /// 410s under observation.
     gone: Gone,
+    /// How seldom the source itself asks to be asked, in seconds.
+    every: Option<u64>,
     /// Stopped: gone for good, or switched off.
     stopped: bool,
 }
@@ -74,19 +77,17 @@ struct Watched {
 pub async fn watch(setup: Arc<Setup>, source: Source, polite: Arc<Polite>, stop: CancellationToken) {
     let mut state: Option<SourceRow> = None;
     let mut known = false;
+    let mut unstored = 0u32;
     while !stop.is_cancelled() {
         if !known {
             match load(&setup, &source).await {
                 Ok(row) => {
                     known = true;
-                    // After a restart the stored time holds, unless the rhythm in the config is quicker now.
-                    if let Some(row) = &row {
-                        let now = setup.house.clock.now();
-                        let soonest = source.rhythm.as_ref().and_then(|r| r.next(&setup.house.zone, now));
-                        let until = soonest.map_or(row.next_poll, |at| at.min(row.next_poll));
-                        if row.failures > 0 && sleep_until(&setup, until, &stop).await {
-                            return;
-                        }
+                    // What the publisher asked for, and a back-off, outlast a restart.
+                    if let Some(row) = row.as_ref().filter(|row| row.failures > 0 && row.url == source.address)
+                        && sleep_until(&setup, row.next_poll, &stop).await
+                    {
+                        return;
                     }
                     state = row;
                 }
@@ -102,18 +103,24 @@ pub async fn watch(setup: Arc<Setup>, source: Source, polite: Arc<Polite>, stop:
             () = stop.cancelled() => return,
             permits = polite.turn(&address) => permits,
         };
-        let polled = poll(&setup, &source, state.as_ref(), &address).await;
+        // A read is safe to drop: what was handed to the store is stored all the same.
+        let polled = tokio::select! {
+            () = stop.cancelled() => return,
+            polled = poll(&setup, &source, state.as_ref(), &address) => polled,
+        };
         drop(permits);
         setup.ticked();
         let next = match polled {
             Ok(row) => {
                 let next = row.next_poll;
                 state = Some(row);
+                unstored = 0;
                 next
             }
             Err(error) => {
                 tracing::warn!(source.id = %source.name, %error, "what the source brought could not be stored; fetched again");
-                setup.house.clock.now() + SignedDuration::from_secs(2)
+                unstored = unstored.saturating_add(1);
+                setup.house.clock.now() + retry::backoff(unstored, 0.999, 1.0)
             }
         };
         if sleep_until(&setup, next, &stop).await {
@@ -180,7 +187,7 @@ async fn poll(
     let mut next = row.cloned().unwrap_or_else(|| fresh_row(source, now));
     if next.url != source.address {
         // Another place under the same name: what it lists is not news until it was seen once.
-        next.fresh = true;
+        next.fresh = next.last_good.is_some();
         next.url.clone_from(&source.address);
     }
     next.last_fetch = Some(now);
@@ -192,7 +199,7 @@ async fn poll(
             // One that lies ahead was noted before the clock was put back.
             let noted = last_good.is_some_and(|good| good <= now && now.duration_since(good) < NOTE_EVERY);
             let quiet = noted && next.failures == 0 && next.polite == crate::store::to_json(&seen);
-            healthy(&mut next, &seen, validators, now, when(setup, source, &Hints::default(), None, now));
+            healthy(&mut next, &seen, validators, now, when(setup, source, &seen.hints(), None, now));
             if quiet {
                 // Nothing worth a durable write: the stored validators are the same, the time is only a hint.
                 next.last_good = last_good;
@@ -222,8 +229,8 @@ async fn poll(
                 Ok(feed) => {
                     seen.observe(moved.as_ref(), now);
                     house.metrics.poll(source.name.as_str(), PollOutcome::Read);
-                    let hints = Hints { feed: feed.ttl.and_then(|d| SignedDuration::try_from(d).ok()), cache: None };
-                    healthy(&mut next, &seen, validators, now, when(setup, source, &hints, None, now));
+                    seen.every = feed.ttl.map(|ttl| ttl.as_secs());
+                    healthy(&mut next, &seen, validators, now, when(setup, source, &seen.hints(), None, now));
                     bring(setup, source, row, next, feed.entries, now).await
                 }
                 Err(e) => {
@@ -250,6 +257,11 @@ async fn poll(
 }
 
 impl Watched {
+    fn hints(&self) -> Hints {
+        let every = self.every.and_then(|seconds| i64::try_from(seconds).ok());
+        Hints { feed: every.map(SignedDuration::from_secs), cache: None }
+    }
+
     fn observe(&mut self, moved: Option<&Url>, now: Timestamp) {
         let (moving, adopt) = std::mem::take(&mut self.moving).saw(moved, now);
         self.moving = moving;
@@ -328,6 +340,8 @@ async fn bring(
         last_good: row.and_then(|row| row.last_good).map(|good| good.min(now)),
         row: next.clone(),
         entries,
+        due: row.map(|row| row.next_poll),
+        failed_before: row.is_some_and(|row| row.failures > 0),
         now,
     };
     let inner = setup.clone();

@@ -82,7 +82,11 @@ async fn done(conn: &mut Conn, wish: &AmendRow, row: Option<PostRow>, now: Times
         "taken down"
     } else {
         let payload = wish.payload.as_deref().and_then(|text| serde_json::from_str::<Payload>(text).ok());
-        next.post.text = payload.map(|p| p.text).or(next.post.text);
+        if let Some(payload) = payload {
+            next.payload_hash = Some(payload.hash());
+            next.payload = wish.payload.clone();
+            next.post.text = Some(payload.text);
+        }
         "edited where it is out"
     };
     post::put(conn, &row, &next, now, &by, why).await?;

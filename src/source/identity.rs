@@ -185,7 +185,8 @@ pub fn keys(source: &SourceName, entry: &Entry) -> Keys {
     if let Some(link) = entry.link.as_ref().and_then(canonical) {
         all.push(AliasKey { scope: String::new(), value: key("link", &link) });
     }
-    if entry.guid.is_none() {
+    // Without a link, a guid that is made anew for each fetch would make the same story new each time.
+    if entry.guid.is_none() || (date(entry).is_some() && entry.link.as_ref().and_then(canonical).is_none()) {
         all.push(own("hash", &fingerprint(entry)));
     }
     Keys { primary: all[0].clone(), all }
@@ -250,9 +251,10 @@ pub fn title_hash(title: &str) -> String {
 pub fn content_hash(entry: &Entry) -> String {
     digest([
         entry.title.as_str(),
-        entry.link.as_ref().map_or("", Url::as_str),
+        // Signatures and session ids in links and pictures change with each fetch and change nothing.
+        &entry.link.as_ref().map_or_else(String::new, |link| canonical(link).unwrap_or_else(|| link.to_string())),
         entry.summary.as_deref().unwrap_or(""),
-        entry.image.as_ref().map_or("", |image| image.url.as_str()),
+        entry.image.as_ref().map_or("", |image| &image.url[..url::Position::AfterPath]),
     ])
 }
 

@@ -71,6 +71,9 @@ pub async fn hash(conn: &mut Conn, id: &str) -> Result<Option<String>, StoreErro
     Ok(sqlx::query_scalar("SELECT hash FROM article WHERE id = $1").bind(id).fetch_optional(conn).await?)
 }
 
+/// How many older versions of an article are kept beside its first.
+const VERSIONS: i64 = 20;
+
 /// Stores a new version of a known article; the one before is kept.
 ///
 /// # Errors
@@ -88,6 +91,15 @@ pub async fn new_version(
          WHERE id = $1 ON CONFLICT (article, version) DO NOTHING",
     )
     .bind(id)
+    .execute(&mut *conn)
+    .await?;
+    // The first one and the newest are kept: a story that changes with each fetch must not fill the disk.
+    sqlx::query(
+        "DELETE FROM article_version WHERE article = $1 AND version > 1 AND version < \
+         (SELECT version FROM article WHERE id = $1) - $2",
+    )
+    .bind(id)
+    .bind(VERSIONS)
     .execute(&mut *conn)
     .await?;
     sqlx::query(

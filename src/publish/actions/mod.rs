@@ -14,7 +14,7 @@ mod waiting;
 use jiff::Timestamp;
 
 pub use self::door::{Release, Reopen, Resumed, pause, resume};
-pub use self::out::{BY_HAND, ByHand, Edited, by_hand, edit, own_article, retract};
+pub use self::out::{BY_HAND, ByHand, Edited, by_hand, edit, own_article, retract, seen};
 pub use self::waiting::{approve, approve_group, confirm, hold, retry, skip, skip_group};
 use super::Channel;
 use super::claim::done_steps;

@@ -9,10 +9,10 @@ use crate::model::article::Article;
 use crate::model::id::PostId;
 use crate::model::post::{Occasion, Post, PostState, Urgency};
 use crate::model::receipt::Receipt;
-use crate::platform::Identity;
+use crate::platform::{Identity, Payload};
 use crate::publish::identity_of;
 use crate::publish::prepare::prepare;
-use crate::source::identity::{content_hash, title_hash};
+use crate::source::identity::{content_hash, keys, title_hash};
 use crate::store::amend::AmendRow;
 use crate::store::post::{PostRow, short};
 use crate::store::{Conn, Store, StoreError, amend, article, audit, channel, meta, notice, post};
@@ -268,6 +268,11 @@ pub async fn by_hand(store: &Store, hand: &Hand, place: Place<'_>, wish: ByHand)
             if article::one(conn, article.id.as_str()).await?.is_none() {
                 let entry = &article.entry;
                 article::insert(conn, &article, &content_hash(entry), &title_hash(&entry.title), &[]).await?;
+                // A source that brings the same link later brings no new story.
+                for key in keys(&article.source, entry).all.into_iter().filter(|key| key.scope.is_empty()) {
+                    let key = article::Alias { scope: key.scope, value: key.value };
+                    article::alias(conn, &key, article.id.as_str(), hand.now).await?;
+                }
             } else if !again {
                 only_one(conn, &article, name.as_str()).await?;
             }
@@ -278,6 +283,24 @@ pub async fn by_hand(store: &Store, hand: &Hand, place: Place<'_>, wish: ByHand)
         })
     });
     store.write(job).await
+}
+
+/// The hash of what a reader would see of a waiting post if it went out now; `None` where it cannot be composed, which
+/// is told when it is claimed.
+///
+/// # Errors
+/// The database's.
+pub async fn seen(store: &Store, place: &Place<'_>, id: &str, now: Timestamp) -> Result<Option<String>, StoreError> {
+    let mut conn = store.read().await?;
+    let Some(row) = post::one(&mut conn, id).await? else { return Ok(None) };
+    if let Some(frozen) = row.payload.as_deref().and_then(|text| serde_json::from_str::<Payload>(text).ok()) {
+        return Ok(Some(frozen.seen_hash()));
+    }
+    let Some((article, _)) = article::one(&mut conn, row.post.article.as_str()).await? else { return Ok(None) };
+    let identity = identity(&mut conn, row.post.channel.as_str()).await?;
+    drop(conn);
+    let prepared = prepare(place.setting, place.channel, identity.as_ref(), &article, &row.post, row.revision, now);
+    Ok(prepared.ok().map(|prepared| prepared.payload.seen_hash()))
 }
 
 async fn only_one(conn: &mut Conn, article: &Article, channel: &str) -> Result<(), StoreError> {
