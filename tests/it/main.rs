@@ -3,6 +3,7 @@
 mod fakes;
 mod lane;
 mod ledger;
+mod post_states;
 mod proxy;
 mod servers;
 mod store;
