@@ -172,6 +172,28 @@ fn the_page_draws_every_arrow_of_the_code_and_no_other() {
 }
 
 #[test]
+fn the_picture_shows_what_the_table_says() {
+    let page = page();
+    let drawn = table(&page, "What leads where");
+    let mut expected = BTreeSet::new();
+    for row in &drawn[1..] {
+        let from = row[0].split(',').next().unwrap_or_default();
+        for (name, to) in drawn[0].iter().zip(row).skip(1).filter(|(_, to)| *to != "–") {
+            expected.insert((from.to_owned(), to.clone(), name.clone()));
+        }
+    }
+    let mut shown = BTreeSet::new();
+    for line in page.lines() {
+        let Some((from, rest)) = line.trim().split_once(" --> ") else { continue };
+        let (to, names) = rest.split_once(": ").expect("an arrow has its names");
+        for name in names.split(", ") {
+            shown.insert((from.to_owned(), to.to_owned(), name.to_owned()));
+        }
+    }
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn the_page_says_who_moves_each_arrow() {
     let named: Vec<String> = table(&page(), "Who moves it").into_iter().skip(1).map(|row| row[0].clone()).collect();
     assert_eq!(named, ARROWS.iter().map(|(name, _)| *name).collect::<Vec<_>>());
