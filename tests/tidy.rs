@@ -211,8 +211,6 @@ fn no_file_is_too_long() {
     none(&files("src").into_iter().filter_map(long).collect::<Vec<_>>(), "a file longer than 600 lines is two things");
 }
 
-// Here belongs: docs/post-states.md shows the arrows of model::post, compared with the code.
-
 #[test]
 fn imports_are_seen_in_every_form() {
     for (code, expected) in [

@@ -7,6 +7,7 @@ mod harness;
 mod kills;
 mod lane;
 mod ledger;
+mod post_states;
 mod proxy;
 mod servers;
 mod store;

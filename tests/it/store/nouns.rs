@@ -413,11 +413,11 @@ async fn the_longer_pause_stays(place: Place) {
             [(&limit, &limit), (&longer, &longer), (&shorter, &longer), (&person, &person), (&longer, &person)]
         {
             pause::put(conn, put).await?;
-            assert_eq!(pause::all(conn).await?, [stays.clone()]);
+            assert_eq!(pause::all(conn).await?, std::slice::from_ref(stays));
         }
         pause::put(conn, &other).await?;
         pause::clear_lapsed(conn, at(1)).await?;
-        assert_eq!(pause::all(conn).await?, [person.clone()], "one without end never lapses");
+        assert_eq!(pause::all(conn).await?, std::slice::from_ref(&person), "one without end never lapses");
         assert_eq!(pause::end(conn, &scope).await?, Some(person));
         assert_eq!(pause::end(conn, &scope).await?, None);
         Ok(())
