@@ -495,7 +495,8 @@ impl Running {
         read(&self.out) + &read(&self.err)
     }
 
-    fn is_up(&self) -> bool {
+    /// Whether it has said that it runs.
+    pub fn is_up(&self) -> bool {
         std::fs::read_to_string(&self.out).is_ok_and(|text| text.contains(": http://"))
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod cli;
 mod fakes;
 mod harness;
 mod kills;
@@ -16,6 +17,7 @@ mod story_feeds;
 mod story_hostile;
 mod story_once;
 mod story_real;
+mod story_secrets;
 #[path = "../tidy.rs"]
 mod tidy;
 mod wire;
