@@ -79,7 +79,13 @@ fn parse_shows_one_article_a_line() {
         let said = bugle(folder.path(), &["parse", &fixture(name)], b"");
         assert_eq!(said.status.code(), Some(0), "{name}: {}", err(&said));
         let lines: Vec<Value> = out(&said).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert!(!lines.is_empty() && lines.iter().all(|line| line["title"].is_string()), "{name}: {lines:#?}");
+        assert!(
+            !lines.is_empty()
+                && lines
+                    .iter()
+                    .all(|line| line["id"].is_string() || line["link"].is_string() || line["title"].is_string()),
+            "{name}: {lines:#?}"
+        );
     }
     for place in [&fixture("page.html"), "no-such-file.xml", "http://127.0.0.1:9/feed", "http://169.254.169.254/"] {
         let said = bugle(folder.path(), &["parse", place], b"");
@@ -174,4 +180,28 @@ async fn why_tells_what_became_of_a_story() {
     let said = newsroom.command(&["why", "https://newsroom.example/other"]).await;
     assert_eq!((said.status.code(), out(&said).as_str()), (Some(1), ""));
     assert!(running.term().await.success());
+}
+
+/// Nobody reads the log, or the disk it goes to is full: the service does its work all the same.
+#[tokio::test]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    let press = Press::start();
+    let newsroom = Newsroom::new("no_log").source("news", &press.url(), "from now").timeline("wall", "x");
+    newsroom.write("bugle.toml", &newsroom.config().await);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_bugle"))
+        .arg("--config")
+        .arg(newsroom.path("bugle.toml"))
+        .arg("run")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(full)
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program was built with the tests");
+    press.read().await;
+    press.publish("one");
+    newsroom.books().await.wait_for("wall", "published", 1).await;
+    assert_eq!(child.try_wait().unwrap(), None);
+    child.kill().await.unwrap();
 }

@@ -88,6 +88,7 @@ pub struct Newsroom {
     channels: Vec<Account>,
     routes: String,
     more: String,
+    log: &'static str,
     env: Vec<(String, String)>,
 }
 
@@ -108,6 +109,7 @@ impl Newsroom {
             channels: Vec::new(),
             routes: String::new(),
             more: String::new(),
+            log: "debug",
             env: Vec::new(),
         }
     }
@@ -121,6 +123,12 @@ impl Newsroom {
     /// Every wait times this.
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
+        self
+    }
+
+    /// What is logged; `debug` unless said.
+    pub fn log(mut self, level: &'static str) -> Self {
+        self.log = level;
         self
     }
 
@@ -300,11 +308,12 @@ impl Newsroom {
         let mut text = format!(
             "[newsroom]\nname = {:?}\ntimezone = \"Asia/Baku\"\nlanguage = \"en\"\n\n[store]\nurl = {:?}\n\n\
              [web]\nlisten = \"127.0.0.1:0\"\n\n[network]\nallow_private = [{}]\n\n[timing]\nscale = {}\n\n\
-             [log]\nlevel = \"debug\"\n\n{}{}",
+             [log]\nlevel = \"{}\"\n\n{}{}",
             self.name,
             self.url().await,
             allow.join(", "),
             self.scale,
+            self.log,
             self.more,
             self.sources,
         );

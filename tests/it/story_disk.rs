@@ -132,7 +132,7 @@ async fn a_full_disk_is_waited_out_at_every_write() {
     press.read().await;
     let mut slugs = Vec::new();
     let mut failed = 0;
-    for (n, pages) in [0, 1, 3, 6, 9, 12, 16, 20, 24, 30, 38, 48].into_iter().enumerate() {
+    for (n, pages) in [0, 1, 3, 6, 10, 15, 22, 34].into_iter().enumerate() {
         let slug = format!("s{n:02}");
         let (hits, before) = (press.web.hits(Press::PATH), world.sends());
         disk.fill(pages);
@@ -146,7 +146,7 @@ async fn a_full_disk_is_waited_out_at_every_write() {
         disk.clear();
         world.are_out(slugs.len()).await;
     }
-    assert!(failed > 4, "the disk was full in {failed} rounds");
+    assert!(failed > 3, "the disk was full in {failed} rounds");
     world.is_told_right(&newsroom, &slugs).await;
     assert_eq!(world.sends(), [slugs.len(); 4]);
     assert_eq!(bugle.term().await.code(), Some(0));
@@ -180,6 +180,7 @@ async fn a_busy_database_is_waited_for() {
     let mut other = SqliteConnection::connect(newsroom.url().await).await.expect("the file is there");
     let mut slugs = Vec::new();
     for (n, seconds) in [1, 6].into_iter().enumerate() {
+        world.is_told_right(&newsroom, &slugs).await;
         let before = world.sends();
         sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.expect("Bugle holds it only for moments");
         let slug = format!("s{n}");
@@ -301,7 +302,7 @@ async fn a_database_server_that_crashes_costs_nothing() {
     let mut newsroom = world.newsroom("pg_crash", &press);
     newsroom.at(&cluster.url());
     let mut slugs: Vec<String> = Vec::new();
-    for round in 0..4_u64 {
+    for round in 0..3_u64 {
         let mut bugle = newsroom.start().await;
         press.read().await;
         let before = world.sends();
@@ -344,7 +345,7 @@ async fn a_database_server_that_crashes_costs_nothing() {
     .await;
     let posts = books.posts_of("telegram").await;
     let held: Vec<_> = posts.iter().filter(|row| row.state == "held").collect();
-    assert!(held.len() <= 4 && held.iter().all(|row| row.reason.starts_with("in doubt")), "{held:#?}");
+    assert!(held.len() <= 3 && held.iter().all(|row| row.reason.starts_with("in doubt")), "{held:#?}");
     let seen = world.telegram.ledger().count_by_link();
     assert!(seen.values().all(|count| *count == 1), "{seen:#?}");
     let published = posts.len() - held.len();

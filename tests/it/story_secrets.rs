@@ -49,6 +49,7 @@ async fn no_secret_is_ever_written_down_or_given_away() {
     let (mastodon, bluesky) = (FakeMastodon::start(), FakeBluesky::start());
     let (stranger, press) = (FakeFeed::start(), Press::start());
     let newsroom = Newsroom::new("secrets")
+        .log("trace")
         .source("news", &press.url(), "from now")
         .x(&x)
         .telegram(&telegram)
@@ -65,7 +66,7 @@ async fn no_secret_is_ever_written_down_or_given_away() {
         mastodon.account("newsroom"),
         bluesky.account("newsroom.test"),
     ];
-    let bugle = newsroom.start_with(&[("RUST_LOG", "trace")]).await;
+    let bugle = newsroom.start().await;
     press.read().await;
     let redirect = |status: u16| Fault::Instead(Reply::empty(status).header("Location", stranger.at("/taken")));
     let faults = [
