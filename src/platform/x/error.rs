@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn a_refused_signature_of_another_time_points_at_the_clock() {
         for (seconds, pointed) in [(0, false), (299, false), (-299, false), (3_600, true), (-3_600, true)] {
-            let theirs = crate::http::http_date(now() + SignedDuration::from_secs(seconds));
+            let theirs = now() + SignedDuration::from_secs(seconds);
+            let theirs = theirs.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
             let PublishError::Auth { said } = classify(&answer(401, &[("date", &theirs)], "{}"), now()) else {
                 panic!("401 is the keys' or the clock's")
             };
