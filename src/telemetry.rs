@@ -109,12 +109,15 @@ pub fn init(format: LogFormat, filter: Option<&str>) -> Result<(), BadFilter> {
     let filter = EnvFilter::builder()
         .parse(text)
         .map_err(|error| BadFilter { found: text.to_owned(), why: error.to_string().to_lowercase() })?;
+    // A line that cannot be written (the disk is full) is lost: to complain of it on the same stream would panic.
     let lines = match format {
         LogFormat::Pretty => {
-            fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).boxed()
+            let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+            layer.log_internal_errors(false).boxed()
         }
         LogFormat::Json => {
-            fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr).boxed()
+            let layer = fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr);
+            layer.log_internal_errors(false).boxed()
         }
     };
     // The only fault left is that logging is set up already, by an earlier call or by a test.

@@ -155,7 +155,10 @@ async fn serve(
 ) -> anyhow::Result<Exit> {
     let (worker, now, scale) = (lasting.worker.clone(), lasting.clock.now(), config.timing.scale);
     let settle = job(move |conn| Box::pin(async move { start::settle_past(conn, worker.as_str(), now, scale).await }));
-    lasting.store.write(settle).await.context("what the last process left could not be settled")?;
+    let settled = lasting.store.write(settle).await;
+    settled.with_context(|| {
+        format!("store {}: what the last process left could not be settled", place(&config.store.url))
+    })?;
     loop {
         let (named, now) = (assemble::named(&config), lasting.clock.now());
         lasting.store.write(job(move |conn| Box::pin(async move { start::sync(conn, &named, now).await }))).await?;

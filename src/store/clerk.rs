@@ -72,8 +72,24 @@ pub(super) async fn serve(pool: AnyPool, dialect: Dialect, mut jobs: mpsc::Recei
     pool.close().await;
 }
 
+/// One commit. A connection on which it failed is closed: SQLite ends a transaction by itself where the disk is full or
+/// the file damaged, the driver does not notice, and every later transaction on that connection would fail.
 async fn transact(pool: &AnyPool, dialect: Dialect, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
-    let mut tx = pool.begin_with(dialect.begin_write()).await?;
+    let mut connection = pool.acquire().await?;
+    let done = commit(&mut connection, dialect, batch).await;
+    if done.is_err() {
+        // It is gone either way.
+        drop(connection.close().await);
+    }
+    done
+}
+
+async fn commit(
+    connection: &mut AnyConnection,
+    dialect: Dialect,
+    batch: &mut [Box<dyn Job>],
+) -> Result<(), StoreError> {
+    let mut tx = connection.begin_with(dialect.begin_write()).await?;
     if let [only] = batch {
         // Its failure is answered with its own error; the transaction rolls back when dropped.
         if only.run(&mut tx).await.is_err() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, ConnectOptions as _, Executor as _};
+use sqlx::{AnyPool, ConnectOptions as _, Connection as _, Executor as _};
 
 use super::StoreError;
 
@@ -79,6 +79,15 @@ impl Dialect {
         let options = AnyConnectOptions::from_str(&url)
             .map_err(|e| StoreError::Open(format!("not a database address: {e}")))?
             .disable_statement_logging();
+        if self == Self::Sqlite {
+            // The pool would try for half a minute, and then not say what is wrong with the file.
+            let tried = async {
+                let mut connection = options.connect().await?;
+                connection.execute(sqlx::raw_sql(SQLITE_PRAGMAS)).await?;
+                connection.close().await
+            };
+            tried.await.map_err(|e: sqlx::Error| StoreError::Open(format!("cannot open the database: {e}")))?;
+        }
         AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(std::time::Duration::from_secs(30))

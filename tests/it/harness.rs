@@ -87,6 +87,7 @@ pub struct Newsroom {
     channels: Vec<Account>,
     routes: String,
     more: String,
+    log: &'static str,
     env: Vec<(String, String)>,
 }
 
@@ -107,6 +108,7 @@ impl Newsroom {
             channels: Vec::new(),
             routes: String::new(),
             more: String::new(),
+            log: "debug",
             env: Vec::new(),
         }
     }
@@ -120,6 +122,12 @@ impl Newsroom {
     /// Every wait times this.
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
+        self
+    }
+
+    /// What is logged; `debug` unless said.
+    pub fn log(mut self, level: &'static str) -> Self {
+        self.log = level;
         self
     }
 
@@ -292,11 +300,12 @@ impl Newsroom {
         let mut text = format!(
             "[newsroom]\nname = {:?}\ntimezone = \"Asia/Baku\"\nlanguage = \"en\"\n\n[store]\nurl = {:?}\n\n\
              [web]\nlisten = \"127.0.0.1:0\"\n\n[network]\nallow_private = [{}]\n\n[timing]\nscale = {}\n\n\
-             [log]\nlevel = \"debug\"\n\n{}{}",
+             [log]\nlevel = \"{}\"\n\n{}{}",
             self.name,
             self.url().await,
             allow.join(", "),
             self.scale,
+            self.log,
             self.more,
             self.sources,
         );
@@ -487,7 +496,8 @@ impl Running {
         read(&self.out) + &read(&self.err)
     }
 
-    fn is_up(&self) -> bool {
+    /// Whether it has said that it runs.
+    pub fn is_up(&self) -> bool {
         std::fs::read_to_string(&self.out).is_ok_and(|text| text.contains(": http://"))
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod cli;
 mod fakes;
 mod harness;
 mod kills;
@@ -22,6 +23,7 @@ mod story_limits;
 mod story_once;
 mod story_outage;
 mod story_real;
+mod story_secrets;
 #[path = "../tidy.rs"]
 mod tidy;
 mod wire;

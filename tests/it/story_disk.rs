@@ -132,7 +132,7 @@ async fn a_full_disk_is_waited_out_at_every_write() {
     press.read().await;
     let mut slugs = Vec::new();
     let mut failed = 0;
-    for (n, pages) in [0, 1, 3, 6, 9, 12, 16, 20, 24, 30, 38, 48].into_iter().enumerate() {
+    for (n, pages) in [0, 1, 3, 6, 10, 15, 22, 34].into_iter().enumerate() {
         let slug = format!("s{n:02}");
         let (hits, before) = (press.web.hits(Press::PATH), world.sends());
         disk.fill(pages);
@@ -146,7 +146,7 @@ async fn a_full_disk_is_waited_out_at_every_write() {
         disk.clear();
         world.are_out(slugs.len()).await;
     }
-    assert!(failed > 4, "the disk was full in {failed} rounds");
+    assert!(failed > 3, "the disk was full in {failed} rounds");
     world.is_told_right(&newsroom, &slugs).await;
     assert_eq!(world.sends(), [slugs.len(); 4]);
     assert_eq!(bugle.term().await.code(), Some(0));
@@ -180,6 +180,7 @@ async fn a_busy_database_is_waited_for() {
     let mut other = SqliteConnection::connect(newsroom.url().await).await.expect("the file is there");
     let mut slugs = Vec::new();
     for (n, seconds) in [1, 6].into_iter().enumerate() {
+        world.is_told_right(&newsroom, &slugs).await;
         let before = world.sends();
         sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.expect("Bugle holds it only for moments");
         let slug = format!("s{n}");
@@ -242,6 +243,10 @@ async fn garbage_in_the_file_posts_nothing_twice() {
     world.are_out(2).await;
     world.is_told_right(&newsroom, &["one".to_owned(), "two".to_owned()]).await;
     assert_eq!(bugle.term().await.code(), Some(0));
+    // The test's own look into it keeps the log beside the file.
+    let mut own = SqliteConnection::connect(newsroom.url().await).await.expect("the file is there");
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut own).await.expect("nobody else is there");
+    own.close().await.expect("it can be closed");
     let (file, good) = (newsroom.path("data/bugle.db"), newsroom.path("good.db"));
     std::fs::copy(&file, &good).expect("it can be read");
     let pages = std::fs::metadata(&file).expect("it is there").len() / 4096;
@@ -288,8 +293,8 @@ async fn garbage_in_the_file_posts_nothing_twice() {
     }
 }
 
-/// The server dies in the middle of publishing, again and again: the process ends and says why, nothing starts without
-/// the server, and a new start goes on.
+/// The server dies in the middle of publishing, again and again: the process ends and says why, a new one waits for
+/// the server and goes on.
 #[tokio::test]
 async fn a_database_server_that_crashes_costs_nothing() {
     let (world, press) = (World::start(), Press::start());
@@ -297,7 +302,7 @@ async fn a_database_server_that_crashes_costs_nothing() {
     let mut newsroom = world.newsroom("pg_crash", &press);
     newsroom.at(&cluster.url());
     let mut slugs: Vec<String> = Vec::new();
-    for round in 0..4_u64 {
+    for round in 0..3_u64 {
         let mut bugle = newsroom.start().await;
         press.read().await;
         let before = world.sends();
@@ -312,10 +317,13 @@ async fn a_database_server_that_crashes_costs_nothing() {
         let status = bugle.wait_exit().await;
         assert_eq!(status.code(), Some(1), "{}", bugle.log());
         assert!(bugle.log().contains("the database session that holds the publishing lock is gone"), "{}", bugle.log());
+        // One that is started too early waits for the server.
         let mut early = newsroom.spawn(&[]).await;
-        assert_eq!(early.wait_exit().await.code(), Some(1), "{}", early.log());
-        assert!(early.log().contains("cannot open the database"), "{}", early.log());
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(early.ended().is_none(), "{}", early.log());
         cluster.up();
+        until("it has come up", async || early.is_up()).await;
+        assert_eq!(early.term().await.code(), Some(0));
     }
     let bugle = newsroom.start().await;
     let books = newsroom.books().await;
@@ -337,7 +345,7 @@ async fn a_database_server_that_crashes_costs_nothing() {
     .await;
     let posts = books.posts_of("telegram").await;
     let held: Vec<_> = posts.iter().filter(|row| row.state == "held").collect();
-    assert!(held.len() <= 4 && held.iter().all(|row| row.reason.starts_with("in doubt")), "{held:#?}");
+    assert!(held.len() <= 3 && held.iter().all(|row| row.reason.starts_with("in doubt")), "{held:#?}");
     let seen = world.telegram.ledger().count_by_link();
     assert!(seen.values().all(|count| *count == 1), "{seen:#?}");
     let published = posts.len() - held.len();

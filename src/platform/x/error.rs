@@ -208,6 +208,18 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_signature_of_another_time_points_at_the_clock() {
+        for (seconds, pointed) in [(0, false), (299, false), (-299, false), (3_600, true), (-3_600, true)] {
+            let theirs = now() + SignedDuration::from_secs(seconds);
+            let theirs = theirs.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            let PublishError::Auth { said } = classify(&answer(401, &[("date", &theirs)], "{}"), now()) else {
+                panic!("401 is the keys' or the clock's")
+            };
+            assert_eq!(said.contains("check this machine's clock"), pointed, "{seconds}: {said}");
+        }
+    }
+
+    #[test]
     fn every_listed_answer_has_its_class() {
         let problem = |kind: &str| {
             format!(r#"{{"title":"T","detail":"D","type":"https://api.twitter.com/2/problems/{kind}","status":403}}"#)
