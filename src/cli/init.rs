@@ -28,7 +28,7 @@ pub struct Args {
     #[arg(long, value_name = "URL-or-FILE", value_parser = feed)]
     feed: Option<String>,
     /// A channel: PLATFORM, PLATFORM=ACCOUNT or PLATFORM=ACCOUNT,SERVER; for instance
-    /// mastodon=@azernews,https://mastodon.example. May be given several times.
+    /// `mastodon=@azernews,https://mastodon.example`. May be given several times.
     #[arg(long = "channel", value_name = "CHANNEL", value_parser = channel)]
     channels: Vec<Wanted>,
     /// No channel but a local timeline, to try it out.

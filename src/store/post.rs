@@ -1,4 +1,4 @@
-//! Posts: the queue, the states and the frozen payloads. A row becomes a state in one place ([`read`]); a row that makes
+//! Posts: the queue, the states and the frozen payloads. A row becomes a state in one place (`read`); a row that makes
 //! no sense is an error, not a guess.
 
 use jiff::Timestamp;

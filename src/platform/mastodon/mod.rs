@@ -56,7 +56,7 @@ pub struct Mastodon;
 #[derive(Clone, Debug, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// The instance: "https://mastodon.example".
+    /// The instance: `https://mastodon.example`.
     #[serde(deserialize_with = "wire::server")]
     pub server: Url,
     /// The access token; not needed where `bugle connect` opened the account.
