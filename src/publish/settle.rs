@@ -8,10 +8,11 @@ use super::retry;
 use crate::model::channel::{Block, Pause, PauseScope};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, FailReason, HoldReason, PostState};
-use crate::model::receipt::{Receipt, Step};
+use crate::model::receipt::{Outcome, Receipt, Step};
 use crate::platform::{PauseScopeKind, PublishError};
+use crate::store::attempt::AttemptRow;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, channel, notice, pause, post};
+use crate::store::{Conn, StoreError, attempt, channel, notice, pause, post};
 
 /// What becomes of a post.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,7 +110,10 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     post::put(conn, &it.row, &next, it.at, &Actor::Bugle, &why).await?;
     let name = it.row.post.channel.as_str();
     match &it.fate {
-        Fate::Published(_) => channel::set_closed(conn, name, None).await?,
+        Fate::Published(_) => {
+            channel::set_closed(conn, name, None).await?;
+            watch_over(conn, it).await?;
+        }
         Fate::Back { backs_off, pause, block, .. } => {
             if *backs_off || pause.is_some() || block.is_some() {
                 channel::set_closed(conn, name, Some(it.at)).await?;
@@ -129,6 +133,30 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
         notice::raise(conn, &notice, it.at).await?;
     }
     Ok(())
+}
+
+/// An invariant that stays watched in production: no step of a revision succeeds twice. Where one did, this is a bug that
+/// readers can see: the channel stops until a person has looked.
+async fn watch_over(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
+    let attempts = attempt::of(conn, it.row.id()).await?;
+    let done = |row: &&AttemptRow| {
+        row.attempt.revision == it.row.revision
+            && row.attempt.step.op.is_visible()
+            && matches!(row.attempt.outcome, Some(Outcome::Done { .. }))
+    };
+    let mut steps: Vec<Step> = attempts.iter().filter(done).map(|row| row.attempt.step).collect();
+    let all = steps.len();
+    steps.sort_by_key(|step| step.n);
+    steps.dedup();
+    if steps.len() == all {
+        return Ok(());
+    }
+    let what = format!("a step of post {} succeeded twice", it.row.id());
+    let name = it.row.post.channel.as_str();
+    let block = Block::Alarm { what };
+    channel::set_blocked(conn, name, Some(&block), it.at).await?;
+    let text = format!("channel {name} is stopped: {block}. Look at the post there, then: bugle resume {name}");
+    notice::raise(conn, &Notice::new(Level::Alarm, format!("channel.{name}.blocked"), text), it.at).await.map(drop)
 }
 
 /// Stores an outcome whose lease was lost: it is added to the attempt, and a success turns whatever the post is now into
