@@ -72,6 +72,7 @@ impl Dialect {
                     std::fs::create_dir_all(folder)
                         .map_err(|e| StoreError::Open(format!("cannot make folder {}: {e}", folder.display())))?;
                 }
+                refuse_other_files(&file)?;
                 format!("sqlite:{}?mode=rwc", file.display())
             }
             Self::Postgres => url.to_owned(),
@@ -97,6 +98,20 @@ impl Dialect {
             .await
             .map_err(|e| StoreError::Open(format!("cannot open the database: {e}")))
     }
+}
+
+/// A file that is no database is refused at once: the pool would take it for a server that starts, and ask for 30 s.
+fn refuse_other_files(file: &Path) -> Result<(), StoreError> {
+    use std::io::Read as _;
+    // The first bytes of every database that holds anything. Source: sqlite.org/fileformat2.html, section 1.3, 2026-11.
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut start = Vec::new();
+    // What cannot be read is left to SQLite, which says why.
+    let Ok(opened) = std::fs::File::open(file) else { return Ok(()) };
+    if opened.take(MAGIC.len() as u64).read_to_end(&mut start).is_err() || start.is_empty() || start == MAGIC {
+        return Ok(());
+    }
+    Err(StoreError::Open(format!("expected an SQLite database in {}, found another file", file.display())))
 }
 
 fn scheme(url: &str) -> &str {
@@ -188,4 +203,22 @@ pub fn lock_path(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".lock");
     PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_file_is_no_database() {
+        let folder = tempfile::tempdir().unwrap();
+        for (content, good) in
+            [(&b""[..], true), (b"SQLite format 3\0rest", true), (b"[newsroom]", false), (b"SQL", false)]
+        {
+            let file = folder.path().join("some.db");
+            std::fs::write(&file, content).unwrap();
+            assert_eq!(refuse_other_files(&file).is_ok(), good, "{content:?}");
+        }
+        assert_eq!(refuse_other_files(&folder.path().join("none.db")), Ok(()));
+    }
 }
