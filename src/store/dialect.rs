@@ -72,7 +72,6 @@ impl Dialect {
                     std::fs::create_dir_all(folder)
                         .map_err(|e| StoreError::Open(format!("cannot make folder {}: {e}", folder.display())))?;
                 }
-                refuse_other_files(&file)?;
                 format!("sqlite:{}?mode=rwc", file.display())
             }
             Self::Postgres => url.to_owned(),
@@ -80,60 +79,24 @@ impl Dialect {
         let options = AnyConnectOptions::from_str(&url)
             .map_err(|e| StoreError::Open(format!("not a database address: {e}")))?
             .disable_statement_logging();
-        // The pool takes every failure for a server that starts, and asks again; one that stays is an answer.
-        let (failed, mut failure) = tokio::sync::watch::channel(None);
-        let opening = AnyPoolOptions::new()
+        AnyPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(std::time::Duration::from_secs(30))
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(self == Self::Postgres)
             .after_connect(move |connection, _| {
-                let failed = failed.clone();
                 Box::pin(async move {
-                    if self == Self::Sqlite
-                        && let Err(error) = connection.execute(sqlx::raw_sql(SQLITE_PRAGMAS)).await
-                    {
-                        if stays(&error) {
-                            failed.send_replace(Some(error.to_string()));
-                        }
-                        return Err(error);
+                    if self == Self::Sqlite {
+                        connection.execute(sqlx::raw_sql(SQLITE_PRAGMAS)).await?;
                     }
                     Ok(())
                 })
             })
-            .connect_with(options);
-        let said = tokio::select! {
-            biased;
-            pool = opening => match pool {
-                Ok(pool) => return Ok(pool),
-                Err(error) => error.to_string(),
-            },
-            Ok(said) = failure.wait_for(Option::is_some) => said.clone().unwrap_or_default(),
-        };
-        Err(StoreError::Open(format!("cannot open the database: {said}")))
+            .connect_with(options)
+            .await
+            .map_err(|e| StoreError::Open(format!("cannot open the database: {e}")))
     }
-}
-
-/// Whether an SQLite failure will be the same a moment later: all but busy (5) and locked (6), whose extended codes have
-/// them in the lowest byte. Source: sqlite.org/rescode.html, 2026-11.
-fn stays(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    code.is_some_and(|code| !matches!(code & 0xff, 5 | 6))
-}
-
-/// A file that is no database is refused by its name, not by a code.
-fn refuse_other_files(file: &Path) -> Result<(), StoreError> {
-    use std::io::Read as _;
-    // The first bytes of every database that holds anything. Source: sqlite.org/fileformat2.html, section 1.3, 2026-11.
-    const MAGIC: &[u8] = b"SQLite format 3\0";
-    let mut start = Vec::new();
-    // What cannot be read is left to SQLite, which says why.
-    let Ok(opened) = std::fs::File::open(file) else { return Ok(()) };
-    if opened.take(MAGIC.len() as u64).read_to_end(&mut start).is_err() || start.is_empty() || start == MAGIC {
-        return Ok(());
-    }
-    Err(StoreError::Open(format!("expected an SQLite database in {}, found another file", file.display())))
 }
 
 fn scheme(url: &str) -> &str {
@@ -225,33 +188,4 @@ pub fn lock_path(file: &Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".lock");
     PathBuf::from(name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_failure_that_stays_is_not_waited_for() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("torn.db");
-        std::fs::write(&file, [b"SQLite format 3\0", [0xff; 200].as_slice()].concat()).unwrap();
-        let url = format!("sqlite:{}", file.display());
-        let opened = Dialect::Sqlite.pool(&url, 1);
-        let opened = tokio::time::timeout(std::time::Duration::from_secs(20), opened).await.expect("within the 30 s");
-        assert!(opened.unwrap_err().to_string().contains("not a database"));
-    }
-
-    #[test]
-    fn another_file_is_no_database() {
-        let folder = tempfile::tempdir().unwrap();
-        for (content, good) in
-            [(&b""[..], true), (b"SQLite format 3\0rest", true), (b"[newsroom]", false), (b"SQL", false)]
-        {
-            let file = folder.path().join("some.db");
-            std::fs::write(&file, content).unwrap();
-            assert_eq!(refuse_other_files(&file).is_ok(), good, "{content:?}");
-        }
-        assert_eq!(refuse_other_files(&folder.path().join("none.db")), Ok(()));
-    }
 }
