@@ -178,7 +178,10 @@ async fn serve(
                 signal = signals.next() => match signal {
                     Signal::Stop => break None,
                     Signal::Reload => match reload(rehearse, call, lasting) {
-                        Ok(config) => break Some(config),
+                        Ok(config) => {
+                            tracing::info!("the config was read again and is in force once the calls in flight have ended");
+                            break Some(config);
+                        }
                         Err(said) => tracing::error!("the config was not reloaded, the old one stays in force:\n{said}"),
                     },
                 },
@@ -193,10 +196,7 @@ async fn serve(
             }
         };
         stop.cancel();
-        match next {
-            Some(_) => tracing::info!("the config was read again; it is in force when the calls in flight have ended"),
-            None => tracing::info!("ending softly: calls in flight are waited for"),
-        }
+        tracing::info!("ending softly: calls in flight are waited for");
         tokio::select! {
             ended = &mut loops => ended.context("the engine did not end cleanly")?,
             _ = signals.next(), if next.is_none() => {
