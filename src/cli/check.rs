@@ -47,7 +47,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         }
         Err(faults) => {
             for (path, error) in &faults {
-                warn(format_args!("error: {}", opened::template_fault(path, error)))?;
+                warn(opened::template_fault(path, error))?;
             }
             return Ok(Exit::Wrong);
         }
@@ -95,21 +95,11 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
-/// A template's fault in the shape of the config's.
+/// A template's fault in the shape of the config's, with its own file.
 fn template_json(path: &Path, error: &ExprError) -> Value {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    let column = error.range.as_ref().and_then(|range| text.get(..range.start)).map(|before| {
-        let line = before.rfind('\n').map_or(0, |at| at + 1);
-        before[line..].chars().count() + 1
-    });
-    json!({
-        "file": path.display().to_string(),
-        "key": "",
-        "said": error.said,
-        "line": error.line,
-        "column": column,
-        "hint": null,
-    })
+    let mut fault = opened::template_fault(path, error).to_json()["faults"][0].take();
+    fault["file"] = json!(path.display().to_string());
+    fault
 }
 
 /// Routes whose template there is not.
@@ -326,5 +316,8 @@ template = "TEMPLATE"
         let (path, error) = opened::templates(&config(folder.path(), "evening")).unwrap_err().remove(0);
         let value = template_json(&path, &error);
         assert_eq!((&value["line"], &value["column"]), (&json!(2), &json!(6)), "{value}");
+        assert_eq!(value["hint"], "did you mean `title`?");
+        let text = opened::template_fault(&path, &error).to_string();
+        assert!(text.contains("evening.j2:2:6\n") && text.contains("{{ titel }}"), "{text}");
     }
 }

@@ -66,15 +66,25 @@ pub fn templates(config: &Config) -> Result<Templates, Vec<(PathBuf, ExprError)>
 /// Every fault found, in one text.
 pub fn good_templates(config: &Config) -> Result<Templates, Trouble> {
     templates(config).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(|(path, error)| template_fault(path, error)).collect();
-        Trouble::wrong(lines.join("\nerror: "))
+        let texts: Vec<String> = faults.iter().map(|(path, error)| template_fault(path, error).to_string()).collect();
+        // The word before it is said with every trouble.
+        Trouble::wrong(texts.join("\n\n").trim_start_matches("error: "))
     })
 }
 
-/// A template's fault on one line.
-pub(super) fn template_fault(path: &std::path::Path, error: &ExprError) -> String {
-    let line = error.line.map(|line| format!(":{line}")).unwrap_or_default();
-    format!("{}{line}: {error}", path.display())
+/// A template's fault, with its place in the file.
+pub(super) fn template_fault(path: &std::path::Path, error: &ExprError) -> config::Faults {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let line_start = |line: usize| text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum::<usize>();
+    let start = error.line.map_or(0, line_start);
+    let span = error.range.clone().unwrap_or(start..start);
+    let word = text.get(span.clone()).filter(|_| error.said.starts_with("unknown name"));
+    let near = word.and_then(|word| config::nearest(word, crate::expr::NAMES.iter().copied()));
+    let fault = config::Fault::new("", error.said.clone(), span).hint(match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "as in {{ title | elastic }} and, on a line of its own, {{ link }}; see docs/config.md".to_owned(),
+    });
+    config::Faults::of_file(path, text, vec![fault])
 }
 
 /// A channel as publishing takes it.

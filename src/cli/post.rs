@@ -13,7 +13,7 @@ use crate::text::plain::line;
 
 /// Arguments of `bugle post`.
 #[derive(Clone, Debug, clap::Args)]
-#[group(id = "content", required = true, multiple = true, args = ["text", "article"])]
+#[command(group(clap::ArgGroup::new("content").required(true).multiple(true).args(["text", "article"])))]
 pub struct Args {
     /// The channel.
     #[arg(long, value_name = "CHANNEL")]
@@ -107,6 +107,26 @@ fn link_in(text: &str) -> Option<Url> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_post_needs_a_channel_and_something_to_say() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            args: Args,
+        }
+        for (line, good) in [
+            ("--to x --text hi", true),
+            ("--to x --article https://a.example/", true),
+            ("--to x --text hi --article https://a.example/ --again --breaking", true),
+            ("--to x", false),
+            ("--text hi", false),
+            ("--to x --breaking", false),
+        ] {
+            let parsed = <Line as clap::Parser>::try_parse_from(std::iter::once("post").chain(line.split(' ')));
+            assert_eq!(parsed.map(|line| line.args.to).is_ok(), good, "{line}");
+        }
+    }
 
     #[test]
     fn the_first_link_counts() {

@@ -1,10 +1,12 @@
 //! `bugle queue`: the posts, what waits first, with the state of each and its reason.
 
+use std::collections::HashMap;
+
 use super::shared::{Need, Shop, clip, ending, post_json, table, text_of};
-use super::{Call, Exit};
+use super::{Call, Exit, why};
 use crate::model::post::{HoldReason, PostState};
 use crate::store::post::{self, PostRow, short};
-use crate::store::{Conn, StoreError, article};
+use crate::store::{Conn, StoreError, article, channel, pause};
 
 /// Arguments of `bugle queue`.
 #[derive(Clone, Debug, clap::Args)]
@@ -45,15 +47,23 @@ async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
         false => STATES.into_iter().filter(|state| args.state.iter().any(|asked| asked == state)).collect(),
     };
     let rows = post::list(&mut conn, &states, args.channel.as_deref(), i64::from(args.n)).await?;
+    let pauses = pause::all(&mut conn).await?;
+    let mut shut = HashMap::new();
     let mut titled = Vec::new();
     for row in rows {
-        titled.push((title_of(&mut conn, &row).await?, row));
+        let name = row.post.channel.to_string();
+        if matches!(row.post.state, PostState::Scheduled { .. }) && !shut.contains_key(&name) {
+            let stored = channel::one(&mut conn, &name).await?;
+            shut.insert(name.clone(), why::shut(&shop, &name, stored.as_ref(), &pauses));
+        }
+        let waits = shut.get(&name).map(|shut| waits(&shop, &row, shut)).unwrap_or_default();
+        titled.push((title_of(&mut conn, &row).await?, row, waits));
     }
-    let json = |(title, row): &(String, PostRow)| {
+    let json = |(title, row, waits): &(String, PostRow, String)| {
         let mut json = post_json(row);
         if let Some(json) = json.as_object_mut() {
             json.insert("title".to_owned(), title.as_str().into());
-            json.insert("reason".to_owned(), reason(&row.post.state).into());
+            json.insert("reason".to_owned(), told(&row.post.state, waits).into());
         }
         json
     };
@@ -61,20 +71,39 @@ async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
         if titled.is_empty() {
             return "nothing is in the queue".to_owned();
         }
-        let cells = titled.iter().map(|(title, row)| {
+        let cells = titled.iter().map(|(title, row, waits)| {
             let text = row.post.text.clone().unwrap_or_else(|| title.clone());
             vec![
                 short(row.id()).to_owned(),
                 row.post.channel.as_str().to_owned(),
                 row.post.state.word().to_owned(),
                 shop.when(row.post.due),
-                clip(&reason(&row.post.state), 60),
+                clip(&told(&row.post.state, waits), 60),
                 clip(&text, 70),
             ]
         });
         table(&["POST", "CHANNEL", "STATE", "DUE", "WHY", "TEXT"], &cells.collect::<Vec<_>>())
     })?;
     Ok(Exit::Done)
+}
+
+/// What holds a scheduled post up that is due: its channel, else the channel's schedule.
+fn waits(shop: &Shop, row: &PostRow, shut: &[String]) -> String {
+    if !shut.is_empty() {
+        return shut.join("; ");
+    }
+    let policy = shop.channel(row.post.channel.as_str()).map(|channel| channel.policy.describe());
+    policy.filter(|policy| row.post.due <= shop.hand.now && policy != "at once").unwrap_or_default()
+}
+
+/// The reason of the state, and for a scheduled post what it waits for.
+fn told(state: &PostState, waits: &str) -> String {
+    let mut said = vec![reason(state)];
+    if matches!(state, PostState::Scheduled { .. }) {
+        said.push(waits.to_owned());
+    }
+    said.retain(|said| !said.is_empty());
+    said.join("; ")
 }
 
 /// The title of its article, else the text.
@@ -96,5 +125,25 @@ pub fn reason(state: &PostState) -> String {
         PostState::Failed { reason, .. } => format!("refused: {}", reason.said),
         PostState::Skipped { why, .. } => why.to_string(),
         PostState::Retracted { by, .. } => format!("taken down by {by}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::post::{Actor, Approval};
+
+    #[test]
+    fn a_post_that_waits_says_for_what() {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let approval = Approval { by: Actor::Route, at, payload: None };
+        let fresh = PostState::Scheduled { approval, retry: None };
+        assert_eq!(told(&fresh, ""), "");
+        assert_eq!(
+            told(&fresh, "paused by command line until `bugle resume`"),
+            "paused by command line until `bugle resume`"
+        );
+        let held = PostState::Held { why: HoldReason::Approval, since: at };
+        assert_eq!(told(&held, "paused"), "waits for approval", "it waits for a person, not for its channel");
     }
 }

@@ -78,7 +78,10 @@ async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
             lines.push(format!("{what} is no longer blocked ({block})"));
         }
         match out.ended.len() {
-            0 if out.unblocked.is_none() => lines.push(format!("{what} was not paused")),
+            0 if out.unblocked.is_none() => lines.push(match &args.channel {
+                None => "nothing was paused as a whole".to_owned(),
+                Some(_) => format!("{what} was not paused"),
+            }),
             0 => {}
             _ => lines.push(format!("{what} is resumed")),
         }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::assemble::{self, Lasting};
-use super::{Call, Exit, opened, say};
+use super::{Call, Exit, Trouble, opened, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
 use crate::engine::{self, start};
@@ -63,9 +63,8 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     };
     // Faults of the config show before anything is claimed or served.
     assemble::setup(&config, &lasting)?;
-    let listener = tokio::net::TcpListener::bind(config.web.listen)
-        .await
-        .with_context(|| format!("web.listen: cannot listen on {}", config.web.listen))?;
+    let listener =
+        tokio::net::TcpListener::bind(config.web.listen).await.map_err(|error| taken(&error, config.web.listen))?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
     let (ready, is_ready) = watch::channel(Readiness::Starting("the store is being settled".to_owned()));
@@ -95,6 +94,16 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
 fn load(rehearse: bool, call: &Call) -> anyhow::Result<Config> {
     let config = config::load(&call.config)?;
     if rehearse { assemble::rehearsal(&config) } else { Ok(config) }
+}
+
+/// Why the port cannot be had.
+fn taken(error: &std::io::Error, listen: std::net::SocketAddr) -> Trouble {
+    let trouble = Trouble::failed(format!("web.listen: cannot listen on {listen}: {error}"));
+    match error.kind() {
+        std::io::ErrorKind::AddrInUse => trouble
+            .hint("another program, or another bugle, listens there: stop it, or choose another port in [web] listen"),
+        _ => trouble,
+    }
 }
 
 /// A database address without what may be a password.
@@ -172,7 +181,10 @@ async fn serve(
                 signal = signals.next() => match signal {
                     Signal::Stop => break None,
                     Signal::Reload => match reload(rehearse, call, lasting) {
-                        Ok(config) => break Some(config),
+                        Ok(config) => {
+                            tracing::info!("the config was read again and is in force once the calls in flight have ended");
+                            break Some(config);
+                        }
                         Err(said) => tracing::error!("the config was not reloaded, the old one stays in force:\n{said}"),
                     },
                 },

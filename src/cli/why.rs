@@ -185,7 +185,7 @@ fn of_post(shop: &Shop, row: &PostRow, channel: Option<&ChannelRow>, pauses: &[P
 }
 
 /// What keeps the channel from posting, as far as the store tells.
-fn shut(shop: &Shop, name: &str, channel: Option<&ChannelRow>, pauses: &[Pause]) -> Vec<String> {
+pub(super) fn shut(shop: &Shop, name: &str, channel: Option<&ChannelRow>, pauses: &[Pause]) -> Vec<String> {
     let mut why = Vec::new();
     if shop.channel(name).is_none() {
         why.push(format!("channel {name} is not in the config"));
@@ -199,7 +199,8 @@ fn shut(shop: &Shop, name: &str, channel: Option<&ChannelRow>, pauses: &[Pause])
     for pause in pauses.iter().filter(|pause| scopes.contains(&pause.scope)) {
         if pause.until.is_none_or(|until| until > shop.hand.now) {
             let until = pause.until.map_or("until `bugle resume`".to_owned(), |at| format!("until {}", shop.when(at)));
-            why.push(format!("paused by {} {until}: {}", pause.by, pause.why));
+            let because = if pause.why.is_empty() { String::new() } else { format!(": {}", pause.why) };
+            why.push(format!("paused by {} {until}{because}", pause.by));
         }
     }
     if why.is_empty() {

@@ -10,7 +10,7 @@ use url::{Host, Url};
 use super::diagnostic::nearest;
 use super::document::{Reading, find};
 use super::{Address, Channel, Newsroom, Source, Start, Store, settings};
-use crate::expr::Condition;
+use crate::expr::{self, Condition};
 use crate::model::id::SourceName;
 use crate::route::{Approve, Rule};
 use crate::timetable::{self, Rhythm};
@@ -245,9 +245,17 @@ fn references(r: &mut Reading<'_>, key: &str, kind: &str, names: &[&str], known:
 
 fn condition(r: &mut Reading<'_>, key: &str, text: Option<&str>) {
     if let Some(Err(error)) = text.map(Condition::parse) {
+        let word = error.range.clone().and_then(|range| text.unwrap_or_default().get(range));
+        let near = word
+            .filter(|_| error.said.starts_with("unknown"))
+            .and_then(|word| nearest(word, expr::NAMES.iter().copied()));
+        let hint = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "as in \"'Nation' in categories and not title is matching('(?i)horoscope')\"".to_owned(),
+        };
         match error.range {
-            Some(range) => r.fault_in(key, range, error.said, None),
-            None => r.fault(key, error.said, None),
+            Some(range) => r.fault_in(key, range, error.said, Some(&hint)),
+            None => r.fault(key, error.said, Some(&hint)),
         }
     }
 }

@@ -59,6 +59,11 @@ pub struct Faults {
 }
 
 impl Faults {
+    /// Faults of a file that is no config and holds no secret: a template.
+    pub fn of_file(path: &Path, text: String, list: Vec<Fault>) -> Self {
+        Self::new(path, text, list)
+    }
+
     /// Faults of a file whose text has its secrets masked already ([`mask`]).
     pub(super) fn new(path: &Path, masked: String, mut list: Vec<Fault>) -> Self {
         list.sort_by_key(|fault| fault.span.as_ref().map_or(0, |span| span.start));
@@ -230,7 +235,7 @@ fn userinfo(line: &str) -> impl Iterator<Item = Range<usize>> {
 }
 
 /// The nearest of `known` to a mistyped word, if one is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     let letters = lower.chars().count();
     let allowed = (letters / 3).max(1).min(letters.saturating_sub(1));

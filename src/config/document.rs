@@ -225,7 +225,15 @@ fn note(
 
 fn syntax(text: &str, error: &toml::de::Error) -> Fault {
     let span = error.span().unwrap_or(text.len()..text.len());
-    Fault::new("", error.message(), span)
+    let hint = match error.message() {
+        said if said.contains("duplicate key") => {
+            "a table or key may stand once: merge the two, or give one another name"
+        }
+        said if said.contains("unclosed table") => "the name of a table stands in brackets on one line: [channel.x]",
+        said if said.contains("string") => "a text stands in quotes on one line: \"text\"",
+        _ => "a line is `key = value`, `[table]` or a comment after #; a text stands in quotes",
+    };
+    Fault::new("", error.message(), span).hint(hint)
 }
 
 fn within(inner: &Range<usize>, outer: &Range<usize>) -> bool {

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use url::Url;
 
-pub use self::diagnostic::{Fault, Faults, Place};
+pub use self::diagnostic::{Fault, Faults, Place, nearest};
 pub use self::draft::{Answers, Wanted, draft};
 pub use self::schema::schema;
 pub use self::settings::{Log, LogFormat, LogLevel};

@@ -14,7 +14,7 @@ use crate::schedule;
 #[schemars(deny_unknown_fields, rename = "BugleConfig")]
 #[expect(dead_code, reason = "a description: its schema is derived, no value is ever made")]
 pub(super) struct Document {
-    /// The newsroom.
+    /// The `[newsroom]` table, with `name` and `timezone`; `bugle init` writes a first file.
     newsroom: Newsroom,
     /// Where everything is kept.
     #[schemars(default)]

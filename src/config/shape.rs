@@ -170,6 +170,11 @@ impl<'a> Shape<'a> {
                     });
                 }
             }
+            (["string"], DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_)) => {
+                let fault = wrong(kind);
+                let quotes = fault.hint.is_none().then(|| "a text stands in quotes".to_owned());
+                out.faults.push(fault.hint_if(quotes));
+            }
             _ => out.faults.push(wrong(kind)),
         }
     }

@@ -60,7 +60,8 @@ fn a_syntax_error_shows_its_line_and_nothing_else_is_guessed() {
  --> config/bugle.toml:4:5
   |
 4 | [web
-  |     ^"
+  |     ^
+hint: the name of a table stands in brackets on one line: [channel.x]"
     );
 }
 
@@ -122,7 +123,7 @@ to = [\"x\", \"x\", \"telegramm\"]
         "23:10 channel.z: missing key `platform` (one of x, mastodon, bluesky, telegram, timeline)",
         "29:14 channel.m.visibility: expected public or unlisted, found \"loud\"",
         "30:14 channel.m.char_limit: expected a whole number, found 2.5 (left out: the instance is asked)",
-        "31:16 channel.m.pace.gap: expected a text, found 3",
+        "31:16 channel.m.pace.gap: expected a text, found 3 (a text stands in quotes)",
         "31:30 channel.m.pace.per_hour: expected a whole number from 0, found -1",
         "33:9 route[0].from[0]: there is no source \"azernews\" (there are: Bad)",
         "34:12 route[0].to[1]: channel \"x\" is named twice",

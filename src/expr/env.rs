@@ -128,8 +128,14 @@ pub(super) fn check_names(text: &str, used: &HashSet<String>) -> Result<(), Expr
         .filter(|n| !NAMES.contains(&n.as_str()) && !CONDITIONS.globals().any(|(known, _)| known == n.as_str()))
         .collect();
     unknown.sort();
-    let Some(name) = unknown.first() else { return Ok(()) };
-    Err(at_word(text, name, format!("unknown name `{name}`; there are {}", NAMES.join(", "))))
+    let faults = unknown
+        .into_iter()
+        .map(|name| at_word(text, name, format!("unknown name `{name}`; there are {}", NAMES.join(", "))));
+    // The first as it is read, not by the alphabet.
+    match faults.min_by_key(|fault| fault.range.as_ref().map_or(usize::MAX, |range| range.start)) {
+        Some(fault) => Err(fault),
+        None => Ok(()),
+    }
 }
 
 /// A fault at the first place where the word stands by itself.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use minijinja::Expression;
 
-pub use self::scene::Scene;
+pub use self::scene::{NAMES, Scene};
 pub use self::templates::Templates;
 
 /// A fault in a template or condition: what, and where.
@@ -103,6 +103,7 @@ mod tests {
     fn faults_say_what_and_where() {
         for (text, said, at) in [
             ("'Nation' in categorys", "unknown name `categorys`", Some(12..21)),
+            ("titel == 'x' and nothing", "unknown name `titel`", Some(0..5)),
             ("false and titel", "unknown name `titel`", Some(10..15)),
             ("title is matching('(')", "unclosed group", Some(18..21)),
             ("false and title is matching('[')", "unclosed character class", Some(28..31)),

@@ -40,7 +40,7 @@ pub struct Scene {
 }
 
 /// The names of all variables, for messages.
-pub(super) const NAMES: &[&str] = &[
+pub const NAMES: &[&str] = &[
     "title",
     "link",
     "summary",

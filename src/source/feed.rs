@@ -395,6 +395,10 @@ fn find_root<'a>(tokens: &mut Scanner<'a>) -> Result<Tag<'a>, Unreadable> {
         }
     }
     Err(Unreadable::new(match first {
+        // Bytes that only look like a tag (a picture, a program) are not shown to anyone.
+        Some(name) if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.')) => {
+            "neither XML nor JSON, not a feed".to_owned()
+        }
         Some(name) => {
             let shown: String = name.chars().take(40).collect();
             format!("a document of <{shown}>, not a feed")

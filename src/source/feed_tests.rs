@@ -256,6 +256,7 @@ fn says_what_it_is_instead() {
         (fixture!("page.html"), "an HTML page, not a feed"),
         (b"<HTML><body>Sorry", "an HTML page, not a feed"),
         (b"<svg></svg>", "a document of <svg>, not a feed"),
+        (b"\x89PNG\r\n<i?\x13 x>", "neither XML nor JSON, not a feed"),
         (b"<urlset/>", "a sitemap, not a feed"),
         (b"Not found", "plain text, not a feed"),
         (b"{\"error\": 404}", "a JSON document, not a JSON Feed"),

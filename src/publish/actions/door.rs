@@ -191,7 +191,7 @@ fn in_words(pause: &Pause) -> String {
         PauseScope::Credential(_) => "the channels of one credential are".to_owned(),
         PauseScope::App(_) => "the channels of one app are".to_owned(),
     };
-    let until = pause.until.map(|until| format!(" until {until}")).unwrap_or_default();
+    let until = pause.until.map(|until| format!(" until {}", until.strftime("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
     let why = if pause.why.is_empty() { String::new() } else { format!(": {}", pause.why) };
     format!("{what} paused by {}{until}{why}", pause.by)
 }
