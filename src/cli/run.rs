@@ -15,7 +15,8 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
 use crate::engine::{self, start};
 use crate::model::id::WorkerId;
-use crate::store::{Dialect, Sole, Store, job};
+use crate::model::notice::{Level, Notice};
+use crate::store::{Dialect, Sole, Store, job, notice};
 use crate::telemetry::{self, Metrics};
 use crate::web::{self, Readiness};
 
@@ -80,10 +81,17 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     };
     let server = tokio::spawn(web::serve(listener, state, stop.clone()));
     let front = Front { ready, show };
-    welcome(&config, address, args.rehearse)?;
+    // A file's second service ends here, and should not have said that it runs; a standby does run.
+    let alone = store.dialect() == Dialect::Sqlite;
+    if !alone {
+        welcome(&config, address, args.rehearse)?;
+    }
 
     let mut signals = Signals::new()?;
     let Some(sole) = wait_for_lock(&store, &mut signals, &lasting, &front).await? else { return Ok(Exit::Done) };
+    if alone {
+        welcome(&config, address, args.rehearse)?;
+    }
     let exit = serve(args.rehearse, call, config, &lasting, &sole, &front, &mut signals).await;
     front.ready.send_replace(Readiness::Stopping);
     stop.cancel();
@@ -174,6 +182,7 @@ async fn serve(
         let setup = Arc::new(assemble::setup(&config, lasting)?);
         front.show.send_replace(Arc::new(assemble::view(&config)));
         front.ready.send_replace(Readiness::Ready);
+        tell_reload(lasting, None).await?;
         let stop = CancellationToken::new();
         let mut loops = tokio::spawn(engine::generation(setup, stop.clone()));
         let next = loop {
@@ -185,7 +194,10 @@ async fn serve(
                             tracing::info!("the config was read again and is in force once the calls in flight have ended");
                             break Some(config);
                         }
-                        Err(said) => tracing::error!("the config was not reloaded, the old one stays in force:\n{said}"),
+                        Err(said) => {
+                            tracing::error!("the config was not reloaded, the old one stays in force:\n{said}");
+                            tell_reload(lasting, Some(&said)).await?;
+                        }
                     },
                 },
                 () = tokio::time::sleep(STANDBY) => if !sole.is_held().await {
@@ -225,6 +237,28 @@ async fn serve(
             None => return Ok(Exit::Done),
         }
     }
+}
+
+/// Tells a person that the config on disk is not the one in force, or takes that back.
+async fn tell_reload(lasting: &Lasting, said: Option<&str>) -> anyhow::Result<()> {
+    const KEY: &str = "config.reload";
+    let now = lasting.clock.now();
+    let text = said.map(|said| {
+        let first = said.lines().next().unwrap_or_default();
+        format!(
+            "the config was not reloaded, the old one stays in force: {first}. Mend it (`bugle check`), reload again"
+        )
+    });
+    let told = job(move |conn| {
+        Box::pin(async move {
+            match text {
+                Some(text) => notice::raise(conn, &Notice::new(Level::Warn, KEY, text), now).await,
+                None => notice::settle(conn, KEY).await,
+            }
+        })
+    });
+    lasting.store.write(told).await?;
+    Ok(())
 }
 
 /// A config that is valid as a whole, or why it is not.

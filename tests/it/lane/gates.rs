@@ -8,7 +8,7 @@ use bugle::model::post::{Actor, Approval, HoldReason, Rejection, Urgency};
 use bugle::model::receipt::Outcome;
 use bugle::platform::{ConnectError, Identity, PublishError};
 use bugle::schedule::{Pace, Policy, Settings};
-use bugle::store::{channel, pause};
+use bugle::store::{attempt, channel, pause};
 use jiff::SignedDuration;
 
 use super::{Call, FIRST, Set, Stage, lost, me, not_sent, says};
@@ -267,4 +267,37 @@ async fn the_account_is_asked_daily() {
         stage.platform.calls().into_iter().filter(|(_, call)| *call == Call::Who).map(|(when, _)| when).collect();
     assert_eq!(asked.len(), 2, "{asked:?}");
     assert!((86_400..86_460).contains(&asked[0]));
+}
+
+#[tokio::test]
+async fn a_step_that_succeeded_twice_stops_its_channel() {
+    let mut stage = Stage::set(Set::default()).await;
+    stage.post("p").await;
+    stage.post("q").await;
+    let (entered, go) = stage.platform.gate();
+    let (store, row) = (stage.store.clone(), async |store: &bugle::store::Store| crate::store::one(store, "p").await);
+    let bug = async {
+        entered.await.unwrap();
+        // As if another process had sent the same step under the same revision.
+        let claimed = row(&store).await;
+        let mut conn = store.read().await.unwrap();
+        let mut second = attempt::of(&mut conn, "p").await.unwrap().remove(0);
+        drop(conn);
+        second.attempt.id = bugle::model::id::AttemptId::fresh();
+        let done = Outcome::Done { value: serde_json::json!({ "id": "other" }) };
+        commit!(store, |conn| {
+            attempt::begin(conn, &second).await?;
+            attempt::end(conn, &second.attempt.id, at(0), &done).await
+        })
+        .unwrap();
+        assert_eq!(claimed.post.state.word(), "publishing");
+        go.send(()).unwrap();
+    };
+    let (turn, ()) = tokio::join!(stage.lane.turn(), bug);
+    turn.unwrap();
+    stage.run_until(3600).await;
+    assert!(matches!(stage.channel_row().await.blocked, Some(Block::Alarm { .. })));
+    assert_eq!(stage.notices().await, [says(Level::Alarm, "channel.main.blocked")]);
+    assert_eq!(stage.state("p").await, "published");
+    assert_eq!(stage.state("q").await, "scheduled", "nothing more goes out there");
 }
