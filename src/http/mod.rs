@@ -139,7 +139,7 @@ fn place_of(url: &Url) -> String {
 }
 
 /// An answer, read whole.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
@@ -147,6 +147,13 @@ pub struct Answer {
     pub headers: HeaderMap,
     /// The decoded body.
     pub body: Vec<u8>,
+}
+
+/// Tells nothing of headers and body: answers of sign-ins carry tokens.
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Answer({}, {} bytes)", self.status, self.body.len())
+    }
 }
 
 /// Why there is no answer.

@@ -107,6 +107,16 @@ fn read(row: &sqlx::any::AnyRow) -> Result<PostRow, StoreError> {
     })
 }
 
+type Query<'q> = sqlx::query::Query<'q, sqlx::Any, <sqlx::Any as sqlx::Database>::Arguments>;
+
+async fn many(conn: &mut Conn, query: Query<'_>) -> Result<Vec<PostRow>, StoreError> {
+    query.fetch_all(conn).await?.iter().map(read).collect()
+}
+
+async fn maybe(conn: &mut Conn, query: Query<'_>) -> Result<Option<PostRow>, StoreError> {
+    query.fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
 /// Stores a new post, unless there is one for this story on this channel on this occasion. Returns whether it is new.
 ///
 /// # Errors
@@ -200,7 +210,7 @@ pub async fn put(
 /// # Errors
 /// The database's.
 pub async fn one(conn: &mut Conn, id: &str) -> Result<Option<PostRow>, StoreError> {
-    sqlx::query(select("WHERE id = $1")).bind(id).fetch_optional(conn).await?.as_ref().map(read).transpose()
+    maybe(conn, sqlx::query(select("WHERE id = $1")).bind(id)).await
 }
 
 /// The channel's best post that is due: breaking first, then by due time.
@@ -208,14 +218,15 @@ pub async fn one(conn: &mut Conn, id: &str) -> Result<Option<PostRow>, StoreErro
 /// # Errors
 /// The database's.
 pub async fn candidate(conn: &mut Conn, channel: &str, now: Timestamp) -> Result<Option<PostRow>, StoreError> {
-    sqlx::query(select("WHERE channel = $1 AND state = 'scheduled' AND due <= $2 ORDER BY urgency, due, id LIMIT 1"))
+    maybe(
+        conn,
+        sqlx::query(select(
+            "WHERE channel = $1 AND state = 'scheduled' AND due <= $2 ORDER BY urgency, due, id LIMIT 1",
+        ))
         .bind(channel)
-        .bind(ms(now))
-        .fetch_optional(conn)
-        .await?
-        .as_ref()
-        .map(read)
-        .transpose()
+        .bind(ms(now)),
+    )
+    .await
 }
 
 /// When the channel has something to do next: a scheduled post falls due, one in doubt is to be looked up, or what is
@@ -242,17 +253,16 @@ pub async fn next_work(conn: &mut Conn, channel: &str, now: Timestamp) -> Result
 /// # Errors
 /// The database's.
 pub async fn to_look_up(conn: &mut Conn, channel: &str, now: Timestamp) -> Result<Option<PostRow>, StoreError> {
-    sqlx::query(select(
-        "WHERE channel = $1 AND state = 'uncertain' AND (next_look IS NULL OR next_look <= $2) \
+    maybe(
+        conn,
+        sqlx::query(select(
+            "WHERE channel = $1 AND state = 'uncertain' AND (next_look IS NULL OR next_look <= $2) \
          ORDER BY next_look, id LIMIT 1",
-    ))
-    .bind(channel)
-    .bind(ms(now))
-    .fetch_optional(conn)
-    .await?
-    .as_ref()
-    .map(read)
-    .transpose()
+        ))
+        .bind(channel)
+        .bind(ms(now)),
+    )
+    .await
 }
 
 /// Posts in one of these states, in the order of the queue. An empty list of states: all.
@@ -271,14 +281,7 @@ pub async fn list(
         "WHERE {wanted} AND ($1 = '' OR channel = $1) ORDER BY CASE WHEN state IN ('published','retracted','skipped') \
          THEN 1 ELSE 0 END, CASE WHEN state IN ('published','retracted','skipped') THEN -changed ELSE due END, id LIMIT $2"
     );
-    sqlx::query(select(&sql))
-        .bind(channel.unwrap_or_default())
-        .bind(most)
-        .fetch_all(conn)
-        .await?
-        .iter()
-        .map(read)
-        .collect()
+    many(conn, sqlx::query(select(&sql)).bind(channel.unwrap_or_default()).bind(most)).await
 }
 
 /// The posts of an article.
@@ -286,13 +289,7 @@ pub async fn list(
 /// # Errors
 /// The database's.
 pub async fn of_article(conn: &mut Conn, article: &str) -> Result<Vec<PostRow>, StoreError> {
-    sqlx::query(select("WHERE article = $1 ORDER BY channel, created, id"))
-        .bind(article)
-        .fetch_all(conn)
-        .await?
-        .iter()
-        .map(read)
-        .collect()
+    many(conn, sqlx::query(select("WHERE article = $1 ORDER BY channel, created, id")).bind(article)).await
 }
 
 /// When the channel's posts were sent since then, newest first.
@@ -337,16 +334,15 @@ pub async fn counts(conn: &mut Conn) -> Result<Vec<(String, String, i64)>, Store
 /// # Errors
 /// The database's.
 pub async fn expired(conn: &mut Conn, now: Timestamp) -> Result<Vec<PostRow>, StoreError> {
-    sqlx::query(select(
-        "WHERE state IN ('scheduled','held','uncertain') AND expires IS NOT NULL AND expires <= $1 \
+    many(
+        conn,
+        sqlx::query(select(
+            "WHERE state IN ('scheduled','held','uncertain') AND expires IS NOT NULL AND expires <= $1 \
          ORDER BY expires LIMIT 500",
-    ))
-    .bind(ms(now))
-    .fetch_all(conn)
-    .await?
-    .iter()
-    .map(read)
-    .collect()
+        ))
+        .bind(ms(now)),
+    )
+    .await
 }
 
 /// Scheduled posts that were due before then.
@@ -354,14 +350,13 @@ pub async fn expired(conn: &mut Conn, now: Timestamp) -> Result<Vec<PostRow>, St
 /// # Errors
 /// The database's.
 pub async fn overdue(conn: &mut Conn, channel: &str, before: Timestamp) -> Result<Vec<PostRow>, StoreError> {
-    sqlx::query(select("WHERE channel = $1 AND state = 'scheduled' AND due < $2 ORDER BY due, id LIMIT 1000"))
-        .bind(channel)
-        .bind(ms(before))
-        .fetch_all(conn)
-        .await?
-        .iter()
-        .map(read)
-        .collect()
+    many(
+        conn,
+        sqlx::query(select("WHERE channel = $1 AND state = 'scheduled' AND due < $2 ORDER BY due, id LIMIT 1000"))
+            .bind(channel)
+            .bind(ms(before)),
+    )
+    .await
 }
 
 /// How many characters a person has to give of an id, at its beginning or end.
@@ -425,15 +420,10 @@ pub async fn forget(conn: &mut Conn, before: Timestamp) -> Result<u64, StoreErro
 /// # Errors
 /// The database's.
 pub async fn unsent_of_source(conn: &mut Conn, source: &str) -> Result<Vec<PostRow>, StoreError> {
-    sqlx::query(select(
+    many(conn, sqlx::query(select(
         "WHERE state = 'scheduled' AND article IN (SELECT id FROM article WHERE source = $1) ORDER BY id LIMIT 10000",
     ))
-    .bind(source)
-    .fetch_all(conn)
-    .await?
-    .iter()
-    .map(read)
-    .collect()
+    .bind(source)).await
 }
 
 /// Whether that remote id is the receipt of another post of the channel.
