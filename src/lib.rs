@@ -1,7 +1,8 @@
 //! Bugle, a newsroom's auto-poster. A source yields articles; a route picks channels; compose writes a text that fits;
 //! schedule gives it a time; publish sends it once; a receipt proves it.
 //!
-//! The modules, in the order the data flows (an import only ever points up this list; `tests/tidy.rs` checks it):
+//! The modules, in rows: an import only ever points up this list, and the modules of a row do not know each other
+//! (`tests/tidy.rs` checks it). The flow runs through `source`, `model`, `route`, `compose`, `schedule` and `publish`:
 
 pub mod clock;
 pub mod crash;
