@@ -31,8 +31,43 @@ pub struct Entry {
     pub content: Option<String>,
     /// The picture that stands for the article.
     pub image: Option<Image>,
+    /// Further pictures, the source's order; none of them is `image`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<Image>,
     /// BCP 47 tag of the entry, else of its feed.
     pub language: Option<String>,
+    /// What the story is about, where the source tells that from its categories.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
+    /// What the source says of its standing.
+    #[serde(default, skip_serializing_if = "Standing::is_usable")]
+    pub standing: Standing,
+    /// Not to be published before then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embargo: Option<Timestamp>,
+    /// Whether readers have to pay for the page, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paywall: Option<bool>,
+}
+
+/// What a source says of a story's standing. Words: ninjs `pubStatus` (IPTC, 2025-05-21).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// For publication.
+    #[default]
+    Usable,
+    /// Not for publication now; it may come back.
+    Withheld,
+    /// Taken back: what is out should come down.
+    Killed,
+}
+
+impl Standing {
+    /// Whether it may be published.
+    pub const fn is_usable(&self) -> bool {
+        matches!(self, Self::Usable)
+    }
 }
 
 /// A picture as a source names it.
@@ -42,6 +77,22 @@ pub struct Image {
     pub url: Url,
     /// The alternative text the source gives, if any.
     pub alt: Option<String>,
+    /// The words under it, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+    /// Pixels across, as the source states them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub width: Option<u32>,
+    /// Pixels down, as the source states them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub height: Option<u32>,
+}
+
+impl Image {
+    /// A picture of which nothing but its address is known.
+    pub const fn at(url: Url) -> Self {
+        Self { url, alt: None, caption: None, width: None, height: None }
+    }
 }
 
 /// A story known to the newsroom: an entry, who it is from, and which version of it this is.

@@ -83,6 +83,7 @@ pub(super) fn read(item: &Node, base: &Url, lang: Option<String>) -> Result<Entr
         content: content.map(|html| text(&html)).filter(|text| !text.is_empty()),
         image: picture,
         language: item.first_text(&[(DublinCore, "language"), (Feed, "language")]).and_then(|l| language(&l)).or(lang),
+        ..Entry::default()
     })
 }
 
@@ -227,7 +228,7 @@ fn picture(item: &Node, base: &Url) -> Option<Image> {
         text.map(|html| line(&html)).filter(|alt| !alt.is_empty())
     };
     let made = |node: &Node, attribute: &str, alt: Option<String>| {
-        Some(Image { url: resolve(node.attribute(attribute)?, base)?, alt })
+        Some(Image { alt, ..Image::at(resolve(node.attribute(attribute)?, base)?) })
     };
     // The widest wins, the first of those that state no width.
     let widest = media
@@ -254,7 +255,7 @@ fn picture(item: &Node, base: &Url) -> Option<Image> {
     let own = || {
         item.all(Feed, "image").find_map(|n| {
             let url = n.first_text(&[(Feed, "url")]).unwrap_or_else(|| n.text());
-            Some(Image { url: resolve(&url, base)?, alt: None })
+            Some(Image::at(resolve(&url, base)?))
         })
     };
     widest
@@ -290,7 +291,7 @@ pub(super) fn picture_in(html: &str, base: &Url) -> Option<Image> {
             return None;
         }
         let alt = attribute("alt").map(|alt| line(alt)).filter(|alt| !alt.is_empty());
-        Some(Image { url: resolve(attribute("src")?, base)?, alt })
+        Some(Image { alt, ..Image::at(resolve(attribute("src")?, base)?) })
     })
 }
 

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use url::Url;
 
 use super::decode::{self, MAX_BODY};
@@ -36,8 +37,29 @@ pub struct Feed {
     pub entries: Vec<Entry>,
     /// How long the feed asks to be left alone.
     pub ttl: Option<Duration>,
+    /// WebSub hubs it names, in document order.
+    pub hubs: Vec<Url>,
+    /// Its own address, as it states it: the topic at its hubs.
+    pub own: Option<Url>,
+    /// Hours of the day (0 to 23, GMT) in which it asks not to be polled.
+    pub skip_hours: Vec<u8>,
+    /// Days of the week on which it asks not to be polled: 0 is Monday, GMT.
+    pub skip_days: Vec<u8>,
+    /// Entries that were taken back (RFC 6721), by guid.
+    pub tombstones: Vec<Tombstone>,
     /// What was left out and why, one readable line each.
     pub dropped: Vec<String>,
+}
+
+/// An entry that its feed takes back. Source: RFC 6721 section 3, 2012-11.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The guid of the entry.
+    pub guid: String,
+    /// When it was taken back, where that is stated.
+    pub at: Option<Timestamp>,
+    /// Why, where that is stated: plain text.
+    pub comment: Option<String>,
 }
 
 impl Feed {

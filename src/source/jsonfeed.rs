@@ -85,10 +85,10 @@ fn read_item(raw: &RawValue, base: &Url) -> Result<Entry, String> {
         item.get("attachments")?.as_array()?.iter().find_map(|file| {
             let picture = loose(file.get("mime_type"))?.starts_with("image/");
             let alt = loose(file.get("title")).map(|t| plain_line(&t)).filter(|t| !t.is_empty());
-            picture.then(|| Some(Image { url: resolve(&loose(file.get("url"))?, base)?, alt })).flatten()
+            picture.then(|| Some(Image { alt, ..Image::at(resolve(&loose(file.get("url"))?, base)?) })).flatten()
         })
     };
-    let named = |key: &str| text(key).and_then(|url| resolve(&url, base)).map(|url| Image { url, alt: None });
+    let named = |key: &str| text(key).and_then(|url| resolve(&url, base)).map(Image::at);
     let image = named("image")
         .or_else(|| named("banner_image"))
         .or_else(attached)
@@ -111,6 +111,7 @@ fn read_item(raw: &RawValue, base: &Url) -> Result<Entry, String> {
         content: full(content),
         image,
         language: text("language").and_then(|l| entry::language(&l)),
+        ..Entry::default()
     })
 }
 

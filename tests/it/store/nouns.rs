@@ -78,7 +78,7 @@ async fn articles_and_their_aliases(place: Place) {
         categories: vec![String::new(), odd()],
         summary: Some(odd()),
         content: Some(String::new()),
-        image: "https://news.example/a.png".parse().ok().map(|url| Image { url, alt: Some(odd()) }),
+        image: "https://news.example/a.png".parse().ok().map(|url| Image { alt: Some(odd()), ..Image::at(url) }),
         language: Some("nl".to_owned()),
     };
     let verdicts = vec![Verdict { channel: odd(), why: odd() }];
