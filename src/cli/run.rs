@@ -171,11 +171,13 @@ async fn serve(
     signals: &mut Signals,
 ) -> anyhow::Result<Exit> {
     let (worker, now, scale) = (lasting.worker.clone(), lasting.clock.now(), config.timing.scale);
-    let settle = job(move |conn| Box::pin(async move { start::settle_past(conn, worker.as_str(), now, scale).await }));
+    let counted = lasting.store.counted_claims(sole);
+    let settle =
+        job(move |conn| Box::pin(async move { start::settle_past(conn, worker.as_str(), counted, now, scale).await }));
     let settled = lasting.store.write(settle).await;
-    settled.with_context(|| {
+    lasting.store.begin_counting(settled.with_context(|| {
         format!("store {}: what the last process left could not be settled", place(&config.store.url))
-    })?;
+    })?);
     loop {
         let (named, now) = (assemble::named(&config), lasting.clock.now());
         lasting.store.write(job(move |conn| Box::pin(async move { start::sync(conn, &named, now).await }))).await?;

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::channel::Block;
+use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason};
 use crate::publish::claim::hold_stale;
 use crate::publish::recover;
@@ -22,16 +23,30 @@ pub struct Named {
     pub sources: Vec<String>,
 }
 
-/// Settles the past. To be called once a process, under the lock of the one publishing process.
+/// Settles the past. To be called once a process, under the lock of the one publishing process. `counted`: the claims
+/// counted beside the database. Returns how many it has.
 ///
 /// # Errors
 /// The database's.
-pub async fn settle_past(conn: &mut Conn, worker: &str, now: Timestamp, scale: f64) -> Result<(), StoreError> {
+pub async fn settle_past(
+    conn: &mut Conn,
+    worker: &str,
+    counted: Option<u64>,
+    now: Timestamp,
+    scale: f64,
+) -> Result<u64, StoreError> {
     let (back, doubt) = recover::sweep(conn, worker, now).await?;
     if back + doubt > 0 {
         tracing::warn!(back, doubt, "the last process ended in the middle of its work: posts put back, posts in doubt");
     }
-    let restored = meta::get(conn, meta::RESTORED).await?.is_some();
+    let claims = channel::claims(conn).await?;
+    let lost = claims.zip(counted).is_some_and(|(has, counted)| has < counted);
+    if lost {
+        // As after a restore: what it brings next was out before, or cannot be told from what was.
+        source::freshen_all(conn).await?;
+        notice::raise(conn, &Notice::new(Level::Alarm, "store.lost", LOST), now).await?;
+    }
+    let restored = lost || meta::get(conn, meta::RESTORED).await?.is_some();
     let heartbeat = meta::instant_of(conn, meta::HEARTBEAT).await?;
     let outage = OUTAGE.as_secs_f64() * scale;
     let silent = heartbeat.filter(|at| now.duration_since(*at).as_secs_f64() > outage);
@@ -48,8 +63,14 @@ pub async fn settle_past(conn: &mut Conn, worker: &str, now: Timestamp, scale: f
     }
     meta::set(conn, meta::LEADER, worker).await?;
     meta::clear(conn, meta::RESTORED).await?;
-    meta::set_instant(conn, meta::HEARTBEAT, now).await
+    meta::set_instant(conn, meta::HEARTBEAT, now).await?;
+    Ok(claims.unwrap_or(0))
 }
+
+/// What a person is told.
+const LOST: &str = "the database knows less than was done from it: a -wal file was deleted, or an older copy put in its \
+                    place. Each waiting post is looked up before it may go, and what the sources list now is taken for \
+                    old; post by hand what is missing: bugle post --article URL --to CHANNEL";
 
 /// Brings the store in line with the config: new channels get a row, those gone are blocked and their posts stay, those
 /// back are unblocked; unsent posts of a source that is gone are held.

@@ -5,6 +5,7 @@
 //! where names become addresses, `client` builds the reqwest clients, `dates` reads `Date` and `Retry-After`.
 
 mod client;
+mod clocks;
 mod dates;
 mod guard;
 mod resolve;
@@ -58,6 +59,7 @@ pub struct Settings {
 pub struct Http {
     inner: Arc<client::Clients>,
     clock: SharedClock,
+    clocks: Arc<clocks::Clocks>,
 }
 
 /// Why there is no client: the config's `[network]` cannot be used.
@@ -267,12 +269,23 @@ impl Http {
         clock: SharedClock,
         lookup: resolve::Lookup,
     ) -> Result<Self, HttpError> {
-        Ok(Self { inner: Arc::new(client::Clients::new(settings, named, lookup)?), clock })
+        let inner = Arc::new(client::Clients::new(settings, named, lookup)?);
+        Ok(Self { inner, clock, clocks: Arc::default() })
     }
 
     /// The clock's time, for the waits that answers ask for.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How far the clock of a server that the config names is ahead of ours, by its last answer; `None` where that is
+    /// not known for certain.
+    pub fn clock_ahead(&self, server: &Url) -> Option<jiff::SignedDuration> {
+        self.clocks.ahead(&guard::place(server)?, self.reading())
+    }
+
+    fn reading(&self) -> clocks::Reading {
+        clocks::Reading { wall: self.clock.now(), mono: self.clock.monotonic() }
     }
 
     /// Reads: look-ups, feeds, pictures. Connections may be reused.
@@ -324,6 +337,11 @@ impl Http {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         check_headers(&headers).map_err(|said| Fault::Broken(format!("{place}: {said}")))?;
+        if call.trust == Trust::Config
+            && let (Some(place), Some(theirs)) = (guard::place(&call.url), dates::server_date(&headers))
+        {
+            self.clocks.note(place, theirs, self.reading());
+        }
         // These have no body, whatever their headers say of one.
         let bodiless = call.method == reqwest::Method::HEAD || matches!(status, 204 | 304);
         let body = if bodiless { Vec::new() } else { read_body(response, &call, purpose, deadline).await? };

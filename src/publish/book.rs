@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use serde_json::Value;
+use url::Url;
 
 use super::House;
 use super::claim::{Begun, Claim};
 use crate::model::id::{AttemptId, PostId};
-use crate::model::receipt::{Attempt, Outcome, Step};
+use crate::model::receipt::{Attempt, Op, Outcome, Step};
 use crate::platform::{PublishError, StepBook};
 use crate::store::Conn;
 use crate::store::attempt::{self, AttemptRow};
@@ -38,13 +39,16 @@ pub struct Book<'a> {
     pending: Vec<Ended>,
     lease_until: Instant,
     last: Option<Step>,
+    /// The server whose clock dates what is sent.
+    server: Option<&'a Url>,
 }
 
 impl<'a> Book<'a> {
     /// The book of a claim: its first step is begun already.
-    pub fn of_claim(house: &'a House, claim: &Claim) -> Self {
+    pub fn of_claim(house: &'a House, claim: &Claim, server: Option<&'a Url>) -> Self {
         Self {
             house,
+            server,
             post: claim.row.post.id.clone(),
             revision: claim.row.revision,
             fence: claim.row.fence,
@@ -60,6 +64,8 @@ impl<'a> Book<'a> {
     pub fn of_amend(house: &'a House, post: &PostId, lease: Duration) -> Self {
         Self {
             house,
+            // A change is never looked up.
+            server: None,
             post: post.clone(),
             revision: u16::MAX,
             fence: 0,
@@ -84,7 +90,7 @@ impl<'a> Book<'a> {
     }
 }
 
-/// Stores outcomes.
+/// Stores outcomes. Returns whether a visible step is done twice now, which never may be.
 ///
 /// # Errors
 /// The database's.
@@ -92,11 +98,13 @@ pub async fn store_ended(
     conn: &mut Conn,
     ended: &[Ended],
     now: jiff::Timestamp,
-) -> Result<(), crate::store::StoreError> {
+) -> Result<bool, crate::store::StoreError> {
+    let mut twice = false;
     for end in ended {
-        attempt::end(conn, &end.id, now, &end.outcome).await?;
+        let others = attempt::end(conn, &end.id, now, &end.outcome).await?;
+        twice |= others > 0 && end.step.op == Op::Create && matches!(end.outcome, Outcome::Done { .. });
     }
-    Ok(())
+    Ok(twice)
 }
 
 #[async_trait]
@@ -124,6 +132,7 @@ impl StepBook for Book<'_> {
                 },
                 owner: self.house.worker.as_str().to_owned(),
                 deadline: now + SignedDuration::try_from(deadline).unwrap_or(SignedDuration::from_mins(2)),
+                clock_ahead: self.server.and_then(|server| self.house.http.clock_ahead(server)),
             };
             let mut ended = std::mem::take(&mut self.pending);
             ended.extend(self.begun.take().map(|begun| Ended {

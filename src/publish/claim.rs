@@ -17,8 +17,9 @@ use crate::model::receipt::{Attempt, Outcome, Step};
 use crate::platform::Payload;
 use crate::schedule::{Decision, Facts, Policy, decide};
 use crate::store::attempt::{self, AttemptRow};
+use crate::store::channel::ChannelRow;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, channel, meta, pause, post};
+use crate::store::{Conn, StoreError, channel, pause, post};
 use crate::text::plain::hex;
 
 /// The right to send one post: its row under a lease, the frozen payload and the committed attempt. Only this module
@@ -31,6 +32,12 @@ pub struct Claim {
     pub(super) begun: Option<Begun>,
     pub(super) done: HashMap<Step, Value>,
     pub(super) lease_until: Instant,
+    /// The channel counts as closed until this post is out.
+    pub(super) still_closed: bool,
+    /// The channel's row as it was taken.
+    pub(super) channel: ChannelRow,
+    /// How often any channel was taken so far.
+    pub(super) claims: u64,
 }
 
 /// An attempt that is committed as begun.
@@ -71,6 +78,8 @@ pub struct Wish {
     pub repeat: bool,
     /// The platform answered when it was last asked.
     pub reachable: bool,
+    /// How far its clock is ahead of ours, where that is known.
+    pub clock_ahead: Option<SignedDuration>,
 }
 
 /// What became of a wish.
@@ -107,22 +116,24 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
         return wait(None, "the channel is not in the store");
     };
     crate::crash::point("claimed");
-    if meta::get(conn, meta::LEADER).await?.is_some_and(|leader| leader != wish.worker.as_str()) {
+    let gate = channel::gate(conn, &wish.channel).await?;
+    if gate.leader.is_some_and(|leader| leader != wish.worker.as_str()) {
         return Err(StoreError::Conflict("another process publishes from this store now".to_owned()));
     }
     if let Some(block) = row.blocked {
         return wait(None, &format!("blocked: {block}"));
     }
-    for pause in pause::all(conn).await? {
+    let pauses = if gate.pauses > 0 { pause::all(conn).await? } else { Vec::new() };
+    for pause in pauses {
         if wish.scopes.contains(&pause.scope) && pause.until.is_none_or(|until| until > wish.now) {
             channel::set_closed(conn, &wish.channel, Some(wish.now)).await?;
             return wait(pause.until, &format!("paused by {}: {}", pause.by, pause.why));
         }
     }
-    if post::count(conn, &wish.channel, "publishing").await? > 0 {
+    if gate.publishing > 0 {
         return wait(Some(wish.now + SignedDuration::from_secs(1)), "another post of the channel is on its way");
     }
-    if wish.strict_order && post::count(conn, &wish.channel, "uncertain").await? > 0 {
+    if wish.strict_order && gate.uncertain > 0 {
         return wait(None, "strict_order: an uncertain post comes first");
     }
     if let Some(since) = row.closed_since
@@ -158,21 +169,24 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     if wish.reachable && row.closed_since.is_some() {
         channel::set_closed(conn, &wish.channel, None).await?;
     }
-    let Some(current) = post::one(conn, wish.row.id()).await?.filter(|current| *current == wish.row) else {
-        return Ok(Claimed::Moved);
-    };
-    let hash = wish.payload.hash();
-    if let PostState::Scheduled { approval, .. } = &current.post.state
+    if let PostState::Scheduled { approval, .. } = &wish.row.post.state
         && approval.payload.as_ref().is_some_and(|approved| *approved != wish.payload.seen_hash())
     {
-        let held = PostRow { post: held(&current, HoldReason::ChangedSinceApproved, wish.now)?, ..current.clone() };
-        post::put(conn, &current, &held, wish.now, &Actor::Bugle, "changed since it was approved").await?;
-        return Ok(Claimed::Moved);
+        let why = HoldReason::ChangedSinceApproved;
+        let held = PostRow { post: held(&wish.row, why, wish.now)?, ..wish.row.clone() };
+        return match post::put(conn, &wish.row, &held, wish.now, &Actor::Bugle, "changed since it was approved").await {
+            Ok(_) | Err(StoreError::Conflict(_)) => Ok(Claimed::Moved),
+            Err(error) => Err(error),
+        };
     }
-    if let Some(slot) = slot {
-        channel::set_slot(conn, &wish.channel, slot).await?;
+    let name = wish.channel.clone();
+    let still_closed = row.closed_since.is_some() && !wish.reachable;
+    let claims = u64::try_from(gate.claims).unwrap_or(0);
+    let claimed = freeze(conn, wish, row, still_closed, claims).await?;
+    if let (Claimed::Go(_), Some(slot)) = (&claimed, slot) {
+        channel::set_slot(conn, &name, slot).await?;
     }
-    freeze(conn, wish, current, row.fence, hash).await
+    Ok(claimed)
 }
 
 /// Late news is not sent; what may be out already from an earlier send is a person's to judge.
@@ -203,10 +217,11 @@ pub async fn expire(conn: &mut Conn, row: &PostRow, now: Timestamp) -> Result<()
 async fn freeze(
     conn: &mut Conn,
     wish: Wish,
-    current: PostRow,
-    fence: i64,
-    hash: String,
+    channel: ChannelRow,
+    still_closed: bool,
+    claims: u64,
 ) -> Result<Claimed, StoreError> {
+    let (current, fence) = (wish.row, channel.fence);
     let lasts = lease(wish.deadline, wish.scale);
     let until = wish.now + SignedDuration::try_from(lasts).unwrap_or(SignedDuration::from_mins(15));
     let lease = Lease { owner: wish.worker.clone(), fence, until };
@@ -214,16 +229,23 @@ async fn freeze(
         post: current.post.clone().claim(lease).map_err(|e| StoreError::Conflict(e.to_string()))?,
         fence,
         payload: Some(crate::store::to_json(&wish.payload)),
-        payload_hash: Some(hash),
+        payload_hash: Some(wish.payload.hash()),
         revision: wish.payload.revision,
         sent: Some(wish.now),
         looks: 0,
         next_look: None,
         ..current.clone()
     };
-    let row = post::put(conn, &current, &next, wish.now, &Actor::Bugle, "claimed").await?;
+    // Only over the row as it was read: whatever anybody did to the post since then refuses the claim.
+    let row = match post::put(conn, &current, &next, wish.now, &Actor::Bugle, "claimed").await {
+        Ok(row) => row,
+        Err(StoreError::Conflict(_)) => return Ok(Claimed::Moved),
+        Err(error) => return Err(error),
+    };
     crate::crash::point("frozen");
-    let done = done_steps(&attempt::of(conn, row.id()).await?, row.revision);
+    // A post that was never claimed before has no attempts to look for.
+    let earlier = if current.fence > 0 { attempt::of(conn, row.id()).await? } else { Vec::new() };
+    let done = done_steps(&earlier, row.revision);
     let open = wish.payload.steps.iter().find(|planned| !done.contains_key(&planned.step));
     let mut begun = None;
     if let Some(open) = open {
@@ -240,10 +262,21 @@ async fn freeze(
             outcome: None,
         };
         let deadline = wish.now + SignedDuration::try_from(wish.deadline).unwrap_or(SignedDuration::from_mins(2));
-        attempt::begin(conn, &AttemptRow { attempt, owner: wish.worker.as_str().to_owned(), deadline }).await?;
+        let owner = wish.worker.as_str().to_owned();
+        attempt::begin(conn, &AttemptRow { attempt, owner, deadline, clock_ahead: wish.clock_ahead }).await?;
         begun = Some(Begun { id, step: open.step });
     }
-    Ok(Claimed::Go(Box::new(Claim { row, payload: wish.payload, begun, done, lease_until: wish.mono + lasts })))
+    let lease_until = wish.mono + lasts;
+    Ok(Claimed::Go(Box::new(Claim {
+        row,
+        payload: wish.payload,
+        begun,
+        done,
+        lease_until,
+        still_closed,
+        channel,
+        claims,
+    })))
 }
 
 /// Whether a part of it is visible already: then it is finished, however late.

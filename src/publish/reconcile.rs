@@ -176,6 +176,21 @@ pub fn in_doubt(attempts: &[AttemptRow], revision: u16) -> Option<(Step, &Attemp
     Some((step, last, first))
 }
 
+/// How far back of an attempt a match counts where the platform's clock was not known. Source: reliability.md section 2.
+pub const WINDOW: SignedDuration = SignedDuration::from_hours(25);
+/// The margin where it was known. Same source.
+const MARGIN: SignedDuration = SignedDuration::from_mins(2);
+
+/// From when on, by the platform's clock, what it shows may be one of our attempts at that step.
+pub fn shown_since(attempts: &[AttemptRow], revision: u16, step: Step) -> Option<Timestamp> {
+    let mine = attempts.iter().filter(|row| row.attempt.revision == revision && row.attempt.step == step);
+    mine.map(|row| match row.clock_ahead {
+        Some(ahead) => row.attempt.begun + ahead - MARGIN,
+        None => row.attempt.begun - WINDOW,
+    })
+    .min()
+}
+
 /// Whether the platform answered the attempt with "already posted".
 pub fn said_duplicate(row: &AttemptRow) -> bool {
     matches!(&row.attempt.outcome, Some(Outcome::Not { class, .. }) if class == "duplicate")
@@ -252,6 +267,44 @@ mod tests {
         for recovery in [Recovery::OwnId, Recovery::Look] {
             let moved = Doubt { looks: 1, ..doubt(recovery, 400) }.after_look(&Seen::Nothing("429".into()), 2);
             assert_eq!(moved, Move::Wait(at(400 + 240)), "{recovery:?}");
+        }
+    }
+
+    #[test]
+    fn the_window_opens_with_the_first_attempt_by_the_platforms_clock() {
+        let row = |begun: i64, ahead: Option<i64>, revision: u16, n: u16| AttemptRow {
+            attempt: crate::model::receipt::Attempt {
+                id: crate::model::id::AttemptId::fresh(),
+                post: "p".into(),
+                step: Step { op: Op::Create, n },
+                revision,
+                fence: 1,
+                begun: at(begun),
+                ended: None,
+                hash: String::new(),
+                outcome: None,
+            },
+            owner: "me".to_owned(),
+            deadline: at(begun + 60),
+            clock_ahead: ahead.map(SignedDuration::from_secs),
+        };
+        let day = 25 * 3600;
+        for (rows, expected) in [
+            (vec![], None),
+            (vec![row(0, Some(0), 0, 0)], Some(-120)),
+            (vec![row(0, Some(3600), 0, 0)], Some(3480)),
+            (vec![row(0, Some(-3600), 0, 0)], Some(-3720)),
+            (vec![row(0, None, 0, 0)], Some(-day)),
+            // Sent again: the first may have come through late. Its clock was another one.
+            (vec![row(0, Some(0), 0, 0), row(600, Some(0), 0, 0)], Some(-120)),
+            (vec![row(0, Some(7200), 0, 0), row(600, Some(0), 0, 0)], Some(480)),
+            (vec![row(0, Some(0), 0, 0), row(600, None, 0, 0)], Some(600 - day)),
+            // Other revisions and parts are none of its business.
+            (vec![row(0, None, 1, 0), row(0, None, 0, 1), row(600, Some(0), 0, 0)], Some(480)),
+        ] {
+            let said = format!("{rows:?}");
+            let step = Step { op: Op::Create, n: 0 };
+            assert_eq!(shown_since(&rows, 0, step), expected.map(at), "{said}");
         }
     }
 

@@ -8,11 +8,10 @@ use super::retry;
 use crate::model::channel::{Block, Pause, PauseScope};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, FailReason, HoldReason, PostState};
-use crate::model::receipt::{Outcome, Receipt, Step};
+use crate::model::receipt::{Receipt, Step};
 use crate::platform::{PauseScopeKind, PublishError};
-use crate::store::attempt::AttemptRow;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, attempt, channel, notice, pause, post};
+use crate::store::{Conn, StoreError, channel, notice, pause, post};
 
 /// What becomes of a post.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +94,8 @@ pub struct Settlement {
     pub ended: Vec<Ended>,
     /// What becomes of it.
     pub fate: Fate,
+    /// The channel counts as closed until this post is out.
+    pub still_closed: bool,
     /// When it was known.
     pub at: Timestamp,
 }
@@ -104,16 +105,14 @@ pub struct Settlement {
 /// # Errors
 /// [`StoreError::Conflict`] where the lease was lost: then [`write_late`] is to be called.
 pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
-    store_ended(conn, &it.ended, it.at).await?;
+    let twice = store_ended(conn, &it.ended, it.at).await?;
     let why = explain(&it.fate);
     let next = apply(&it.row, &it.fate, it.at)?;
     post::put(conn, &it.row, &next, it.at, &Actor::Bugle, &why).await?;
     let name = it.row.post.channel.as_str();
     match &it.fate {
-        Fate::Published(_) => {
-            channel::set_closed(conn, name, None).await?;
-            watch_over(conn, it).await?;
-        }
+        Fate::Published(_) if it.still_closed => channel::set_closed(conn, name, None).await?,
+        Fate::Published(_) => {}
         Fate::Back { backs_off, pause, block, .. } => {
             if *backs_off || pause.is_some() || block.is_some() {
                 channel::set_closed(conn, name, Some(it.at)).await?;
@@ -132,25 +131,12 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     if let Some(notice) = noteworthy(name, it.row.id(), &it.fate) {
         notice::raise(conn, &notice, it.at).await?;
     }
-    Ok(())
+    if twice { stop(conn, it).await } else { Ok(()) }
 }
 
 /// An invariant that stays watched in production: no step of a revision succeeds twice. Where one did, this is a bug that
 /// readers can see: the channel stops until a person has looked.
-async fn watch_over(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
-    let attempts = attempt::of(conn, it.row.id()).await?;
-    let done = |row: &&AttemptRow| {
-        row.attempt.revision == it.row.revision
-            && row.attempt.step.op.is_visible()
-            && matches!(row.attempt.outcome, Some(Outcome::Done { .. }))
-    };
-    let mut steps: Vec<Step> = attempts.iter().filter(done).map(|row| row.attempt.step).collect();
-    let all = steps.len();
-    steps.sort_by_key(|step| step.n);
-    steps.dedup();
-    if steps.len() == all {
-        return Ok(());
-    }
+async fn stop(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     let what = format!("a step of post {} succeeded twice", it.row.id());
     let name = it.row.post.channel.as_str();
     let block = Block::Alarm { what };

@@ -72,15 +72,22 @@ pub async fn ask(conn: &mut Conn, row: &AmendRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The channel's oldest wish that is due.
+/// The channel's oldest wish that is due; while it is paused, only what takes something down.
 ///
 /// # Errors
 /// The database's.
-pub async fn next(conn: &mut Conn, channel: &str, now: Timestamp) -> Result<Option<AmendRow>, StoreError> {
+pub async fn next(
+    conn: &mut Conn,
+    channel: &str,
+    now: Timestamp,
+    is_paused: bool,
+) -> Result<Option<AmendRow>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM amend WHERE channel = $1 AND state = 'asked' AND due <= $2 ORDER BY at, id LIMIT 1"
+        "SELECT {COLUMNS} FROM amend WHERE channel = $1 AND state = 'asked' AND due <= $2 AND ($3 = 0 OR op = 'delete') \
+         ORDER BY at, id LIMIT 1"
     ));
-    sqlx::query(sql).bind(channel).bind(ms(now)).fetch_optional(conn).await?.as_ref().map(read).transpose()
+    let query = sqlx::query(sql).bind(channel).bind(ms(now)).bind(i64::from(is_paused));
+    query.fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
 /// One wish.

@@ -1,6 +1,6 @@
 //! Attempts: each try at a journal step, committed as begun before its first byte leaves.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Conn, StoreError, get, instant, json, ms, to_json};
 use crate::model::id::{AttemptId, PostId};
@@ -15,6 +15,8 @@ pub struct AttemptRow {
     pub owner: String,
     /// When its step must have ended.
     pub deadline: Timestamp,
+    /// How far the platform's clock was ahead of ours when it was begun, where that was known.
+    pub clock_ahead: Option<SignedDuration>,
 }
 
 /// Stores that a step is begun.
@@ -24,8 +26,8 @@ pub struct AttemptRow {
 pub async fn begin(conn: &mut Conn, row: &AttemptRow) -> Result<(), StoreError> {
     let a = &row.attempt;
     sqlx::query(
-        "INSERT INTO attempt (id, post, op, n, revision, owner, fence, hash, begun, deadline) \
-         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10)",
+        "INSERT INTO attempt (id, post, op, n, revision, owner, fence, hash, begun, deadline, clock_ahead) \
+         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
     )
     .bind(a.id.as_str())
     .bind(a.post.as_str())
@@ -37,29 +39,36 @@ pub async fn begin(conn: &mut Conn, row: &AttemptRow) -> Result<(), StoreError> 
     .bind(&a.hash)
     .bind(ms(a.begun))
     .bind(ms(row.deadline))
+    .bind(row.clock_ahead.map(|ahead| i64::try_from(ahead.as_millis()).unwrap_or(0)))
     .execute(conn)
     .await?;
     Ok(())
 }
 
-/// Stores how an attempt ended.
+/// Stores how an attempt ended. Returns how many other attempts at the same step of the same revision are done already:
+/// more than none would be a post that is out twice.
 ///
 /// # Errors
 /// The database's.
-pub async fn end(conn: &mut Conn, id: &AttemptId, at: Timestamp, outcome: &Outcome) -> Result<(), StoreError> {
+pub async fn end(conn: &mut Conn, id: &AttemptId, at: Timestamp, outcome: &Outcome) -> Result<i64, StoreError> {
     let result = match outcome {
         Outcome::Done { .. } => "done",
         Outcome::Not { .. } => "not",
         Outcome::Unknown { .. } => "unknown",
     };
-    sqlx::query("UPDATE attempt SET ended = $2, result = $3, outcome = $4 WHERE id = $1")
-        .bind(id.as_str())
-        .bind(ms(at))
-        .bind(result)
-        .bind(to_json(outcome))
-        .execute(conn)
-        .await?;
-    Ok(())
+    let others: Option<i64> = sqlx::query_scalar(
+        "UPDATE attempt SET ended = $2, result = $3, outcome = $4 WHERE id = $1 RETURNING \
+         (SELECT count(*) FROM attempt AS other WHERE other.post = attempt.post AND other.op = attempt.op \
+         AND other.n = attempt.n AND other.revision = attempt.revision AND other.id <> attempt.id \
+         AND other.result = 'done')",
+    )
+    .bind(id.as_str())
+    .bind(ms(at))
+    .bind(result)
+    .bind(to_json(outcome))
+    .fetch_optional(conn)
+    .await?;
+    Ok(others.unwrap_or(0))
 }
 
 /// All attempts of a post, oldest first.
@@ -68,7 +77,7 @@ pub async fn end(conn: &mut Conn, id: &AttemptId, at: Timestamp, outcome: &Outco
 /// The database's.
 pub async fn of(conn: &mut Conn, post: &str) -> Result<Vec<AttemptRow>, StoreError> {
     let rows = sqlx::query(
-        "SELECT id, post, op, n, revision, owner, fence, hash, begun, deadline, ended, outcome FROM attempt \
+        "SELECT id, post, op, n, revision, owner, fence, hash, begun, deadline, clock_ahead, ended, outcome FROM attempt \
          WHERE post = $1 ORDER BY begun, id",
     )
     .bind(post)
@@ -102,6 +111,7 @@ fn read(row: &sqlx::any::AnyRow) -> Result<AttemptRow, StoreError> {
         },
         owner: get(row, "owner")?,
         deadline: instant(get(row, "deadline")?),
+        clock_ahead: get::<Option<i64>>(row, "clock_ahead")?.map(SignedDuration::from_millis),
     })
 }
 

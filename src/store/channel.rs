@@ -20,13 +20,11 @@ pub struct ChannelRow {
     pub blocked: Option<Block>,
     /// The firing that let its last post out.
     pub last_slot: Option<Timestamp>,
-    /// How far the platform's clock is ahead of ours, in milliseconds, by its last `Date` header.
-    pub clock_offset: Option<i64>,
     /// Since when it could not post (blocked, paused, unreachable); cleared by the next success or an explicit resume.
     pub closed_since: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "name, platform, fence, identity, blocked, last_slot, clock_offset, closed_since";
+const COLUMNS: &str = "name, platform, fence, identity, blocked, last_slot, closed_since";
 
 fn read(row: &sqlx::any::AnyRow) -> Result<ChannelRow, StoreError> {
     let name: String = get(row, "name")?;
@@ -37,7 +35,6 @@ fn read(row: &sqlx::any::AnyRow) -> Result<ChannelRow, StoreError> {
         identity: get(row, "identity")?,
         blocked: blocked.map(|text| json("channel", "blocked", &name, &text)).transpose()?,
         last_slot: get::<Option<i64>>(row, "last_slot")?.map(instant),
-        clock_offset: get(row, "clock_offset")?,
         closed_since: get::<Option<i64>>(row, "closed_since")?.map(instant),
         name,
     })
@@ -77,6 +74,15 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<ChannelRow>, StoreError> {
     sqlx::query(sql).fetch_all(conn).await?.iter().map(read).collect()
 }
 
+/// How often any channel was ever taken; `None` where there is no channel yet.
+///
+/// # Errors
+/// The database's.
+pub async fn claims(conn: &mut Conn) -> Result<Option<u64>, StoreError> {
+    let sum: Option<i64> = sqlx::query_scalar("SELECT CAST(sum(fence) AS BIGINT) FROM channel").fetch_one(conn).await?;
+    Ok(sum.and_then(|sum| u64::try_from(sum).ok()))
+}
+
 /// Takes the channel's row for a claim: nobody else claims on it until the transaction ends. Its fence has grown.
 ///
 /// # Errors
@@ -84,6 +90,46 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<ChannelRow>, StoreError> {
 pub async fn take(conn: &mut Conn, name: &str) -> Result<Option<ChannelRow>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!("UPDATE channel SET fence = fence + 1 WHERE name = $1 RETURNING {COLUMNS}"));
     sqlx::query(sql).bind(name).fetch_optional(conn).await?.as_ref().map(read).transpose()
+}
+
+/// What may forbid a claim beside the channel's own row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// The one process that may publish, if one ever said so.
+    pub leader: Option<String>,
+    /// How many pauses there are, of whatever scope.
+    pub pauses: i64,
+    /// The channel's posts on their way.
+    pub publishing: i64,
+    /// The channel's posts in doubt.
+    pub uncertain: i64,
+    /// How often any channel was taken, this time included.
+    pub claims: i64,
+}
+
+/// Looks at the gate, in one statement of its own after [`take`]: on PostgreSQL a statement sees what was committed before
+/// it began, and the one that takes the row may have waited for it.
+///
+/// # Errors
+/// The database's.
+pub async fn gate(conn: &mut Conn, name: &str) -> Result<Gate, StoreError> {
+    let row = sqlx::query(
+        "SELECT (SELECT value FROM meta WHERE name = $2) AS leader, (SELECT count(*) FROM pause) AS pauses, \
+         (SELECT count(*) FROM post WHERE channel = $1 AND state = 'publishing') AS publishing, \
+         (SELECT count(*) FROM post WHERE channel = $1 AND state = 'uncertain') AS uncertain, \
+         (SELECT CAST(sum(fence) AS BIGINT) FROM channel) AS claims",
+    )
+    .bind(name)
+    .bind(super::meta::LEADER)
+    .fetch_one(conn)
+    .await?;
+    Ok(Gate {
+        leader: get(&row, "leader")?,
+        pauses: get(&row, "pauses")?,
+        publishing: get(&row, "publishing")?,
+        uncertain: get(&row, "uncertain")?,
+        claims: get::<Option<i64>>(&row, "claims")?.unwrap_or(0),
+    })
 }
 
 /// Blocks or unblocks it.

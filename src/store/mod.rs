@@ -18,6 +18,7 @@ pub mod pause;
 pub mod post;
 pub mod sealed;
 pub mod source;
+mod tally;
 pub mod wall;
 
 use std::sync::Arc;
@@ -90,7 +91,10 @@ impl From<sqlx::Error> for StoreError {
 const READERS: u32 = 3;
 
 /// Every migration, in order. Never edit one that was shipped.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "spine", include_str!("../../migrations/0001_spine.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "spine", include_str!("../../migrations/0001_spine.sql")),
+    (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
+];
 
 /// The store. Cheap to clone.
 #[derive(Clone)]
@@ -99,6 +103,7 @@ pub struct Store {
     url: Arc<str>,
     read: AnyPool,
     jobs: mpsc::Sender<Box<dyn clerk::Job>>,
+    tally: Arc<tally::Tally>,
 }
 
 impl Store {
@@ -113,7 +118,7 @@ impl Store {
         let read = dialect.pool(url, READERS).await?;
         let (jobs, queue) = mpsc::channel(1024);
         tokio::spawn(clerk::serve(write, dialect, queue));
-        Ok(Self { dialect, url: url.into(), read, jobs })
+        Ok(Self { dialect, url: url.into(), read, jobs, tally: Arc::default() })
     }
 
     /// Which engine.
@@ -156,6 +161,23 @@ impl Store {
     /// Where the lock's place cannot be reached.
     pub async fn sole(&self) -> Result<Option<Sole>, StoreError> {
         Sole::acquire(self.dialect, &self.url).await
+    }
+
+    /// How many claims were made on this store as the file beside it has it, which is counted on from here; `None` where
+    /// there is no such file, or no count in it yet.
+    pub fn counted_claims(&self, sole: &Sole) -> Option<u64> {
+        let Sole::File(file) = sole else { return None };
+        file.try_clone().ok().and_then(|file| self.tally.open(file))
+    }
+
+    /// Begins the count of claims anew: the database has so many, and whatever it lost is settled.
+    pub fn begin_counting(&self, claims: u64) {
+        self.tally.begin(claims);
+    }
+
+    /// Says that there are so many claims: after the commit of one, before its first byte leaves.
+    pub fn count_claims(&self, claims: u64) {
+        self.tally.raise(claims);
     }
 
     /// How far the server's clock is ahead of `now`, in milliseconds; 0 on SQLite.

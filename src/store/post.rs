@@ -230,19 +230,26 @@ pub async fn candidate(conn: &mut Conn, channel: &str, now: Timestamp) -> Result
 }
 
 /// When the channel has something to do next: a scheduled post falls due, one in doubt is to be looked up, or what is
-/// out is to be changed.
+/// out is to be changed (while it is paused: taken down).
 ///
 /// # Errors
 /// The database's.
-pub async fn next_work(conn: &mut Conn, channel: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+pub async fn next_work(
+    conn: &mut Conn,
+    channel: &str,
+    now: Timestamp,
+    is_paused: bool,
+) -> Result<Option<Timestamp>, StoreError> {
     // Only what is still to come: a post that is due and waits for something else must not hide the next one.
     let next: Option<i64> = sqlx::query_scalar(
         "SELECT min(at) FROM (SELECT min(due) AS at FROM post WHERE channel = $1 AND state = 'scheduled' AND due > $2 \
          UNION ALL SELECT min(next_look) FROM post WHERE channel = $1 AND state = 'uncertain' \
-         UNION ALL SELECT min(due) FROM amend WHERE channel = $1 AND state = 'asked') AS work",
+         UNION ALL SELECT min(due) FROM amend WHERE channel = $1 AND state = 'asked' AND ($3 = 0 OR op = 'delete')) \
+         AS work",
     )
     .bind(channel)
     .bind(ms(now))
+    .bind(i64::from(is_paused))
     .fetch_one(conn)
     .await?;
     Ok(next.map(instant))

@@ -95,7 +95,7 @@ impl Service {
         let (now, scale) = (clock.now(), config.timing.scale);
         let settle = job(move |conn| {
             Box::pin(async move {
-                start::settle_past(conn, worker.as_str(), now, scale).await?;
+                start::settle_past(conn, worker.as_str(), None, now, scale).await?;
                 start::sync(conn, &named, now).await
             })
         });

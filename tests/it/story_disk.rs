@@ -293,6 +293,36 @@ async fn garbage_in_the_file_posts_nothing_twice() {
     }
 }
 
+/// The process is killed, and somebody clears away the `-wal` file with what was committed last: what went out after the
+/// last checkpoint is not known any more, and does not go out again.
+#[tokio::test]
+async fn a_deleted_log_posts_nothing_twice() {
+    let (world, press) = (World::start(), Press::with(&["one"]));
+    let newsroom = world.newsroom("wal", &press);
+    let bugle = newsroom.start().await;
+    world.are_out(1).await;
+    world.is_told_right(&newsroom, &["one".to_owned()]).await;
+    assert_eq!(bugle.term().await.code(), Some(0));
+    let bugle = newsroom.start().await;
+    press.publish("two");
+    world.are_out(2).await;
+    bugle.kill9().await;
+    for name in ["data/bugle.db-wal", "data/bugle.db-shm"] {
+        std::fs::remove_file(newsroom.path(name)).expect("a killed process leaves it behind");
+    }
+    let bugle = newsroom.start().await;
+    press.read().await;
+    press.publish("three");
+    world.are_out(3).await;
+    for ledger in world.ledgers() {
+        assert!(ledger.count_by_link().values().all(|count| *count == 1), "{:#?}", ledger.entries());
+    }
+    let notices = newsroom.command(&["notices"]).await;
+    let notices = String::from_utf8_lossy(&notices.stdout);
+    assert!(notices.contains("the database knows less than was done from it"), "{notices}");
+    assert_eq!(bugle.term().await.code(), Some(0));
+}
+
 /// The server dies in the middle of publishing, again and again: the process ends and says why, a new one waits for
 /// the server and goes on.
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A post of the channel in doubt: looked up, and what follows from it. The decisions are `reconcile`'s.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::super::book::{Ended, store_ended};
 use super::super::claim;
@@ -13,11 +13,6 @@ use crate::platform::{Lookup, Payload, PublishError, Sought};
 use crate::store::post::PostRow;
 use crate::store::{StoreError, attempt, audit, channel, notice, post};
 use crate::telemetry::PostOutcome;
-
-/// How far back a match counts where the platform's clock is not known. Source: reliability.md section 2.
-pub(super) const WINDOW: SignedDuration = SignedDuration::from_hours(25);
-/// The margin where it is known.
-const MARGIN: SignedDuration = SignedDuration::from_mins(2);
 
 impl Lane {
     pub(super) async fn reconcile(&mut self, hands: &Hands) -> Result<bool, StoreError> {
@@ -54,12 +49,9 @@ impl Lane {
         let moved = match doubt.next() {
             Move::Look => {
                 let parent = parent_of(&attempts, row.revision, step.n);
-                let window = match hands.row.clock_offset {
-                    Some(ms) => doubt.begun + SignedDuration::from_millis(ms) - MARGIN,
-                    None => doubt.begun - WINDOW,
-                };
-                let sought =
-                    Sought { payload: &payload, step, parent: parent.as_deref(), begun: doubt.begun, since: window };
+                let since =
+                    reconcile::shown_since(&attempts, row.revision, step).unwrap_or(doubt.begun - reconcile::WINDOW);
+                let sought = Sought { payload: &payload, step, parent: parent.as_deref(), begun: doubt.begun, since };
                 match self.look(hands, row.id(), &sought).await {
                     Ok((value, receipt)) => {
                         let receipt = of_thread(&attempts, row.revision, step.n, receipt);

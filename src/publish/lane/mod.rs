@@ -54,11 +54,15 @@ pub struct Lane {
     blind_looks: u32,
     /// Posts claimed together with the outcome of the one before, in a row.
     streak: u32,
+    /// The channel's row as the last claim took it: what the next turn of a streak works with. A claim checks again
+    /// whatever may have changed since.
+    taken: Option<ChannelRow>,
 }
 
 /// What one turn works with.
 struct Hands {
-    row: ChannelRow,
+    /// A pause is in force: nothing new is shown, what is out may come down.
+    is_paused: bool,
     identity: Option<Identity>,
     credential: Credential,
     keep: SealedKeep,
@@ -80,6 +84,7 @@ impl Lane {
             introduce: None,
             blind_looks: 0,
             streak: 0,
+            taken: None,
         }
     }
 
@@ -194,9 +199,15 @@ impl Lane {
     /// The channel's row and secrets; `None` while it is blocked.
     async fn hands(&mut self) -> Result<Option<Hands>, StoreError> {
         let now = self.house.clock.now();
-        let mut conn = self.house.store.read().await?;
-        let Some(row) = channel::one(&mut conn, self.name()).await? else { return Ok(None) };
-        drop(conn);
+        let streak = self.taken.take().filter(|_| self.pending.is_some());
+        let (row, pauses) = match streak {
+            Some(row) => (row, Vec::new()),
+            None => {
+                let mut conn = self.house.store.read().await?;
+                let Some(row) = channel::one(&mut conn, self.name()).await? else { return Ok(None) };
+                (row, crate::store::pause::all(&mut conn).await?)
+            }
+        };
         let credential = match (self.channel.credential(), &row.blocked) {
             (Err(what), None) => {
                 self.block(Block::MissingSecret { what }, now).await?;
@@ -219,7 +230,9 @@ impl Lane {
             clock: clock.clone(),
         };
         let identity = identity_of(row.identity.as_deref());
-        Ok(Some(Hands { row, identity, credential, keep, wall: StoreWall { store, channel: name, clock }, now }))
+        let scopes = self.channel.scopes(&credential);
+        let is_paused = pauses.iter().any(|it| scopes.contains(&it.scope) && it.until.is_none_or(|until| until > now));
+        Ok(Some(Hands { is_paused, identity, credential, keep, wall: StoreWall { store, channel: name, clock }, now }))
     }
 
     fn context<'a>(&'a self, hands: &'a Hands) -> Context<'a> {
@@ -311,7 +324,7 @@ impl Lane {
 
     async fn amend(&self, hands: &Hands) -> Result<bool, StoreError> {
         let mut conn = self.house.store.read().await?;
-        let wish = crate::store::amend::next(&mut conn, self.name(), hands.now).await?;
+        let wish = crate::store::amend::next(&mut conn, self.name(), hands.now, hands.is_paused).await?;
         drop(conn);
         let Some(wish) = wish else { return Ok(false) };
         amend::carry_out(&self.house, &self.channel, &self.context(hands), wish).await?;

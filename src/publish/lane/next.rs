@@ -30,7 +30,7 @@ impl Lane {
         }
         let mut conn = self.house.store.read().await?;
         let Some(row) = post::candidate(&mut conn, self.name(), hands.now).await? else {
-            let next = post::next_work(&mut conn, self.name(), hands.now).await?;
+            let next = post::next_work(&mut conn, self.name(), hands.now, hands.is_paused).await?;
             return Ok(Turn::Idle(next));
         };
         let found = article::one(&mut conn, row.post.article.as_str()).await?;
@@ -73,6 +73,8 @@ impl Lane {
         }
         match self.claim(hands, row, payload, repeat).await? {
             Claimed::Go(claim) => {
+                self.house.store.count_claims(claim.claims);
+                self.taken = Some(claim.channel.clone());
                 self.send(hands, *claim).await;
                 Ok(Turn::Again)
             }
@@ -81,7 +83,7 @@ impl Lane {
                 tracing::debug!(channel.id = self.name(), why, "waits");
                 // A later or more urgent post may fall due before that.
                 let mut conn = self.house.store.read().await?;
-                let next = post::next_work(&mut conn, self.name(), hands.now).await?;
+                let next = post::next_work(&mut conn, self.name(), hands.now, hands.is_paused).await?;
                 Ok(Turn::Idle(until.into_iter().chain(next).min()))
             }
         }
@@ -134,7 +136,7 @@ impl Lane {
             return self.hold(row, HoldReason::Restored, hands.now).await;
         }
         let step = payload.last().unwrap_or(ONLY);
-        let since = row.post.created - super::doubt::WINDOW;
+        let since = row.post.created - super::super::reconcile::WINDOW;
         let sought = Sought { payload, step, parent: None, begun: row.post.created, since };
         let now = hands.now;
         match self.look(hands, row.id(), &sought).await {
@@ -200,6 +202,7 @@ impl Lane {
             scale: self.house.scale,
             repeat,
             reachable: self.unreachable == 0,
+            clock_ahead: self.clock_ahead(),
         };
         let Some(settlement) = self.pending.take() else {
             let job = crate::store::job(move |conn| Box::pin(async move { claim::take(conn, wish).await }));
@@ -226,6 +229,10 @@ impl Lane {
         }
     }
 
+    fn clock_ahead(&self) -> Option<SignedDuration> {
+        self.channel.account.server().and_then(|server| self.house.http.clock_ahead(server))
+    }
+
     fn deadline(&self, payload: &Payload) -> Duration {
         let spec = self.channel.account.spec();
         let media = payload.steps.iter().any(|planned| !planned.step.op.is_visible());
@@ -234,7 +241,7 @@ impl Lane {
     }
 
     async fn send(&mut self, hands: &Hands, claim: Claim) {
-        let mut book = Book::of_claim(&self.house, &claim);
+        let mut book = Book::of_claim(&self.house, &claim, self.channel.account.server());
         let begun = self.house.clock.monotonic();
         let outcome = {
             let cx = self.context(hands);
@@ -257,7 +264,7 @@ impl Lane {
             self.unreachable = 0;
             self.backs_off = None;
         }
-        self.pending = Some(Settlement { row: claim.row, ended, fate, at });
+        self.pending = Some(Settlement { row: claim.row, ended, fate, still_closed: claim.still_closed, at });
     }
 
     fn count(&mut self, outcome: &Result<Receipt, PublishError>, at: Timestamp) {

@@ -5,9 +5,10 @@ use bugle::model::channel::{Block, Pause, PauseScope};
 use bugle::model::grant::SecretRef;
 use bugle::model::notice::Level;
 use bugle::model::post::{Actor, Approval, HoldReason, Rejection, Urgency};
-use bugle::model::receipt::Outcome;
+use bugle::model::receipt::{Op, Outcome};
 use bugle::platform::{ConnectError, Identity, PublishError};
 use bugle::schedule::{Pace, Policy, Settings};
+use bugle::store::amend::{self, AmendRow};
 use bugle::store::{attempt, channel, pause};
 use jiff::SignedDuration;
 
@@ -257,6 +258,48 @@ async fn a_late_failure_is_only_noted() {
         assert_eq!((stage.channel_row().await.blocked, stage.notices().await), (None, vec![]), "{error}");
         assert_eq!(sent(&stage), [0], "{error}");
     }
+}
+
+#[tokio::test]
+async fn while_paused_nothing_is_edited_and_take_downs_go_on() {
+    let mut stage = Stage::set(Set::default()).await;
+    for id in ["edited", "taken"] {
+        stage.post(id).await;
+    }
+    stage.settle().await;
+    let payload = stage.row("edited").await.payload;
+    let wish = |id: &str, op: &str| AmendRow {
+        id: id.to_owned(),
+        post: id.to_owned(),
+        channel: "main".to_owned(),
+        op: op.to_owned(),
+        payload: payload.clone(),
+        by_whom: "ada".to_owned(),
+        at: at(0),
+        due: at(0),
+        tries: 0,
+        state: "asked".to_owned(),
+        said: None,
+    };
+    let (edit, delete) = (wish("edited", "edit"), wish("taken", "delete"));
+    let all = PauseScope::All;
+    let pause = Pause { scope: all.clone(), until: None, why: "a look".to_owned(), by: "ada".to_owned(), since: at(0) };
+    commit!(stage.store, |conn| {
+        pause::put(conn, &pause).await?;
+        amend::ask(conn, &edit).await?;
+        amend::ask(conn, &delete).await
+    })
+    .unwrap();
+    let amended = |stage: &Stage| -> Vec<Op> {
+        let calls = stage.platform.calls().into_iter();
+        calls.filter_map(|(_, call)| if let Call::Amend(op) = call { Some(op) } else { None }).collect()
+    };
+    assert_eq!(stage.settle().await, None, "nothing wakes it before the pause ends");
+    assert_eq!(amended(&stage), [Op::Delete]);
+    assert_eq!((stage.state("edited").await, stage.state("taken").await), ("published", "retracted"));
+    commit!(stage.store, |conn| pause::end(conn, &all).await).unwrap();
+    stage.settle().await;
+    assert_eq!(amended(&stage), [Op::Delete, Op::Edit]);
 }
 
 #[tokio::test]

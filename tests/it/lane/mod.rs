@@ -61,6 +61,8 @@ pub enum Call {
     Step(Step, String),
     /// A look-up: of which step, with which part before it.
     Find(Step, Option<String>),
+    /// A change to what is out.
+    Amend(Op),
 }
 
 /// How it answers.
@@ -226,6 +228,7 @@ impl Account for Scripted {
     }
 
     async fn amend(&self, _: &Context<'_>, what: &Amend, _: &mut Journal<'_>) -> Result<Receipt, PublishError> {
+        self.note(Call::Amend(if matches!(what, Amend::Edit { .. }) { Op::Edit } else { Op::Delete }));
         let (Amend::Edit { receipt, .. } | Amend::Delete { receipt }) = what;
         Ok(receipt.clone())
     }

@@ -98,6 +98,7 @@ fn an_attempt() -> AttemptRow {
         },
         owner: String::new(),
         deadline: at(25),
+        clock_ahead: Some(jiff::SignedDuration::from_millis(-1500)),
     }
 }
 

@@ -181,11 +181,11 @@ async fn what_is_asked_of_the_queue(place: Place) {
     let mut conn = store.read().await.unwrap();
     let conn = &mut *conn;
     assert_eq!(
-        post::next_work(conn, "main", at(0)).await.unwrap(),
+        post::next_work(conn, "main", at(0), false).await.unwrap(),
         Some(at(5)),
         "the look comes before the post is due"
     );
-    assert_eq!(post::next_work(conn, "nobody", at(0)).await.unwrap(), None);
+    assert_eq!(post::next_work(conn, "nobody", at(0), false).await.unwrap(), None);
     assert_eq!(post::to_look_up(conn, "main", at(4)).await.unwrap(), None);
     assert_eq!(post::to_look_up(conn, "main", at(5)).await.unwrap().unwrap().id(), "p3");
     assert_eq!(ids(post::list(conn, &[], None, 100).await.unwrap()).len(), 8);
@@ -289,6 +289,7 @@ async fn of_eight_claims_one_wins(place: Place) {
             scale: 1.0,
             repeat: false,
             reachable: true,
+            clock_ahead: None,
         };
         tasks.spawn(async move { commit!(store, |conn| claim::take(conn, wish).await) });
     }
