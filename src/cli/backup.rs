@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::shared::{Need, Shop, ending};
+use super::shop::{Need, Shop};
 use super::{Call, Exit};
 use crate::store::backup;
 
@@ -21,10 +21,6 @@ pub struct Args {
 /// # Errors
 /// What the store or the file says.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     let shown = args.file.display().to_string();
     let part = part_of(&args.file);

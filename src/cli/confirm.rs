@@ -1,6 +1,6 @@
 //! `bugle confirm`: a person has seen a post in doubt on the platform.
 
-use super::shared::{Need, Shop, ending};
+use super::shop::{Need, Shop};
 use super::{Call, Exit};
 use crate::publish::actions;
 
@@ -20,10 +20,6 @@ pub struct Args {
 /// # Errors
 /// What the store says; a post that cannot be out.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     let id = shop.post_id(&args.post).await?;
     let row = actions::confirm(&shop.store, &shop.hand, &id, args.url).await?;

@@ -15,6 +15,7 @@ use crate::connect::mastodon;
 use crate::model::channel::Block;
 use crate::model::grant::Credential;
 use crate::model::id::ChannelName;
+use crate::model::post::Actor;
 use crate::platform::{Connect, Identity, Keep as _};
 use crate::publish::ports::SealedKeep;
 use crate::store::{self, Store};
@@ -99,7 +100,7 @@ async fn let_go_on(
     grant: &SecretString,
 ) -> anyhow::Result<Option<Block>> {
     let (name, platform, now) = (channel.name.to_string(), channel.platform.id, asking.clock.now());
-    let (who, said) = (super::person(), format!("connected as {}", identity.handle));
+    let (who, said) = (Actor::Person(super::person()), format!("connected as {}", identity.handle));
     let identity = store::to_json(identity);
     keep.put(mastodon::GRANT, grant).await.map_err(Trouble::failed)?;
     let job = store::job(move |conn| {

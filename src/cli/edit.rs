@@ -1,9 +1,8 @@
 //! `bugle edit`: another text for a post that waits, failed, or (where the platform shows it) is out.
 
-use super::shared::{Need, Shop, ending};
+use super::shop::{Need, Shop};
 use super::{Call, Exit};
 use crate::publish::actions::{self, Edited};
-use crate::store::post;
 
 /// Arguments of `bugle edit`.
 #[derive(Clone, Debug, clap::Args)]
@@ -24,16 +23,9 @@ pub struct Args {
 /// # Errors
 /// What the store says; a state, a platform or a length that does not allow it.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     let id = shop.post_id(&args.post).await?;
-    let mut conn = shop.store.read().await?;
-    let row = post::one(&mut conn, &id).await?;
-    drop(conn);
-    let channel = row.and_then(|row| shop.channel(row.post.channel.as_str()));
+    let channel = shop.channel_of(&id).await?;
     let templates = shop.templates()?;
     let place = channel.as_ref().map(|channel| shop.place(channel, &templates));
     match actions::edit(&shop.store, &shop.hand, place, &id, &args.text).await? {

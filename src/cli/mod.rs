@@ -1,6 +1,6 @@
 //! The command line. One file a subcommand: each has its `Args` and a `run`; the exit code is 0 done, 1 it failed,
-//! 2 the call or the config is wrong. What the subcommands share of the config (`opened.rs`) and the list of them
-//! (`args.rs`) are beside it.
+//! 2 the call or the config is wrong. Beside them: their list (`args.rs`), what the config names, opened (`opened.rs`),
+//! the open store (`shop.rs`), how things are shown (`show.rs`).
 
 pub mod args;
 pub mod check;
@@ -32,7 +32,8 @@ pub mod restore;
 pub mod resume;
 pub mod retract;
 pub mod retry;
-pub mod shared;
+pub mod shop;
+mod show;
 pub mod skip;
 pub mod sources;
 pub mod timeline;
@@ -44,7 +45,6 @@ use std::process::ExitCode;
 
 pub use self::args::{Args, run};
 use crate::config::{Config, Faults};
-use crate::model::post::Actor;
 
 /// What every subcommand is handed.
 #[derive(Clone, Debug)]
@@ -117,10 +117,10 @@ pub fn config(call: &Call) -> Result<Config, Faults> {
 }
 
 /// Who acts on the command line: the login name.
-pub fn person() -> Actor {
+pub fn person() -> String {
     let name = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(std::env::var_os);
     let name = name.map(|name| name.to_string_lossy().into_owned()).filter(|name| !name.trim().is_empty());
-    Actor::Person(name.unwrap_or_else(|| "somebody".to_owned()))
+    name.unwrap_or_else(|| "somebody".to_owned())
 }
 
 /// Standard output is closed: nobody wants to read on.

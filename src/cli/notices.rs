@@ -1,6 +1,7 @@
 //! `bugle notices`: what a person should know, worst first.
 
-use super::shared::{Need, Shop, ending, table};
+use super::shop::{Need, Shop};
+use super::show::table;
 use super::{Call, Exit};
 use crate::store::notice;
 
@@ -12,11 +13,7 @@ pub struct Args {}
 ///
 /// # Errors
 /// What the store says.
-pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(_args: Args, call: &Call) -> anyhow::Result<Exit> {
+pub async fn run(_args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     let mut conn = shop.store.read().await?;
     let all = notice::all(&mut conn).await?;

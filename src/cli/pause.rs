@@ -1,7 +1,7 @@
 //! `bugle pause`: nothing goes out, from one channel or from all, until `bugle resume`.
 
-use super::shared::{Need, Shop, Wrong, ending};
-use super::{Call, Exit};
+use super::shop::{Need, Shop};
+use super::{Call, Exit, Trouble};
 use crate::model::channel::PauseScope;
 use crate::publish::actions;
 
@@ -23,10 +23,6 @@ pub struct Args {
 /// # Errors
 /// What the store says; a channel that is not in the config.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     let scope = match args.channel {
         Some(name) => {
@@ -36,12 +32,15 @@ async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
         None => PauseScope::All,
     };
     let lasts = args.lasts.as_deref().map(crate::timetable::duration).transpose();
-    let lasts = lasts.map_err(|bad| Wrong(format!("--for: {}", bad.said)))?;
+    let lasts = lasts.map_err(|bad| Trouble::wrong(format!("--for: {}", bad.said)))?;
     let until = match lasts {
         None => None,
-        Some(lasts) => {
-            Some(shop.hand.now.checked_add(lasts).map_err(|_| Wrong("--for: expected a shorter time".to_owned()))?)
-        }
+        Some(lasts) => Some(
+            shop.hand
+                .now
+                .checked_add(lasts)
+                .map_err(|_| Trouble::wrong("--for: expected a shorter time".to_owned()))?,
+        ),
     };
     let stands = actions::pause(&shop.store, &shop.hand, scope, &args.why, until).await?;
     shop.show(&serde_json::to_value(&stands)?, || {

@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::shared::{Need, Shop, complain, ending};
-use super::{Call, Exit};
+use super::shop::{Need, Shop};
+use super::{Call, Exit, warn};
 use crate::model::article::{Article, Entry};
 use crate::model::post::Urgency;
 use crate::publish::actions::{self, ByHand};
@@ -37,10 +37,6 @@ pub struct Args {
 /// # Errors
 /// What the store says; a text that does not fit.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::Any, false).await?;
     let channel = shop.must_have(&args.to)?;
     let templates = shop.templates()?;
@@ -55,7 +51,7 @@ async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
         (Some(article), _) => article,
         (None, Some(url)) => {
             if text.is_none() {
-                complain("no source has brought this article, and its page is not read: the post is its bare link");
+                warn("no source has brought this article, and its page is not read: the post is its bare link")?;
             }
             text.get_or_insert_with(|| url.to_string());
             let entry = Entry { title: url.to_string(), link: Some(url.clone()), ..entry(&shop) };

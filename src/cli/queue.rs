@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::shared::{Need, Shop, clip, ending, post_json, table, text_of};
+use super::shop::{Need, Shop};
+use super::show::{clip, post_json, table, text_of};
 use super::{Call, Exit, why};
 use crate::model::post::{HoldReason, PostState};
 use crate::store::post::{self, PostRow, short};
@@ -36,10 +37,6 @@ const OPEN: [&str; 5] = ["held", "scheduled", "publishing", "uncertain", "failed
 /// # Errors
 /// What the store says.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, args.rehearse).await?;
     let mut conn = shop.store.read().await?;
     let states: Vec<&'static str> = match args.state.is_empty() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-use super::shared::{Need, Shop, ending};
+use super::shop::{Need, Shop};
 use super::{Call, Exit};
 use crate::store::backup;
 
@@ -20,10 +20,6 @@ pub struct Args {
 /// # Errors
 /// What the store or the file says; a store that is not empty, or a service that runs.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shown = args.file.display().to_string();
     let file = std::fs::File::open(&args.file).with_context(|| format!("cannot read {shown}"))?;
     let shop = Shop::open(call, Need::Any, false).await?;

@@ -1,7 +1,8 @@
 //! `bugle resume`: a pause or a block ends, and a person says what becomes of the posts that grew stale meanwhile.
 
-use super::shared::{Need, Shop, Wrong, ending, post_json};
-use super::{Call, Exit};
+use super::shop::{Need, Shop};
+use super::show::post_json;
+use super::{Call, Exit, Trouble};
 use crate::model::channel::PauseScope;
 use crate::publish::actions::{self, Release, Reopen};
 
@@ -18,7 +19,7 @@ pub struct Args {
     new_account: bool,
 }
 
-fn release(words: &[String]) -> Result<Release, Wrong> {
+fn release(words: &[String]) -> Result<Release, Trouble> {
     let text = words.join(" ");
     let words: Vec<&str> = text.split_whitespace().collect();
     let newest = match words.as_slice() {
@@ -29,7 +30,7 @@ fn release(words: &[String]) -> Result<Release, Wrong> {
     };
     newest
         .map(Release::Newest)
-        .ok_or_else(|| Wrong(format!("--release: expected all, none or \"newest N\", found {text:?}")))
+        .ok_or_else(|| Trouble::wrong(format!("--release: expected all, none or \"newest N\", found {text:?}")))
 }
 
 /// Opens again.
@@ -37,10 +38,6 @@ fn release(words: &[String]) -> Result<Release, Wrong> {
 /// # Errors
 /// What the store says; a channel that a person cannot open.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let release = release(&args.release)?;
     let shop = Shop::open(call, Need::There, false).await?;
     let scopes = match &args.channel {

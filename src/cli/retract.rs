@@ -1,9 +1,8 @@
 //! `bugle retract`: a post that is out is taken down, by the running service.
 
-use super::shared::{Need, Shop, ending};
+use super::shop::{Need, Shop};
 use super::{Call, Exit};
 use crate::publish::actions;
-use crate::store::post;
 
 /// Arguments of `bugle retract`.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,16 +20,9 @@ pub struct Args {
 /// # Errors
 /// What the store says; a post that is not out, or a platform that cannot.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     let id = shop.post_id(&args.post).await?;
-    let mut conn = shop.store.read().await?;
-    let row = post::one(&mut conn, &id).await?;
-    drop(conn);
-    let channel = row.and_then(|row| shop.channel(row.post.channel.as_str()));
+    let channel = shop.channel_of(&id).await?;
     let templates = shop.templates()?;
     let place = channel.as_ref().map(|channel| shop.place(channel, &templates));
     let wish = actions::retract(&shop.store, &shop.hand, place, &id).await?;

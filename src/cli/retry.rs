@@ -1,6 +1,6 @@
 //! `bugle retry`: failed posts, and posts in doubt that a person has looked for, are sent again.
 
-use super::shared::{Need, Shop, ending};
+use super::shop::{Need, Shop};
 use super::{Call, Exit};
 use crate::publish::actions;
 
@@ -17,10 +17,6 @@ pub struct Args {
 /// # Errors
 /// What the store says; a post whose state does not allow it.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     shop.each(&args.posts, "will be sent again:", async |id| actions::retry(&shop.store, &shop.hand, &id).await).await
 }

@@ -1,18 +1,15 @@
 //! `bugle skip`: posts are dropped for good.
 
-use super::shared::{Need, Shop, ending};
+use super::shop::{Need, Shop, Which};
 use super::{Call, Exit};
 use crate::publish::actions;
 
 /// Arguments of `bugle skip`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Ids of posts, or at least six characters of the beginning or end of one.
-    #[arg(required_unless_present = "group", value_name = "POST")]
-    posts: Vec<String>,
-    /// All held posts of a flood, by the name that `bugle queue` shows.
-    #[arg(long, conflicts_with = "posts")]
-    group: Option<String>,
+    /// Which posts.
+    #[command(flatten)]
+    which: Which,
 }
 
 /// Drops posts.
@@ -20,15 +17,11 @@ pub struct Args {
 /// # Errors
 /// What the store says; a post whose state does not allow it.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
-    if let Some(group) = &args.group {
+    if let Some(group) = &args.which.group {
         let rows = actions::skip_group(&shop.store, &shop.hand, group).await?;
         shop.done("dropped", &rows)?;
         return Ok(Exit::Done);
     }
-    shop.each(&args.posts, "dropped", async |id| actions::skip(&shop.store, &shop.hand, &id).await).await
+    shop.each(&args.which.posts, "dropped", async |id| actions::skip(&shop.store, &shop.hand, &id).await).await
 }

@@ -1,6 +1,7 @@
 //! `bugle sources`: the health of the sources.
 
-use super::shared::{Need, Shop, clip, ending, table};
+use super::shop::{Need, Shop};
+use super::show::{clip, table};
 use super::{Call, Exit};
 use crate::config::Address;
 use crate::model::id::SourceName;
@@ -9,14 +10,6 @@ use crate::store::source::{self, SourceRow};
 /// Arguments of `bugle sources`.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Args {}
-
-/// Lists the sources of the config and those the store remembers.
-///
-/// # Errors
-/// What the store says.
-pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
 
 fn health(row: Option<&SourceRow>) -> String {
     match row {
@@ -30,7 +23,11 @@ fn health(row: Option<&SourceRow>) -> String {
     }
 }
 
-async fn inner(_args: Args, call: &Call) -> anyhow::Result<Exit> {
+/// Lists the sources of the config and those the store remembers.
+///
+/// # Errors
+/// What the store says.
+pub async fn run(_args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     let mut conn = shop.store.read().await?;
     let mut stored = source::all(&mut conn).await?;

@@ -1,7 +1,7 @@
 //! `bugle timeline`: what is on a local timeline, as a reader would see it.
 
-use super::shared::{Need, Shop, Wrong, ending};
-use super::{Call, Exit};
+use super::shop::{Need, Shop};
+use super::{Call, Exit, Trouble};
 use crate::platform::WallPost;
 use crate::store::wall::{self, Stored};
 
@@ -23,17 +23,13 @@ pub struct Args {
 /// # Errors
 /// What the store says; a channel that has no timeline.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, args.rehearse).await?;
     let channel = shop.must_have(&args.channel)?;
     let spec = channel.account.spec();
     if !args.rehearse && spec.id != "timeline" {
         let said =
             format!("channel {} posts to {}: --rehearse shows the timeline of its rehearsal", args.channel, spec.name);
-        return Err(Wrong(said).into());
+        return Err(Trouble::wrong(said).into());
     }
     let mut conn = shop.store.read().await?;
     let rows = wall::list(&mut conn, &args.channel, i64::from(args.n)).await?;

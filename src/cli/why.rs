@@ -3,8 +3,9 @@
 use url::Url;
 
 use super::queue::reason;
-use super::shared::{Need, Shop, complain, ending, post_json, text_of};
-use super::{Call, Exit};
+use super::shop::{Need, Shop};
+use super::show::{post_json, text_of};
+use super::{Call, Exit, warn};
 use crate::model::article::Article;
 use crate::model::channel::{Pause, PauseScope};
 use crate::model::post::PostState;
@@ -28,14 +29,6 @@ pub struct Args {
     rehearse: bool,
 }
 
-/// Explains.
-///
-/// # Errors
-/// What the store says.
-pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    ending(inner(args, call).await)
-}
-
 /// One channel's answer.
 #[derive(Clone, Debug, serde::Serialize)]
 struct Answer {
@@ -49,16 +42,20 @@ struct Answer {
     history: Vec<audit::Entry>,
 }
 
-async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
+/// Explains.
+///
+/// # Errors
+/// What the store says.
+pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, args.rehearse).await?;
     let mut conn = shop.store.read().await?;
     let articles = search(&mut conn, args.what.trim()).await?;
     if articles.is_empty() {
-        complain(&format!(
+        warn(format_args!(
             "no article is known by {:?}: searched ids of articles and posts, guids, and links as written and without \
              tracking parameters. `bugle sources` tells when each source was last read",
             args.what
-        ));
+        ))?;
         return Ok(Exit::Failed);
     }
     let channels: Vec<String> = shop.config.channels.iter().map(|channel| channel.name.to_string()).collect();

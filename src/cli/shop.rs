@@ -1,13 +1,13 @@
-//! What the commands share: opening the config and the store, who is at work, how a time, a table or JSON is shown.
-
-use std::io::Write as _;
+//! The config and its open store, as the commands that work beside the service use them: finding the posts a person
+//! means, doing something to each, showing what became of it.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Call, Exit, say};
+use super::show::{post_json, when};
+use super::{Call, Exit, Trouble, opened, say, warn};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Config, Faults};
+use crate::config::Config;
 use crate::expr::Templates;
 use crate::model::id::ChannelName;
 use crate::publish::Channel;
@@ -15,47 +15,6 @@ use crate::publish::actions::{Hand, Place};
 use crate::publish::prepare::Setting;
 use crate::store::post::{self, PostRow, SHORT, short};
 use crate::store::{Conn, Dialect, Store, StoreError, amend, meta};
-
-/// The call is wrong: exit code 2.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct Wrong(pub String);
-
-/// What is shown of a command's end. Faults of the config and of the call are told here and end with code 2.
-///
-/// # Errors
-/// Everything else.
-pub fn ending(result: anyhow::Result<Exit>) -> anyhow::Result<Exit> {
-    let error = match result {
-        Ok(exit) => return Ok(exit),
-        Err(error) => error,
-    };
-    if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) {
-        return Ok(Exit::Done);
-    }
-    if error.is::<Faults>() || error.is::<Wrong>() {
-        complain(&format!("{error:#}"));
-        return Ok(Exit::Wrong);
-    }
-    Err(error)
-}
-
-/// Writes a line to standard error.
-pub fn complain(line: &str) {
-    // Where even that is closed, the exit code says it.
-    drop(writeln!(std::io::stderr().lock(), "{line}"));
-}
-
-/// Reads one variable of the environment.
-#[expect(clippy::disallowed_methods, reason = "the command line reads who is at work here, and nothing else")]
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
-}
-
-/// Who is at work: the login name.
-fn person() -> String {
-    variable("USER").or_else(|| variable("LOGNAME")).unwrap_or_else(|| "command line".to_owned())
-}
 
 /// A config and its open store.
 pub struct Shop {
@@ -75,6 +34,17 @@ pub enum Need {
     There,
     /// It makes one where there is none.
     Any,
+}
+
+/// Posts, or a whole group of them, as a call names them.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Which {
+    /// Ids of posts, or at least six characters of the beginning or end of one.
+    #[arg(required_unless_present = "group", value_name = "POST")]
+    pub posts: Vec<String>,
+    /// All held posts of a flood, by the name that `bugle queue` shows.
+    #[arg(long, conflicts_with = "posts")]
+    pub group: Option<String>,
 }
 
 impl Shop {
@@ -101,7 +71,7 @@ impl Shop {
         let clock = SystemClock::new();
         let offset = store.clock_offset(clock.now()).await?;
         clock.correct(offset);
-        Ok(Self { config, store, hand: Hand { name: person(), now: clock.now() }, json: call.json })
+        Ok(Self { config, store, hand: Hand { name: super::person(), now: clock.now() }, json: call.json })
     }
 
     /// The newsroom's zone.
@@ -128,33 +98,35 @@ impl Shop {
 
     /// The channel of that name, as publishing wants it; `None` where the config has it no more.
     pub fn channel(&self, name: &str) -> Option<Channel> {
-        self.config.channel(&ChannelName::new(name)).map(super::opened::channel)
+        self.config.channel(&ChannelName::new(name)).map(opened::channel)
     }
 
     /// The same, where the call must name one.
     ///
     /// # Errors
-    /// [`Wrong`], with the names there are.
+    /// [`Trouble`], with the names there are.
     pub fn must_have(&self, name: &str) -> anyhow::Result<Channel> {
         self.channel(name).ok_or_else(|| {
             let names: Vec<_> = self.config.channels.iter().map(|channel| channel.name.as_str()).collect();
-            Wrong(format!("the config has no channel {name:?}; it has {}", names.join(", "))).into()
+            Trouble::wrong(format!("the config has no channel {name:?}; it has {}", names.join(", "))).into()
         })
     }
 
-    /// The templates beside the config.
+    /// The channel of a post, as publishing wants it; `None` where the config has it no more.
     ///
     /// # Errors
-    /// The first template's fault.
+    /// The database's.
+    pub async fn channel_of(&self, id: &str) -> Result<Option<Channel>, StoreError> {
+        let mut conn = self.store.read().await?;
+        Ok(post::one(&mut conn, id).await?.and_then(|row| self.channel(row.post.channel.as_str())))
+    }
+
+    /// The templates, as the service has them.
+    ///
+    /// # Errors
+    /// Every fault found.
     pub fn templates(&self) -> anyhow::Result<Templates> {
-        let folder = std::path::Path::new("templates/post");
-        let beside = self.config.path().parent().map(|parent| parent.join(folder));
-        // `config/bugle.toml` has its templates in `templates/post` of the same project.
-        let found = [beside, Some(folder.to_owned())].into_iter().flatten().find(|path| path.is_dir());
-        Templates::load(found.as_deref()).map_err(|faults| {
-            let said: Vec<_> = faults.iter().map(|(path, e)| format!("{}: {e}", path.display())).collect();
-            anyhow::anyhow!(said.join("\n"))
-        })
+        Ok(opened::good_templates(&self.config)?)
     }
 
     /// A channel with what composing needs.
@@ -199,7 +171,7 @@ impl Shop {
             match done {
                 Ok(row) => rows.push(row),
                 Err(e) => {
-                    complain(&format!("{e:#}"));
+                    warn(format_args!("{e:#}"))?;
                     exit = Exit::Failed;
                 }
             }
@@ -263,94 +235,3 @@ impl Shop {
 const ALIVE: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 /// How often a waiting command looks.
 const LOOKS_A_SECOND: u64 = 5;
-
-/// `14:05` where it is today, else `2026-11-25 14:05`, in that zone.
-pub fn when(zone: &TimeZone, at: Timestamp, now: Timestamp) -> String {
-    let (at, now) = (at.to_zoned_datetime(zone.clone()), now.to_zoned_datetime(zone.clone()));
-    let format = if at.date() == now.date() { "%H:%M:%S" } else { "%Y-%m-%d %H:%M" };
-    at.strftime(format).to_string()
-}
-
-/// One line, cut to that many characters.
-pub fn clip(text: &str, most: usize) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    if line.chars().count() <= most {
-        return line;
-    }
-    let cut: String = line.chars().take(most.saturating_sub(1)).collect();
-    format!("{}…", cut.trim_end())
-}
-
-/// Rows in columns as wide as their widest cell; the last one as long as it is.
-pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
-    let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-    let all = || std::iter::once(&head).chain(rows);
-    let width = |n: usize| all().filter_map(|row| row.get(n)).map(|cell| cell.chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    all().map(line).collect::<Vec<_>>().join("\n")
-}
-
-/// A post as `--json` shows it.
-pub fn post_json(row: &PostRow) -> serde_json::Value {
-    let post = &row.post;
-    let state = serde_json::to_value(&post.state).unwrap_or_default();
-    let mut json = serde_json::json!({
-        "id": row.id(),
-        "channel": post.channel,
-        "article": post.article,
-        "occasion": post.occasion.key(),
-        "route": post.route,
-        "template": post.template,
-        "urgency": post.urgency,
-        "created": post.created,
-        "due": post.due,
-        "expires": post.expires,
-        "attempts": post.attempts,
-        "text": text_of(row),
-        "revision": row.revision,
-        "payload_hash": row.payload_hash,
-        "sent": row.sent,
-        "resends": row.resends,
-        "verify": row.verify,
-    });
-    if let (Some(json), serde_json::Value::Object(state)) = (json.as_object_mut(), state) {
-        json.extend(state);
-    }
-    json
-}
-
-/// The text that went or will go out, as far as it is settled: the frozen one, else a person's.
-pub fn text_of(row: &PostRow) -> Option<String> {
-    let frozen = row.payload.as_deref().and_then(|text| serde_json::from_str::<crate::platform::Payload>(text).ok());
-    row.post.text.clone().or(frozen.map(|payload| payload.text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [vec!["x".to_owned(), "y".to_owned()], vec!["long".to_owned(), String::new()]];
-        assert_eq!(table(&["A", "B"], &rows), "A     B\nx     y\nlong");
-    }
-
-    #[test]
-    fn times_are_the_newsrooms() {
-        let zone = TimeZone::get("Asia/Baku").unwrap();
-        let now: Timestamp = "2026-11-25T20:30:00Z".parse().unwrap();
-        for (at, shown) in [("2026-11-25T20:05:09Z", "00:05:09"), ("2026-11-25T19:05:00Z", "2026-11-25 23:05")] {
-            assert_eq!(when(&zone, at.parse().unwrap(), now), shown);
-        }
-    }
-
-    #[test]
-    fn a_line_is_cut_at_a_character() {
-        assert_eq!(clip("Bakı\nşəhəri", 7), "Bakı ş…");
-        assert_eq!(clip("Bakı", 4), "Bakı");
-    }
-}
