@@ -5,9 +5,11 @@ pub mod decode;
 pub mod entry;
 pub mod feed;
 pub mod fetch;
+mod head;
 pub mod identity;
 mod jsonfeed;
 pub mod mend;
+mod picture;
 pub mod politeness;
 mod tree;
 
