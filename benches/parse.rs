@@ -1,7 +1,7 @@
 //! `cargo bench --bench parse`: how fast feeds are read, beside `feed-rs`, on feeds made here of 30, 300 and 3,000 items.
 //! Called as `parse read`, it reads the files that standard input names instead and prints what both readers make of
-//! them, one JSON object a line; called as `parse plain`, it turns HTML into the plain text Bugle keeps. Both are for
-//! `scripts/corpus.py`.
+//! them, one JSON object a line; called as `parse plain`, it turns HTML into the plain text Bugle keeps, as `parse dates`,
+//! texts into instants. These are for `scripts/corpus.py`.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
 
@@ -24,6 +24,7 @@ fn main() -> Res<()> {
     match std::env::args().nth(1).as_deref() {
         Some("read") => over_lines(read),
         Some("plain") => over_lines(plain),
+        Some("dates") => over_lines(date),
         _ => speed(),
     }
 }
@@ -89,6 +90,12 @@ fn whole(one: &bugle::model::article::Entry) -> Value {
 fn plain(html: &Value) -> Res<Value> {
     let html = html.as_str().ok_or("a line is one text")?;
     Ok(json!([bugle::text::plain::title(html), bugle::text::plain::paragraphs(html)]))
+}
+
+/// A date as it is read, in UTC.
+fn date(text: &Value) -> Res<Value> {
+    let text = text.as_str().ok_or("a line is one text")?;
+    Ok(json!(bugle::source::date::read(text, &jiff::tz::TimeZone::UTC)))
 }
 
 #[expect(clippy::print_stdout, reason = "a report for a terminal")]

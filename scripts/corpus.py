@@ -130,7 +130,7 @@ def judge(ours, clause, plain):
     if key in TEXTS:
         both = plain(want) if isinstance(want, str) else [want, want]
         others = [entry.get("summary"), entry.get("content")] if key != "title" else []
-        same = any((f or "") in both for f in [found, *others])
+        same = any((f or "") in [*both, want] for f in [found, *others])
         found = found or next((o for o in others if o), None)
     elif key in ("published", "updated"):
         seconds = calendar.timegm(tuple(want)[:6]) if want else None
@@ -176,6 +176,9 @@ def main():
     asked, expected = [], {}
     for file in sorted(options.folder.rglob("*")):
         if not file.is_file() or file.suffix not in {".xml", ".json", ".rdf", ".rss", ".atom", ".feed"}:
+            continue
+        if file.name.endswith(".serde.json") or (file.suffix == ".json" and file.with_suffix(".xml").exists()):
+            # What another reader is expected to say.
             continue
         data = decoded(file.read_bytes())
         question = {"file": str(file), "base": BASE + str(file.relative_to(options.folder))}
@@ -226,7 +229,43 @@ def main():
         print(f"stated: {total} of what Bugle reads, {tally['right']} right ({100 * tally['right'] / total:.1f} %)")
         for word, count in tally.most_common():
             print(f"  {count:5} {word}")
+    siblings(told, options.folder, options.show == "siblings")
     compare(told, options.show == "readers")
+
+
+def siblings(told, folder, show):
+    """A file `x.xml` beside a file `x.json` that says what gofeed makes of it: title, link, guid and so on."""
+    counts = collections.Counter()
+    names = {"title": "title", "link": "link", "guid": "id", "publishedParsed": "published",
+             "updatedParsed": "updated", "description": "summary", "content": "content", "categories": "categories"}
+    for answer in told:
+        beside = pathlib.Path(answer["file"]).with_suffix(".json")
+        if answer["file"].endswith(".json") or not beside.exists() or "error" in answer["ours"]:
+            continue
+        stated = json.loads(beside.read_text())
+        if not isinstance(stated, dict) or "feedType" not in stated:
+            continue
+        pairs = [("title", stated.get("title"), answer["ours"].get("title"))]
+        pairs.append(("language", stated.get("language"), answer["ours"].get("language")))
+        for their, our in zip(stated.get("items", []), answer["ours"]["entries"]):
+            pairs += [(ours, their.get(name), our.get(ours)) for name, ours in names.items()]
+            url = (their.get("image") or {}).get("url")
+            pairs.append(("image", url, (our.get("image") or {}).get("url")))
+            people = [person.get("name") for person in their.get("authors", []) if person.get("name")]
+            pairs.append(("authors", people or None, our.get("authors")))
+        for name, want, found in pairs:
+            if want is None or want == "":
+                continue
+            if name in ("published", "updated"):
+                want, found = instant(want), instant(found)
+            same = want == found or (name == "link" and f"{want}/" == found)
+            if name in ("title", "summary", "content") and not same:
+                same = re.sub("<[^>]*>", "", want).split() == (found or "").split()
+            counts["right" if same else f"wrong {name}"] += 1
+            if show and not same:
+                print(answer["file"], name, repr(want), repr(found), sep="\n    ")
+    for word, count in counts.most_common():
+        print(f"  {count:5} beside: {word}")
 
 
 def compare(told, show):

@@ -95,7 +95,9 @@ pub(super) fn read(item: &Node, base: &Url, lang: Option<String>) -> Result<Entr
         content: plain(content),
         image,
         pictures,
-        language: spoken(item).or(lang).or_else(|| tagged(item, &["content", "encoded", "summary", "description"])),
+        language: spoken(item)
+            .or(lang)
+            .or_else(|| tagged(item, &["content", "encoded", "body", "fullitem", "summary", "description"])),
         keywords: keywords(item),
         ..Entry::default()
     })
@@ -133,7 +135,8 @@ fn when(item: &Node, names: &[(Space, &str)]) -> Option<Timestamp> {
 fn link(item: &Node, guid: Option<&str>, base: &Url) -> Option<Url> {
     let based = |node: &Node| node.attribute("xml:base").and_then(|b| resolve(b, base)).unwrap_or_else(|| base.clone());
     let links: Vec<&Node> = item.all(Feed, "link").collect();
-    let written = links.iter().find_map(|node| {
+    let page = |node: &&&Node| node.attribute("rel").is_none_or(|rel| rel.trim().eq_ignore_ascii_case("alternate"));
+    let written = links.iter().filter(page).find_map(|node| {
         let text = node.text();
         (!text.is_empty()).then(|| resolve(&text, &based(node))).flatten()
     });
