@@ -9,7 +9,7 @@ use url::Url;
 use super::date;
 use super::picture::Pictures;
 use super::tree::{Node, Space};
-use crate::model::article::Entry;
+use crate::model::article::{Entry, Image};
 use crate::text::plain;
 
 /// The most bytes of one text field, 64 KiB. Source: reliability.md section 6, 2026-11.
@@ -268,6 +268,13 @@ pub(super) fn distinct(names: Vec<String>) -> Vec<String> {
         }
     }
     out
+}
+
+/// The picture of a piece of HTML that stands for it: the widest it states, else the first; no icon, no counting pixel.
+pub fn picture_in(html: &str, base: &Url) -> Option<Image> {
+    let mut pictures = Pictures::default();
+    pictures.of_text(html, base);
+    pictures.choose().0
 }
 
 /// An entry as `bugle parse` prints it: keys that have nothing to say are left out, times are RFC 3339 in UTC, the

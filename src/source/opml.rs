@@ -3,10 +3,10 @@
 
 use url::Url;
 
-use super::entry::{self, line};
 use super::feed::Unreadable;
 use super::mend::{Scanner, Tag, Token, escape};
-use super::{Settings, decode};
+use super::{Settings, decode, entry};
+use crate::text::plain;
 
 /// The most bytes of a list, 5 MiB. Source: reliability.md section 6, 2026-11.
 pub const MAX_LIST: usize = 5 * 1024 * 1024;
@@ -154,7 +154,7 @@ fn name(tag: &Tag<'_>) -> Option<String> {
 
 /// One short line of plain text.
 fn clean(text: &str) -> String {
-    let mut name = line(&escape(text));
+    let mut name = plain::line(text);
     name.truncate(name.floor_char_boundary(LONGEST_NAME));
     name
 }

@@ -75,7 +75,7 @@ pub(super) fn read(
         home.unwrap_or_else(|| folder.join(path))
     };
     if let Some(text) = settings.get("mastodon", "instance_url") {
-        let url = Url::parse(text).or_else(|_| Url::parse(&format!("https://{text}")));
+        let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("https://{text}")) };
         out.server = Some(url.map_err(|error| format!("instance_url: expected a URL, found {text:?}: {error}"))?);
     }
     out.token = settings.get("mastodon", "user_credentials").map(place).map(|path| match load(&path) {
