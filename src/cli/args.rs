@@ -71,6 +71,10 @@ enum Command {
     Connect(connect::Args),
     /// Ask a few questions and write a first config.
     Init(init::Args),
+    /// Put the feeds of an OPML list, or feed2toot's settings, into the config.
+    Import(super::import::Args),
+    /// Show the sources as a list that feed readers take.
+    Export(super::export::Args),
     /// Count standard input as a platform counts it.
     Measure(measure::Args),
     /// Show a source's articles, one JSON object a line.
@@ -117,6 +121,8 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Restore(args) => super::restore::run(args, &call).await,
         Command::Connect(args) => connect::run(args, &call).await,
         Command::Init(args) => init::run(args, &call).await,
+        Command::Import(args) => super::import::run(args, &call).await,
+        Command::Export(args) => super::export::run(args, &call).await,
         Command::Measure(args) => measure::run(args, &call).await,
         Command::Parse(args) => parse::run(args, &call).await,
         Command::Next(args) => next::run(args, &call).await,

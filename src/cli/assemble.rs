@@ -102,6 +102,7 @@ fn source(it: &crate::config::Source) -> Source {
             crate::config::Start::Last(n) => Start::Last(usize::from(n)),
         },
         language: it.settings.language.clone(),
+        categories: it.settings.categories.clone(),
     }
 }
 

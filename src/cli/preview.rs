@@ -110,8 +110,9 @@ impl Desk<'_> {
 
     fn article(&self, source: &From, entry: &Entry, now: Timestamp) -> Article {
         let mut entry = entry.clone();
-        let of_source = self.config.source(&source.name).and_then(|source| source.settings.language.clone());
-        entry.language = entry.language.or(of_source).or_else(|| self.config.newsroom.language.clone());
+        let settings = self.config.source(&source.name).map(|source| &source.settings);
+        let language = settings.and_then(|it| it.language.as_deref()).or(self.config.newsroom.language.as_deref());
+        crate::source::lend(&mut entry, language, settings.map_or(&[], |it| &it.categories));
         Article { id: ArticleId::fresh(), source: source.name.clone(), version: 1, first_seen: now, entry }
     }
 

@@ -146,6 +146,11 @@ fn source(r: &mut Reading<'_>, name: String) -> Option<Source> {
         None => Start::FromNow,
     };
     language(r, &format!("{key}.language"), written.language.as_deref());
+    for (n, category) in written.categories.iter().enumerate() {
+        if category.trim().is_empty() {
+            r.fault(&format!("{key}.categories[{n}]"), "expected a category, found nothing", None);
+        }
+    }
     Some(Source { name: SourceName::new(name), address: address?, rhythm, start, settings: written })
 }
 

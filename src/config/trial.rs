@@ -113,7 +113,7 @@ to = [\"x\", \"x\", \"telegramm\"]
         "10:9 source.Bad: expected a name of at most 64 of a-z, 0-9, - and _, found \"Bad\" (the name is the identity: choose it once and keep it)",
         "11:7 source.Bad.url: expected http, https or file, found ftp",
         "12:9 source.Bad.start: expected a number from 1 to 500 after last, found \"501\" (write \"from now\" or \"last 3\" (up to 500))",
-        "13:1 source.Bad.interval: unknown key (known here: language, poll, start, url)",
+        "13:1 source.Bad.interval: unknown key (known here: categories, language, poll, start, url)",
         "14:10 channel.x.access_secret: missing key (write access_secret = { env = \"X_ACCESS_SECRET\" } and set that variable)",
         "17:1 channel.x.consumer_secert: unknown key (did you mean `consumer_secret`?)",
         "18:16 channel.x.access_token: expected one of { env = … } and { file = … }, found another table (write access_token = { env = \"X_ACCESS_TOKEN\" } and set that variable)",
@@ -181,6 +181,10 @@ fn one_fault_each() {
             "5:7 source.a.url: expected a URL without user:password@, found one with it (no secret stands in the file)",
         ),
         ("[source.a]\nurl = \"\"\n".into(), "5:7 source.a.url: expected a URL or a file, found nothing"),
+        (
+            "[source.a]\nurl = \"x\"\ncategories = [\"News\", \" \"]\n".into(),
+            "6:23 source.a.categories[1]: expected a category, found nothing",
+        ),
         (
             "[source.a]\nurl = \"x\"\nlanguage = \"E\"\n".into(),
             "6:12 source.a.language: expected a language tag, found \"E\" (for instance \"en\" or \"pt-BR\")",

@@ -109,7 +109,7 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             source: name.clone(),
             version: 1,
             first_seen: catch.now,
-            entry: with_language(&catch.entries[n], setup, &catch.source),
+            entry: settled(&catch.entries[n], setup, &catch.source),
         };
         let planned = Planning { verdict, title: &hashes[n], unwatched: catch.was_unwatched() };
         brought.posts += add(conn, setup, &article, &planned).await?;
@@ -122,7 +122,7 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             Call::Duplicate { of } => ids.get(of).cloned().or_else(|| owner_of(&judged, *of)),
             Call::Known { article, changed_candidate } => {
                 if *changed_candidate {
-                    let entry = with_language(&catch.entries[n], setup, &catch.source);
+                    let entry = settled(&catch.entries[n], setup, &catch.source);
                     brought.changed += u64::from(update(conn, article, &entry, &hashes[n], catch.now).await?);
                 } else if !starts_over
                     && !it.keys.all.iter().any(|key| !key.scope.is_empty() && found.contains_key(key))
@@ -172,9 +172,12 @@ fn owner_of(judged: &[Judged], of: usize) -> Option<ArticleId> {
     }
 }
 
-fn with_language(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
-    let language = entry.language.clone().or_else(|| source.language.clone());
-    Entry { language: language.or_else(|| setup.house.language.clone()), ..entry.clone() }
+/// The entry with what its source and the newsroom lend it.
+fn settled(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
+    let mut entry = entry.clone();
+    let language = source.language.as_deref().or(setup.house.language.as_deref());
+    crate::source::lend(&mut entry, language, &source.categories);
+    entry
 }
 
 /// A new version, where the content that matters differs.

@@ -51,6 +51,8 @@ pub struct Source {
     pub start: Start,
     /// BCP 47 tag for articles that state none.
     pub language: Option<String>,
+    /// Categories that each article gets beside its own.
+    pub categories: Vec<String>,
 }
 
 /// What a generation of loops works with.

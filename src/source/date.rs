@@ -1,7 +1,9 @@
 //! The dates of feeds -> instants: RFC 822, RFC 3339 and W3C forms, and the many that are nearly one of them.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{Offset, TimeZone};
 
 /// The longest text looked at, in bytes: no date is longer, and a hostile one shall cost nothing.
@@ -19,7 +21,10 @@ pub fn read(text: &str, zone: &TimeZone) -> Option<Timestamp> {
     if text.len() > LONGEST {
         return None;
     }
-    let found = iso(text).or_else(|| words(text))?;
+    if let Some(instant) = counted(text) {
+        return Some(instant);
+    }
+    let found = iso(text).or_else(|| words(&plain(text)))?;
     let date = Date::new(found.year, found.month, found.day).ok().filter(|d| YEARS.contains(&d.year()))?;
     let civil = DateTime::from_parts(date, found.time);
     let civil = if found.next_day { civil.checked_add(jiff::Span::new().days(1)).ok()? } else { civil };
@@ -36,6 +41,37 @@ struct Found {
     time: Time,
     next_day: bool,
     zone: Option<TimeZone>,
+}
+
+/// Seconds or milliseconds since 1970, from the year 2001 on: fewer digits may be a year or a number of the house.
+fn counted(text: &str) -> Option<Timestamp> {
+    match (digits(text), text.len()) {
+        (true, 10) => Timestamp::from_second(text.parse().ok()?).ok(),
+        (true, 13) => Timestamp::from_millisecond(text.parse().ok()?).ok(),
+        _ => None,
+    }
+}
+
+/// East Asian dates with the signs of the West: `2026年11月25日 下午 9:30`.
+fn plain(text: &str) -> Cow<'_, str> {
+    const SIGNS: [(&str, &str); 10] = [
+        ("年", "-"),
+        ("월", "-"),
+        ("년", "-"),
+        ("月", "-"),
+        ("日", " "),
+        ("일", " "),
+        ("上午", " am "),
+        ("下午", " pm "),
+        ("오전", " am "),
+        ("오후", " pm "),
+    ];
+    if !SIGNS.iter().any(|(sign, _)| text.contains(sign)) {
+        return Cow::Borrowed(text);
+    }
+    let western = SIGNS.iter().fold(text.to_owned(), |text, (sign, ours)| text.replace(sign, ours));
+    // A blank behind the hyphens: `2026年 11月 25日`.
+    Cow::Owned(western.replace("- ", "-"))
 }
 
 /// `2026-11-25T09:30:00.5+04:00` and its shortenings: `2026`, `2026-11`, `2026-11-25`, a blank for the `T`, no zone,
@@ -84,7 +120,7 @@ fn clock_and_zone(rest: &str) -> Option<(Time, bool, Option<TimeZone>)> {
 /// Everything else: a month by name or `25.11.2026`, in any order, with a clock and a zone somewhere.
 fn words(text: &str) -> Option<Found> {
     let (mut numbers, mut month, mut clock, mut zone, mut noon) = (Vec::new(), None, None, None, None);
-    let mut dotted = None;
+    let (mut dotted, mut weekday) = (None, None);
     for word in text
         .split(|c: char| c.is_whitespace() || matches!(c, ',' | '(' | ')' | '[' | ']' | ';'))
         .filter(|w| !w.is_empty())
@@ -103,6 +139,8 @@ fn words(text: &str) -> Option<Found> {
             }
         } else if let Some(date) = numeric(bare) {
             dotted = dotted.or(Some(date));
+        } else if let Some(day) = weekday_named(bare).filter(|_| month.is_none()) {
+            weekday = Some(day);
         } else if digits(bare) {
             // A sign makes it a zone, once a day and a clock stand before it.
             if word.starts_with('-') && clock.is_some() {
@@ -125,12 +163,30 @@ fn words(text: &str) -> Option<Found> {
             zone = zone.or_else(|| self::zone(word));
         }
     }
+    // 11 04 2026
+    if let ([a, b, year], None, None) = (numbers.as_slice(), dotted, month)
+        && year.len() == 4
+    {
+        dotted = numeric(&format!("{a}/{b}/{year}"));
+    }
     let (year, month, day) = match (dotted, month) {
-        (Some(date), _) => date,
+        (Some(Numeric::Sure(date)), _) => date,
+        (Some(Numeric::Either(year, a, b)), _) => {
+            // The day of the week tells, else the clock of twelve hours: only where that is used the month comes first.
+            let falls = |month, day| Date::new(year, month, day).is_ok_and(|date| Some(date.weekday()) == weekday);
+            match (falls(b, a), falls(a, b)) {
+                (true, false) => (year, b, a),
+                (false, true) => (year, a, b),
+                _ if noon.is_some() => (year, a, b),
+                _ => return None,
+            }
+        }
         (None, Some(month)) => {
             let (year, day) = match numbers.as_slice() {
                 [year, day, ..] if year.len() == 4 => (*year, *day),
                 [day, year, ..] => (*year, *day),
+                // Nov. 2026
+                [year] if year.len() == 4 => (*year, "1"),
                 _ => return None,
             };
             (full_year(year)?, month, day.parse().ok()?)
@@ -160,20 +216,45 @@ fn full_year(text: &str) -> Option<i16> {
     })
 }
 
-/// `25.11.2026`, `25/11/2026`, `11/25/2026`. With slashes and both up to 12 nobody can tell: no date then.
-fn numeric(word: &str) -> Option<(i16, i8, i8)> {
+/// A date in numbers.
+#[derive(Clone, Copy)]
+enum Numeric {
+    /// Year, month and day.
+    Sure((i16, i8, i8)),
+    /// The year, and a month and a day of which nobody can tell which is which.
+    Either(i16, i8, i8),
+}
+
+/// `25.11.2026`, `25/11/2026`, `11/25/2026`, `2026-11-25`.
+fn numeric(word: &str) -> Option<Numeric> {
     let parts: Vec<&str> = word.split(['.', '/', '-']).collect();
-    let [a, b, year] = parts.as_slice() else { return None };
-    if ![*a, *b, *year].into_iter().all(digits) || !matches!(year.len(), 2 | 4) {
+    let [a, b, c] = parts.as_slice() else { return None };
+    if ![*a, *b, *c].into_iter().all(digits) {
+        return None;
+    }
+    if a.len() == 4 {
+        return Some(Numeric::Sure((a.parse().ok()?, b.parse().ok()?, c.parse().ok()?)));
+    }
+    // 03-12-31 may be anything.
+    if !(c.len() == 4 || (c.len() == 2 && !word.contains('-'))) {
         return None;
     }
     let (first, second): (i8, i8) = (a.parse().ok()?, b.parse().ok()?);
-    let year = full_year(year)?;
-    match (word.contains('/'), first, second) {
-        (true, ..=12, ..=12) if first != second => None,
-        (true, ..=12, 13..) => Some((year, first, second)),
-        _ => Some((year, second, first)),
-    }
+    let year = full_year(c)?;
+    Some(match (word.contains('/'), first, second) {
+        (true, ..=12, ..=12) if first != second => Numeric::Either(year, first, second),
+        (true, ..=12, 13..) => Numeric::Sure((year, first, second)),
+        _ => Numeric::Sure((year, second, first)),
+    })
+}
+
+/// A day of the week by its English name.
+fn weekday_named(word: &str) -> Option<Weekday> {
+    let word = word.get(..3)?.to_ascii_lowercase();
+    let days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    days.iter()
+        .zip(1i8..)
+        .find_map(|(day, n)| (*day == word).then(|| Weekday::from_monday_one_offset(n).ok()).flatten())
 }
 
 fn hyphened(word: &str) -> Option<(&str, &str, &str)> {
@@ -225,14 +306,26 @@ fn zone(word: &str) -> Option<TimeZone> {
     let sign = upper.find(['+', '-']);
     let name = &upper[..sign.unwrap_or(upper.len())];
     if let Some(at) = sign {
-        return matches!(name, "" | "UTC" | "GMT" | "Z" | "UT").then(|| offset(&upper[at..])).flatten();
+        let number = upper[at..].trim_end_matches('Z');
+        return matches!(name, "" | "UTC" | "GMT" | "Z" | "UT").then(|| offset(number)).flatten();
+    }
+    // In capitals only: "at" and "et" are words.
+    let place = match word {
+        "ET" => "America/New_York",
+        "CT" => "America/Chicago",
+        "MT" => "America/Denver",
+        "PT" => "America/Los_Angeles",
+        _ => "",
+    };
+    if !place.is_empty() {
+        return TimeZone::get(place).ok();
     }
     let minutes = match name {
         "UTC" | "UT" | "GMT" | "Z" | "WET" => 0,
-        "BST" | "CET" | "MEZ" | "WEST" | "WAT" => 60,
-        "CEST" | "MESZ" | "EET" | "CAT" | "SAST" => 120,
+        "BST" | "CET" | "MET" | "MEZ" | "WEST" | "WAT" => 60,
+        "CEST" | "MEST" | "MESZ" | "EET" | "CAT" | "SAST" => 120,
         "EEST" | "MSK" | "TRT" | "EAT" => 180,
-        "AZT" | "GET" | "SAMT" => 240,
+        "AZT" | "GET" | "GST" | "SAMT" => 240,
         "IRST" => 210,
         "UZT" | "PKT" => 300,
         "IST" => 330,
@@ -275,21 +368,21 @@ fn offset(text: &str) -> Option<TimeZone> {
     Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok().map(TimeZone::fixed)
 }
 
-/// Beginnings of month names, with English first: German, French, Spanish, Italian, Portuguese, Turkish, Azerbaijani,
-/// Russian, Ukrainian.
+/// Beginnings of month names, with English first: German, French, Spanish, Italian, Portuguese, Dutch, Polish,
+/// Hungarian, Turkish, Azerbaijani, Greek, Russian, Ukrainian, Arabic.
 const MONTHS: [&[&str]; 12] = [
-    &["jan", "jän", "ene", "gen", "ocak", "yan", "янв", "січ"],
-    &["feb", "fév", "fev", "şub", "фев", "лют"],
-    &["mar", "mär", "mae", "мар", "бер"],
-    &["apr", "avr", "abr", "nis", "апр", "кві"],
-    &["may", "mai", "mag", "май", "мая", "тра"],
-    &["jun", "juin", "giu", "haz", "iyun", "июн", "чер"],
-    &["jul", "juil", "lug", "tem", "iyul", "июл", "лип"],
-    &["aug", "aoû", "aou", "ago", "ağu", "avq", "авг", "сер"],
-    &["sep", "set", "eyl", "sen", "сен", "вер"],
-    &["oct", "okt", "out", "ott", "eki", "окт", "жов"],
-    &["nov", "kas", "noy", "ноя", "лис"],
-    &["dec", "dez", "dic", "déc", "ara", "dek", "дек", "гру"],
+    &["jan", "jän", "ene", "gen", "sty", "ocak", "yan", "ιαν", "янв", "січ", "ينا"],
+    &["feb", "fév", "fev", "lut", "şub", "φεβ", "фев", "лют", "فبر"],
+    &["mar", "mär", "mae", "mrt", "maa", "már", "μαρ", "μάρ", "мар", "бер", "مار"],
+    &["apr", "avr", "abr", "kwi", "ápr", "nis", "απρ", "апр", "кві", "أبر", "ابر"],
+    &["may", "mai", "mag", "mei", "maj", "máj", "μαϊ", "μαΐ", "μάι", "μαι", "май", "мая", "тра", "ماي"],
+    &["jun", "juin", "giu", "cze", "jún", "haz", "iyun", "ιουν", "ιούν", "июн", "чер", "يوني"],
+    &["jul", "juil", "lug", "lip", "júl", "tem", "iyul", "ιουλ", "ιούλ", "июл", "лип", "يولي"],
+    &["aug", "aoû", "aou", "ago", "sie", "ağu", "avq", "αυγ", "αύγ", "авг", "сер", "أغس", "اغس"],
+    &["sep", "set", "wrz", "szep", "eyl", "sen", "σεπ", "сен", "вер", "سبت"],
+    &["oct", "okt", "out", "ott", "paź", "paz", "eki", "οκτ", "окт", "жов", "أكت", "اكت"],
+    &["nov", "lis", "kas", "noy", "νοε", "νοέ", "ноя", "лис", "نوف"],
+    &["dec", "dez", "dic", "déc", "gru", "ara", "dek", "δεκ", "дек", "гру", "ديس"],
 ];
 
 fn month_named(word: &str) -> Option<i8> {
@@ -301,132 +394,5 @@ fn month_named(word: &str) -> Option<i8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(text: &str) -> Option<String> {
-        read(text, &TimeZone::UTC).map(|t| t.to_string())
-    }
-
-    #[test]
-    fn reads_what_feeds_write() {
-        for (text, expected) in [
-            // RFC 822 and 2822
-            ("Wed, 25 Nov 2026 09:30:00 +0400", "2026-11-25T05:30:00Z"),
-            ("Mon, 25 Nov 2026 09:30:00 GMT", "2026-11-25T09:30:00Z"),
-            ("25 Nov 26 09:30 EST", "2026-11-25T14:30:00Z"),
-            ("25 November 98 09:30:00 -0800", "1998-11-25T17:30:00Z"),
-            ("Wed, 25 Nov 2026 09:30:00 -00:30", "2026-11-25T10:00:00Z"),
-            ("Wed, 25 Nov 2026 09:30:00", "2026-11-25T09:30:00Z"),
-            ("Wed, 25 Nov 2026", "2026-11-25T00:00:00Z"),
-            ("Wed,25 Nov 2026 9:05:00 XYZ", "2026-11-25T09:05:00Z"),
-            ("Wed, 25 Nov 2026 24:00:00 GMT", "2026-11-26T00:00:00Z"),
-            ("Wed, 25 Nov 2026 23:59:60 GMT", "2026-11-25T23:59:59Z"),
-            ("  Wed, 25\n Nov 2026 09:30:00 +0000 (UTC) ", "2026-11-25T09:30:00Z"),
-            ("Wed Nov 25 09:30:00 2026", "2026-11-25T09:30:00Z"),
-            ("Wed Nov 25 09:30:00 PST 2026", "2026-11-25T17:30:00Z"),
-            ("25-Nov-2026 09:30", "2026-11-25T09:30:00Z"),
-            ("November 25th, 2026 9:30 pm", "2026-11-25T21:30:00Z"),
-            ("November 25, 2026 12:10AM", "2026-11-25T00:10:00Z"),
-            ("2026 November 25", "2026-11-25T00:00:00Z"),
-            // RFC 3339 and W3C
-            ("2026-11-25T09:30:00Z", "2026-11-25T09:30:00Z"),
-            ("2026-11-25t09:30:00.250+04:00", "2026-11-25T05:30:00.25Z"),
-            ("2026-11-25T09:30+0400", "2026-11-25T05:30:00Z"),
-            ("2026-11-25 09:30:00", "2026-11-25T09:30:00Z"),
-            ("2026-11-25 09:30:00 +0100", "2026-11-25T08:30:00Z"),
-            ("2026-11-25", "2026-11-25T00:00:00Z"),
-            ("2026-11", "2026-11-01T00:00:00Z"),
-            ("2026", "2026-01-01T00:00:00Z"),
-            ("20261125T093000Z", "2026-11-25T09:30:00Z"),
-            ("2026/11/25 09:30", "2026-11-25T09:30:00Z"),
-            ("2026-11-25T09:30:00 Europe/Berlin", "2026-11-25T08:30:00Z"),
-            // Neither
-            ("27 December 2023 18:21 (UTC+04:00)", "2023-12-27T14:21:00Z"),
-            ("27 December 2023 [18:21] (UTC+04:00)", "2023-12-27T14:21:00Z"),
-            ("Wed, 25 Nov 2026 09:30:00 UTC-5", "2026-11-25T14:30:00Z"),
-            ("25.11.2026 09:30", "2026-11-25T09:30:00Z"),
-            ("25/11/2026", "2026-11-25T00:00:00Z"),
-            ("11/25/2026", "2026-11-25T00:00:00Z"),
-            ("Ср, 25 ноября 2026 12:30:00 +0300", "2026-11-25T09:30:00Z"),
-            ("mar. 24 novembre 2026 09:30", "2026-11-24T09:30:00Z"),
-            ("mar 3 mar 2026", "2026-03-03T00:00:00Z"),
-            ("25 Kasım 2026, 12:30", "2026-11-25T12:30:00Z"),
-            ("25 noyabr 2026 13:30 AZT", "2026-11-25T09:30:00Z"),
-            ("Fri, 31 Dec 9999 23:59:59 GMT", "9999-12-30T22:00:00.999999999Z"),
-            ("9999-12-31T23:59:59-12:00", "9999-12-30T22:00:00.999999999Z"),
-        ] {
-            assert_eq!(told(text).as_deref(), Some(expected), "{text}");
-        }
-    }
-
-    #[test]
-    fn makes_none_up() {
-        for text in [
-            "",
-            "yesterday",
-            "0000-00-00 00:00:00",
-            "0001-01-01T00:00:00Z",
-            "-0001-11-30T00:00:00+00:00",
-            "Wed, 30 Nov -0001 00:00:00 +0000",
-            "Thu, 31 Feb 2026 10:00:00 GMT",
-            "03/04/2026",
-            "12:30",
-            "1764063000",
-            "99999-01-01",
-            "Nov",
-        ] {
-            assert_eq!(told(text), None, "{text}");
-        }
-        assert_eq!(told(&"9".repeat(1_000_000)), None);
-    }
-
-    #[test]
-    fn takes_the_given_zone_where_none_is_named() {
-        let baku = TimeZone::get("Asia/Baku").unwrap();
-        assert_eq!(read("25 Nov 2026 09:30", &baku).unwrap().to_string(), "2026-11-25T05:30:00Z");
-        assert_eq!(read("25 Nov 2026 09:30 GMT", &baku).unwrap().to_string(), "2026-11-25T09:30:00Z");
-    }
-
-    #[test]
-    fn survives_noise() {
-        const PIECES: [&str; 24] = [
-            "25",
-            "Nov",
-            " ",
-            "2026",
-            ":",
-            "09",
-            "+",
-            "-",
-            "−",
-            "/",
-            ".",
-            "é",
-            "T",
-            "Z",
-            "GMT",
-            "(",
-            "Europe/Berlin",
-            "ş",
-            "st",
-            "pm",
-            "999",
-            "\u{0}",
-            "мая",
-            ",",
-        ];
-        let mut state = 7u32;
-        for _ in 0..50_000 {
-            let text: String = (0..1 + state % 11)
-                .map(|_| {
-                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                    PIECES[(state >> 16) as usize % PIECES.len()]
-                })
-                .collect();
-            if let Some(read) = told(&text) {
-                assert!(read.as_str() > "1899" && read.as_str() < "9999-12-31", "{text}: {read}");
-            }
-        }
-    }
-}
+#[path = "date_tests.rs"]
+mod tests;

@@ -18,11 +18,31 @@ const PROLOG: usize = 1024;
 /// beyond ASCII is UTF-8 whatever single-byte charset it is said to be in (many servers add `charset=iso-8859-1` to
 /// everything), and one said to be UTF-8 that is mostly not is guessed.
 pub fn decode<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
+    if let Some(text) = utf32(bytes) {
+        return Cow::Owned(text);
+    }
     if let Some((encoding, length)) = Encoding::for_bom(bytes) {
         return encoding.decode_without_bom_handling(&bytes[length..]).0;
     }
     let encoding = utf16(bytes).unwrap_or_else(|| choose(bytes, content_type));
     encoding.decode_without_bom_handling(bytes).0
+}
+
+/// UTF-32, by its byte order mark or its first character. It must be asked before UTF-16, whose mark begins its own.
+fn utf32(bytes: &[u8]) -> Option<String> {
+    let (little, bytes) = match bytes {
+        [0xff, 0xfe, 0, 0, rest @ ..] => (true, rest),
+        [0, 0, 0xfe, 0xff, rest @ ..] => (false, rest),
+        [b'<' | b'{', 0, 0, 0, ..] => (true, bytes),
+        [0, 0, 0, b'<' | b'{', ..] => (false, bytes),
+        _ => return None,
+    };
+    let whole = bytes.chunks_exact(4).map(|unit| {
+        let unit = [unit[0], unit[1], unit[2], unit[3]];
+        let code = if little { u32::from_le_bytes(unit) } else { u32::from_be_bytes(unit) };
+        char::from_u32(code).unwrap_or('\u{fffd}')
+    });
+    Some(whole.collect())
 }
 
 /// UTF-16 without a byte order mark shows in its first two characters: `<` or `{` and another of ASCII.
@@ -103,6 +123,12 @@ mod tests {
         text.encode_utf16().flat_map(|u| if little { u.to_le_bytes() } else { u.to_be_bytes() }).collect()
     }
 
+    fn utf32(text: &str, little: bool) -> Vec<u8> {
+        text.chars()
+            .flat_map(|c| if little { u32::from(c).to_le_bytes() } else { u32::from(c).to_be_bytes() })
+            .collect()
+    }
+
     #[test]
     fn finds_the_charset() {
         let cyrillic = encoding_rs::WINDOWS_1251.encode(RUSSIAN).0.into_owned();
@@ -122,6 +148,10 @@ mod tests {
             ("utf-16be with a mark", utf16(RUSSIAN, false, true), None),
             ("utf-16le without", utf16(RUSSIAN, true, false), None),
             ("utf-16be without", utf16(RUSSIAN, false, false), None),
+            ("utf-32le with a mark", utf32(&format!("\u{feff}{RUSSIAN}"), true), Some("text/xml; charset=utf-8")),
+            ("utf-32be with a mark", utf32(&format!("\u{feff}{RUSSIAN}"), false), None),
+            ("utf-32le without", utf32(RUSSIAN, true), None),
+            ("utf-32be without", utf32(RUSSIAN, false), None),
         ];
         for (name, bytes, header) in cases {
             assert!(decode(&bytes, header).contains("Премьер-министр выступил"), "{name}");
@@ -135,6 +165,7 @@ mod tests {
         let text = decode(&bytes, Some("text/xml; charset=utf-8"));
         assert!(text.contains('\u{fffd}') && text.contains("выступил в парламенте"));
         assert_eq!(decode(b"", None), "");
+        assert_eq!(decode(b"<\0\0\0a", None), "<", "half a character of UTF-32");
         assert_eq!(decode(b"<\0", None).chars().count(), 2);
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::date;
-use super::mend::{Scanner, Token};
+use super::picture::Pictures;
 use super::tree::{Node, Space};
 use crate::model::article::{Entry, Image};
 use crate::text::plain;
@@ -39,23 +39,34 @@ pub(super) fn read(item: &Node, base: &Url, lang: Option<String>) -> Result<Entr
         .find(|title| !title.is_empty());
     let summary = html_of(
         item,
+        base,
         &[
             (Feed, "description"),
             (Feed, "summary"),
             (DublinCore, "description"),
             (Itunes, "summary"),
             (Media, "description"),
+            (Feed, "abstract"),
         ],
     );
-    let content = html_of(item, &[(Content, "encoded"), (Feed, "content"), (Space::Other, "full-text")]);
+    // What describes the item's media describes the item, where nothing else does.
+    let summary =
+        summary.or_else(|| item.all(Media, "group").find_map(|g| html_of(g, base, &[(Media, "description")])));
+    let content = html_of(
+        item,
+        base,
+        &[(Content, "encoded"), (Feed, "content"), (Space::Other, "full-text"), (Feed, "body"), (Feed, "fullitem")],
+    );
     let link = link(item, guid.as_deref(), base);
     if title.is_none() && link.is_none() && summary.is_none() && content.is_none() {
         return Err("no title, no link and no text".to_owned());
     }
-    let picture = picture(item, base).or_else(|| {
-        let inside = |html: &Option<String>| html.as_ref().and_then(|html| picture_in(html, base));
-        inside(&content).or_else(|| inside(&summary))
-    });
+    let mut pictures = Pictures::of_item(item, base);
+    for (html, base) in content.iter().chain(&summary) {
+        pictures.of_text(html, base);
+    }
+    let (image, pictures) = pictures.choose();
+    let plain = |html: Option<(String, Url)>| html.map(|(html, _)| text(&html)).filter(|text| !text.is_empty());
     Ok(Entry {
         guid,
         title: title.unwrap_or_default(),
@@ -76,20 +87,42 @@ pub(super) fn read(item: &Node, base: &Url, lang: Option<String>) -> Result<Entr
         updated: when(
             item,
             &[(Feed, "updated"), (Feed, "modified"), (DublinCore, "modified"), (Feed, "lastbuilddate")],
-        ),
+        )
+        .or_else(|| date::read(item.attribute("lastmod")?, &TimeZone::UTC)),
         authors: authors(item),
         categories: categories(item),
-        summary: summary.map(|html| text(&html)).filter(|text| !text.is_empty()),
-        content: content.map(|html| text(&html)).filter(|text| !text.is_empty()),
-        image: picture,
-        language: item.first_text(&[(DublinCore, "language"), (Feed, "language")]).and_then(|l| language(&l)).or(lang),
+        summary: plain(summary),
+        content: plain(content),
+        image,
+        pictures,
+        language: spoken(item)
+            .or(lang)
+            .or_else(|| tagged(item, &["content", "encoded", "body", "fullitem", "summary", "description"])),
+        keywords: keywords(item),
         ..Entry::default()
     })
 }
 
-/// The first of these elements that holds something, as HTML.
-fn html_of(item: &Node, names: &[(Space, &str)]) -> Option<String> {
-    names.iter().find_map(|(space, name)| item.all(*space, name).find_map(Node::html))
+/// The first of these elements that holds something, as HTML, with what its links are relative to.
+fn html_of(item: &Node, base: &Url, names: &[(Space, &str)]) -> Option<(String, Url)> {
+    let mut nodes = names.iter().flat_map(|(space, name)| item.all(*space, name));
+    nodes.find_map(|node| {
+        let html = node.html()?;
+        let own = node.attribute("xml:base").and_then(|own| resolve(own, base));
+        Some((html, own.unwrap_or_else(|| base.clone())))
+    })
+}
+
+/// The language an item says it is in: in a word of its own, else that of its title.
+fn spoken(item: &Node) -> Option<String> {
+    let stated = item.first_text(&[(DublinCore, "language"), (Feed, "language")]).and_then(|l| language(&l));
+    stated.or_else(|| tagged(item, &["title"]))
+}
+
+/// The `xml:lang` of the first of these elements that has one.
+fn tagged(item: &Node, names: &[&str]) -> Option<String> {
+    let nodes = names.iter().flat_map(|name| item.children().filter(move |child| child.name == *name));
+    nodes.filter_map(|node| node.attribute("xml:lang")).find_map(language)
 }
 
 /// The first of these elements whose text is a date.
@@ -102,7 +135,8 @@ fn when(item: &Node, names: &[(Space, &str)]) -> Option<Timestamp> {
 fn link(item: &Node, guid: Option<&str>, base: &Url) -> Option<Url> {
     let based = |node: &Node| node.attribute("xml:base").and_then(|b| resolve(b, base)).unwrap_or_else(|| base.clone());
     let links: Vec<&Node> = item.all(Feed, "link").collect();
-    let written = links.iter().find_map(|node| {
+    let page = |node: &&&Node| node.attribute("rel").is_none_or(|rel| rel.trim().eq_ignore_ascii_case("alternate"));
+    let written = links.iter().filter(page).find_map(|node| {
         let text = node.text();
         (!text.is_empty()).then(|| resolve(&text, &based(node))).flatten()
     });
@@ -121,7 +155,13 @@ fn link(item: &Node, guid: Option<&str>, base: &Url) -> Option<Url> {
         // Only an address in full: a bare number would become one relative to the feed.
         guid.filter(|guid| !denied && Url::parse(guid).is_ok()).and_then(|guid| resolve(guid, base))
     };
-    written.or_else(|| alternate(true)).or_else(|| alternate(false)).or_else(elsewhere).or_else(permalink)
+    let channel = || item.attribute("href").and_then(|href| resolve(href, base));
+    written
+        .or_else(|| alternate(true))
+        .or_else(|| alternate(false))
+        .or_else(elsewhere)
+        .or_else(permalink)
+        .or_else(channel)
 }
 
 /// A link made absolute; `None` unless it is http or https and within [`MAX_URL`].
@@ -160,7 +200,7 @@ pub(super) fn cut(mut text: String) -> String {
 
 fn authors(item: &Node) -> Vec<String> {
     let people = item.all(Feed, "author").filter_map(person);
-    let creators = item.all(DublinCore, "creator").filter_map(person);
+    let creators = item.all(DublinCore, "creator").chain(item.all(DublinCore, "author")).filter_map(person);
     let named: Vec<String> = people.chain(creators).collect();
     distinct(if named.is_empty() { item.all(Itunes, "author").filter_map(person).collect() } else { named })
 }
@@ -192,13 +232,31 @@ pub(super) fn name(text: &str) -> Option<String> {
 }
 
 fn categories(item: &Node) -> Vec<String> {
-    let own = item.all(Feed, "category").map(|node| {
-        let said =
-            [node.attribute("label"), node.attribute("term")].into_iter().flatten().find(|v| !v.trim().is_empty());
-        said.map_or_else(|| node.text(), str::to_owned)
-    });
-    let subjects = item.all(DublinCore, "subject").map(Node::text);
-    distinct(own.chain(subjects).map(|text| line(&text)).collect())
+    let mut names = Vec::new();
+    for node in item.children() {
+        match (node.space, node.name.as_str()) {
+            (Feed | Media, "category") => {
+                let said = [node.attribute("label"), node.attribute("term")].into_iter().flatten();
+                names.push(said.map(str::to_owned).find(|v| !v.trim().is_empty()).unwrap_or_else(|| node.text()));
+            }
+            (DublinCore, "subject") => names.push(node.text()),
+            (Itunes, "category") => {
+                let inner = node.all(Itunes, "category");
+                names.extend(std::iter::once(node).chain(inner).filter_map(|n| n.attribute("text")).map(str::to_owned));
+            }
+            _ => {}
+        }
+    }
+    distinct(names.iter().map(|text| line(text)).collect())
+}
+
+/// What an item lists as its keywords, set apart by commas.
+fn keywords(item: &Node) -> Vec<String> {
+    let groups = std::iter::once(item).chain(item.all(Media, "group")).chain(item.all(Media, "content"));
+    let lists = groups.flat_map(|node| node.all(Media, "keywords"));
+    let lists =
+        lists.chain(item.all(Itunes, "keywords")).chain(item.all(Feed, "keywords")).chain(item.all(Feed, "tags"));
+    distinct(lists.flat_map(|node| node.text().split(',').map(line).collect::<Vec<_>>()).collect())
 }
 
 /// Each name once, none empty, in the order given.
@@ -212,87 +270,11 @@ pub(super) fn distinct(names: Vec<String>) -> Vec<String> {
     out
 }
 
-/// The picture an item names outright.
-fn picture(item: &Node, base: &Url) -> Option<Image> {
-    let mut media: Vec<(&Node, &Node)> = Vec::new();
-    for group in std::iter::once(item).chain(item.all(Media, "group")) {
-        for content in group.all(Media, "content") {
-            media.push((content, group));
-        }
-    }
-    let width = |node: &Node| node.attribute("width").and_then(|w| w.trim().parse::<u32>().ok()).unwrap_or(0);
-    let said = |node: &Node| {
-        let text = [(Media, "description"), (Media, "title")]
-            .into_iter()
-            .find_map(|(s, n)| node.all(s, n).find_map(Node::html));
-        text.map(|html| line(&html)).filter(|alt| !alt.is_empty())
-    };
-    let made = |node: &Node, attribute: &str, alt: Option<String>| {
-        Some(Image { alt, ..Image::at(resolve(node.attribute(attribute)?, base)?) })
-    };
-    // The widest wins, the first of those that state no width.
-    let widest = media
-        .iter()
-        .filter(|(node, _)| is_picture(node))
-        .filter_map(|(node, group)| {
-            // A description beside a lone picture speaks of the picture only inside a group.
-            let alt = said(node).or_else(|| (group.name == "group").then(|| said(group)).flatten());
-            Some((width(node), made(node, "url", alt)?))
-        })
-        .reduce(|best, next| if next.0 > best.0 { next } else { best });
-    let thumbnails = std::iter::once(item)
-        .chain(item.all(Media, "group"))
-        .chain(media.iter().map(|(node, _)| *node))
-        .flat_map(|node| node.all(Media, "thumbnail"))
-        .filter_map(|node| Some((width(node), made(node, "url", None)?)))
-        .reduce(|best, next| if next.0 > best.0 { next } else { best });
-    let enclosure = || item.all(Feed, "enclosure").filter(|n| is_picture(n)).find_map(|n| made(n, "url", None));
-    let attached = || {
-        let enclosures = item.all(Feed, "link").filter(|n| n.attribute("rel") == Some("enclosure") && is_picture(n));
-        enclosures.into_iter().find_map(|n| made(n, "href", n.attribute("title").map(line)))
-    };
-    let cover = || item.all(Itunes, "image").find_map(|n| made(n, "href", None));
-    let own = || {
-        item.all(Feed, "image").find_map(|n| {
-            let url = n.first_text(&[(Feed, "url")]).unwrap_or_else(|| n.text());
-            Some(Image::at(resolve(&url, base)?))
-        })
-    };
-    widest
-        .map(|(_, image)| image)
-        .or_else(enclosure)
-        .or_else(attached)
-        .or(thumbnails.map(|(_, image)| image))
-        .or_else(cover)
-        .or_else(own)
-}
-
-/// Whether a media element is a picture: by its word, else by its address.
-fn is_picture(node: &Node) -> bool {
-    let kind = node.attribute("type").or(node.attribute("medium")).unwrap_or("").trim().to_ascii_lowercase();
-    if !kind.is_empty() {
-        return kind.starts_with("image");
-    }
-    let address = node.attribute("url").or(node.attribute("href")).unwrap_or("");
-    let path = address.split(['?', '#']).next().unwrap_or("").to_ascii_lowercase();
-    [".jpg", ".jpeg", ".png", ".webp", ".gif", ".avif"].iter().any(|end| path.ends_with(end))
-}
-
-/// The first picture in a piece of HTML that is not a counting pixel.
-pub(super) fn picture_in(html: &str, base: &Url) -> Option<Image> {
-    Scanner::new(html).find_map(|token| {
-        let Token::Open(tag) = token else { return None };
-        if !tag.name.eq_ignore_ascii_case("img") {
-            return None;
-        }
-        let attribute = |name: &str| tag.attributes.iter().find(|(k, _)| k.eq_ignore_ascii_case(name)).map(|(_, v)| v);
-        let tiny = |name| attribute(name).is_some_and(|v| matches!(v.trim().trim_end_matches("px"), "0" | "1"));
-        if tiny("width") || tiny("height") {
-            return None;
-        }
-        let alt = attribute("alt").map(|alt| line(alt)).filter(|alt| !alt.is_empty());
-        Some(Image { alt, ..Image::at(resolve(attribute("src")?, base)?) })
-    })
+/// The picture of a piece of HTML that stands for it: the widest it states, else the first; no icon, no counting pixel.
+pub fn picture_in(html: &str, base: &Url) -> Option<Image> {
+    let mut pictures = Pictures::default();
+    pictures.of_text(html, base);
+    pictures.choose().0
 }
 
 /// An entry as `bugle parse` prints it: keys that have nothing to say are left out, times are RFC 3339 in UTC, the
@@ -355,14 +337,6 @@ mod tests {
         }
         assert_eq!(resolve(&"a".repeat(MAX_URL + 1), &base), None);
         assert_eq!(resolve(&"ä".repeat(1_000), &base), None, "longer than allowed once it is escaped");
-    }
-
-    #[test]
-    fn skips_counting_pixels() {
-        let base = Url::parse("https://example.org/").unwrap();
-        let html = "<p><img src=/pixel.gif width=1 height='1'><IMG SRC='data:x'><img alt='A &amp; B' src='/a.jpg'></p>";
-        let image = picture_in(html, &base).unwrap();
-        assert_eq!((image.url.as_str(), image.alt.as_deref()), ("https://example.org/a.jpg", Some("A & B")));
     }
 
     #[test]

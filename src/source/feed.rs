@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::decode::{self, MAX_BODY};
+use super::head::Head;
 use super::mend::{MAX_DEPTH, MAX_NAMESPACES, Scanner, Tag, Token};
 use super::tree::{Node, Space, is_void};
 use super::{entry, jsonfeed};
@@ -24,7 +25,7 @@ const MAX_NODES: usize = 10_000;
 /// The most notes kept.
 const MAX_NOTES: usize = 20;
 /// No feed may ask for a longer rest than a week.
-const LONGEST_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(super) const LONGEST_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A feed as read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -157,10 +158,7 @@ struct Reader<'a> {
     nodes: usize,
     seen: usize,
     atom: bool,
-    link: Option<Url>,
-    authors: Vec<String>,
-    period: Option<String>,
-    frequency: Option<u32>,
+    head: Head,
     feed: Feed,
 }
 
@@ -175,10 +173,7 @@ impl<'a> Reader<'a> {
             nodes: 0,
             seen: 0,
             atom: false,
-            link: None,
-            authors: Vec::new(),
-            period: None,
-            frequency: None,
+            head: Head::default(),
             feed: Feed::default(),
         }
     }
@@ -187,7 +182,10 @@ impl<'a> Reader<'a> {
         let mut tokens = Scanner::new(text);
         let root = find_root(&mut tokens)?;
         self.atom = matches!(local(root.name).as_str(), "feed" | "entry");
+        let spoken = root.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case("xml:lang"));
+        let spoken = spoken.and_then(|(_, lang)| entry::language(lang));
         if root.empty {
+            self.feed.language = spoken;
             return Ok(self.feed);
         }
         self.open(root)?;
@@ -212,19 +210,9 @@ impl<'a> Reader<'a> {
         if self.item.is_some() {
             self.feed.note(format!("item {}: cut off", self.seen + 1));
         }
-        self.feed.ttl = self.feed.ttl.or_else(|| self.rhythm()).map(|ttl| ttl.min(LONGEST_TTL));
+        self.feed.ttl = self.head.rest();
+        self.feed.language = self.feed.language.or(spoken);
         Ok(self.feed.finish())
-    }
-
-    /// `sy:updatePeriod` and `sy:updateFrequency` as a time to rest.
-    fn rhythm(&self) -> Option<Duration> {
-        let seconds = match self.period.as_deref()? {
-            "hourly" => 3_600,
-            "daily" => 86_400,
-            "weekly" | "monthly" | "yearly" => 604_800,
-            _ => return None,
-        };
-        Some(Duration::from_secs(seconds / u64::from(self.frequency.unwrap_or(1).clamp(1, 60))))
     }
 
     fn open(&mut self, tag: Tag<'a>) -> Result<(), Unreadable> {
@@ -268,12 +256,7 @@ impl<'a> Reader<'a> {
             self.nodes <= MAX_NODES
         } else {
             let head = parent.is_some_and(|f| matches!(local(f.name).as_str(), "channel" | "feed" | "rss" | "rdf"));
-            let word = matches!(
-                name.as_str(),
-                "title" | "link" | "language" | "ttl" | "author" | "updateperiod" | "updatefrequency"
-            );
-            let known = matches!(space, Space::Feed | Space::DublinCore | Space::Syndication);
-            starts_item || (self.item.is_none() && head && word && known)
+            starts_item || (self.item.is_none() && head && Head::knows(space, &name))
         };
         if starts_item {
             self.item = Some(self.stack.len());
@@ -347,49 +330,25 @@ impl<'a> Reader<'a> {
             match entry::read(&node, &base, lang) {
                 Ok(mut entry) => {
                     if entry.authors.is_empty() {
-                        entry.authors.clone_from(&self.authors);
+                        entry.authors.clone_from(&self.head.authors);
                     }
                     self.feed.entries.push(entry);
                 }
                 Err(why) => self.feed.note(format!("item {}: {why}", self.seen)),
             }
         } else {
-            self.head(&node, frame.base);
-        }
-    }
-
-    /// An element that speaks of the feed as a whole.
-    fn head(&mut self, node: &Node, base: Option<Url>) {
-        match (node.space, node.name.as_str()) {
-            (Space::Feed, "title") => {
-                let title = node.html().map(|html| entry::line(&html)).filter(|t| !t.is_empty());
-                self.feed.title = self.feed.title.take().or(title);
+            let base = frame.base.unwrap_or_else(|| self.base_here());
+            self.head.read(&node, &base, self.atom, &mut self.feed);
+            if self.feed.language.is_none() {
+                self.feed.language = self.stack.iter().rev().find_map(|f| f.lang.clone());
             }
-            (Space::Feed, "link") if !self.atom && self.link.is_none() && node.attribute("href").is_none() => {
-                self.link = entry::resolve(&node.text(), &base.unwrap_or_else(|| self.base_here()));
-            }
-            (Space::Feed | Space::DublinCore, "language") => {
-                self.feed.language = self.feed.language.take().or_else(|| entry::language(&node.text()));
-            }
-            (Space::Feed, "ttl") => {
-                let minutes = node.text().parse::<u32>().ok().filter(|m| *m > 0);
-                self.feed.ttl = minutes.map(|m| Duration::from_secs(u64::from(m) * 60));
-            }
-            // The entries of an Atom feed inherit its authors.
-            (Space::Feed, "author") if self.atom => self.authors.extend(entry::person(node)),
-            (Space::Syndication, "updateperiod") => self.period = Some(node.text().to_ascii_lowercase()),
-            (Space::Syndication, "updatefrequency") => self.frequency = node.text().parse().ok(),
-            _ => {}
-        }
-        if self.feed.language.is_none() {
-            self.feed.language = self.stack.iter().rev().find_map(|f| f.lang.clone());
         }
     }
 
     /// What relative links are relative to: `xml:base`, else the site the feed names, else where it came from.
     fn base_here(&self) -> Url {
         let stated = self.stack.iter().rev().find_map(|f| f.base.as_ref());
-        stated.or(self.link.as_ref()).unwrap_or(self.base).clone()
+        stated.or(self.head.link.as_ref()).unwrap_or(self.base).clone()
     }
 }
 
@@ -400,12 +359,11 @@ fn local(name: &str) -> String {
 
 /// The first tag that opens a feed; junk before it (a warning of the program that wrote it) is skipped.
 fn find_root<'a>(tokens: &mut Scanner<'a>) -> Result<Tag<'a>, Unreadable> {
-    let mut first = None;
+    let (mut first, mut page) = (None, false);
     for token in tokens {
         match token {
-            Token::Doctype(name) if name.eq_ignore_ascii_case("html") => {
-                return Err(Unreadable::new("an HTML page, not a feed"));
-            }
+            // Not believed before a tag of HTML: some programs write it over everything.
+            Token::Doctype(name) => page = name.eq_ignore_ascii_case("html"),
             Token::Open(tag) => match local(tag.name).as_str() {
                 "rss" | "rdf" | "feed" | "channel" | "entry" => return Ok(tag),
                 "html" | "head" | "body" => return Err(Unreadable::new("an HTML page, not a feed")),
@@ -417,6 +375,7 @@ fn find_root<'a>(tokens: &mut Scanner<'a>) -> Result<Tag<'a>, Unreadable> {
         }
     }
     Err(Unreadable::new(match first {
+        _ if page => "an HTML page, not a feed".to_owned(),
         // Bytes that only look like a tag (a picture, a program) are not shown to anyone.
         Some(name) if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.')) => {
             "neither XML nor JSON, not a feed".to_owned()

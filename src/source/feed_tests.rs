@@ -396,3 +396,102 @@ fn agrees_with_another_reader_on_what_is_well_formed() {
         }
     }
 }
+
+/// What an item of one word becomes; a link makes it a story.
+fn item(root: &str, inside: &str) -> Entry {
+    let text = match root {
+        "feed" => format!("<feed xmlns='http://www.w3.org/2005/Atom'><entry><link href='/x'/>{inside}</entry></feed>"),
+        _ => format!("<rss><channel><item><link>/x</link>{inside}</item></channel></rss>"),
+    };
+    feed(text.as_bytes()).entries.remove(0)
+}
+
+#[test]
+fn reads_texts_in_their_odd_wrappings() {
+    for (root, inside, expected) in [
+        ("feed", "<title type='application/octet-stream'>RXhhbXBsZSA8Yj5BdG9tPC9iPg==</title>", "Example Atom"),
+        ("feed", "<title mode='base64' type='text/html'>RXhhbXBs\nZSA8Yj5BdG9tPC9iPg==</title>", "Example Atom"),
+        ("feed", "<title mode='base64' type='text/plain'>YSA8IGI=</title>", "a < b"),
+        ("feed", "<title type='image/png'>iVBORw0KGgo=</title><summary>x</summary>", ""),
+        ("feed", "<title mode='base64'>not base64!</title><summary>x</summary>", ""),
+        ("rss", "<title>don\u{92}t \u{85}</title>", "don\u{2019}t \u{2026}"),
+        ("rss", "<dc:title>Only here</dc:title>", "Only here"),
+    ] {
+        assert_eq!(item(root, inside).title, expected, "{inside}");
+    }
+    for (inside, content) in [
+        ("<body xmlns='http://www.w3.org/1999/xhtml'><p>Full <b>text</b>.</p></body>", "Full text."),
+        ("<x:body xmlns:x='http://www.w3.org/1999/xhtml'><p>Full.</p></x:body>", "Full."),
+        ("<fullitem>&lt;p>Full.&lt;/p></fullitem>", "Full."),
+    ] {
+        assert_eq!(item("rss", inside).content.as_deref(), Some(content), "{inside}");
+    }
+    let group = "<media:group><media:description>Of the film</media:description></media:group>";
+    assert_eq!(item("rss", group).summary.as_deref(), Some("Of the film"));
+}
+
+#[test]
+fn an_item_may_speak_another_language_than_its_feed() {
+    let text = "<feed xmlns='http://www.w3.org/2005/Atom' xml:lang='fr'>\
+                <entry><title xml:lang='en_us'>a</title><id>1</id></entry>\
+                <entry xml:lang='de'><title>b</title><content xml:lang='it'>c</content></entry>\
+                <entry><title>c</title><dc:language>az</dc:language></entry><entry><title>d</title></entry></feed>";
+    let languages: Vec<_> = feed(text.as_bytes()).entries.into_iter().map(|e| e.language.unwrap()).collect();
+    assert_eq!(languages, ["en-us", "de", "az", "fr"]);
+    // Where nothing else says it, that of the text.
+    assert_eq!(item("rss", "<description xml:lang='nl'>x</description>").language.as_deref(), Some("nl"));
+    assert_eq!(feed(b"<feed xml:lang='en'/>").language.as_deref(), Some("en"));
+}
+
+#[test]
+fn finds_categories_keywords_and_people_wherever_they_stand() {
+    let found = item(
+        "rss",
+        "<category>City</category><media:category label='Town hall'>t</media:category><dc:subject>Money</dc:subject>\
+         <itunes:category text='News'><itunes:category text='Daily'/></itunes:category><category> </category>\
+         <media:keywords>bridge, ferry,,Bridge of Sighs</media:keywords><tags>ferry,river</tags>\
+         <dc:author>Ada Nowak</dc:author><dc:creator>Ben Okoro</dc:creator>",
+    );
+    assert_eq!(found.categories, ["City", "Town hall", "Money", "News", "Daily"]);
+    assert_eq!(found.keywords, ["bridge", "ferry", "Bridge of Sighs", "river"]);
+    assert_eq!(found.authors, ["Ben Okoro", "Ada Nowak"]);
+}
+
+#[test]
+fn a_link_of_another_kind_is_not_the_page() {
+    let text = "<feed xmlns='http://www.w3.org/2005/Atom'><entry><title>a</title><link rel='enclosure'>http://a.example/file\
+                </link><link href='http://a.example/page'/></entry></feed>";
+    assert_eq!(feed(text.as_bytes()).entries[0].link.as_ref().unwrap().as_str(), "http://a.example/page");
+    // The channels of 1997.
+    let text = "<CHANNEL><ITEM HREF='http://a.example/1' LASTMOD='2004-04-06T23:05:43-05:00'><ABSTRACT>Old</ABSTRACT></ITEM>\
+                </CHANNEL>";
+    let old = feed(text.as_bytes()).entries.remove(0);
+    assert_eq!((old.link.unwrap().as_str(), old.summary.as_deref()), ("http://a.example/1", Some("Old")));
+    assert_eq!(old.updated.unwrap().to_string(), "2004-04-07T04:05:43Z");
+}
+
+#[test]
+fn a_doctype_alone_makes_no_page() {
+    let text =
+        "<!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0//EN' 'x'><rss><channel><title>found</title></channel></rss>";
+    assert_eq!(feed(text.as_bytes()).title.as_deref(), Some("found"));
+    let page = read(b"<!doctype html><p>Hello", None, &base()).unwrap_err();
+    assert_eq!(page.said, "an HTML page, not a feed");
+}
+
+#[test]
+fn a_json_feed_says_where_it_can_be_followed() {
+    let text = r#"{"version":"https://jsonfeed.org/version/1.1","title":"T","feed_url":"/own.json","expired":true,
+        "hubs":[{"type":"WebSub","url":"https://hub.example/"},{"type":"rssCloud","url":"https://cloud.example/"},7],
+        "items":[{"id":"1","title":"a","image":"/a.jpg","banner_image":"/b.jpg","content_html":"<img src='/c.jpg' alt='C'>",
+        "attachments":[{"url":"/d.png","mime_type":"image/png","title":"D"},{"url":"/e.mp3","mime_type":"audio/mpeg"}]}]}"#;
+    let feed = feed(text.as_bytes());
+    assert_eq!(feed.own.unwrap().as_str(), "https://fetched.example/own.json");
+    assert_eq!(feed.hubs.iter().map(Url::as_str).collect::<Vec<_>>(), ["https://hub.example/"]);
+    assert_eq!(feed.ttl, Some(LONGEST_TTL));
+    assert!(feed.dropped[0].contains("has ended"), "{:?}", feed.dropped);
+    let entry = &feed.entries[0];
+    assert_eq!(entry.image.as_ref().unwrap().url.path(), "/a.jpg");
+    let others: Vec<_> = entry.pictures.iter().map(|p| (p.url.path(), p.alt.as_deref())).collect();
+    assert_eq!(others, [("/d.png", Some("D")), ("/c.jpg", Some("C"))]);
+}

@@ -11,7 +11,9 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::entry::{self, resolve};
-use super::feed::{Feed, MAX_READ, Unreadable};
+use super::feed::{Feed, LONGEST_TTL, MAX_READ, Unreadable};
+use super::head::keep_hub;
+use super::picture::{Pictures, Place};
 use super::{date, mend};
 use crate::model::article::{Entry, Image};
 
@@ -38,6 +40,15 @@ pub(super) fn read(text: &str, base: &Url) -> Result<Feed, Unreadable> {
         language: found.language.as_deref().and_then(entry::language),
         ..Feed::default()
     };
+    feed.own = found.own.as_deref().and_then(|url| resolve(url, base));
+    for hub in &found.hubs {
+        keep_hub(&mut feed, resolve(hub, base));
+    }
+    if found.expired {
+        // It will never change again.
+        feed.ttl = Some(LONGEST_TTL);
+        feed.note("the feed says that it has ended".to_owned());
+    }
     for (number, item) in found.items.iter().enumerate() {
         match read_item(item, base) {
             Ok(mut entry) => {
@@ -81,18 +92,23 @@ fn read_item(raw: &RawValue, base: &Url) -> Result<Entry, String> {
     if title.is_empty() && link.is_none() && summary.is_none() && content.is_none() {
         return Err("no title, no link and no text".to_owned());
     }
-    let attached = || {
-        item.get("attachments")?.as_array()?.iter().find_map(|file| {
-            let picture = loose(file.get("mime_type"))?.starts_with("image/");
+    let mut pictures = Pictures::default();
+    for (key, place) in [("image", Place::Stated), ("banner_image", Place::Preview)] {
+        if let Some(url) = text(key).and_then(|url| resolve(&url, base)) {
+            pictures.add(place, Image::at(url));
+        }
+    }
+    for file in item.get("attachments").and_then(Value::as_array).into_iter().flatten() {
+        let picture = loose(file.get("mime_type")).is_some_and(|kind| kind.starts_with("image/"));
+        if let Some(url) = loose(file.get("url")).filter(|_| picture).and_then(|url| resolve(&url, base)) {
             let alt = loose(file.get("title")).map(|t| plain_line(&t)).filter(|t| !t.is_empty());
-            picture.then(|| Some(Image { alt, ..Image::at(resolve(&loose(file.get("url"))?, base)?) })).flatten()
-        })
-    };
-    let named = |key: &str| text(key).and_then(|url| resolve(&url, base)).map(Image::at);
-    let image = named("image")
-        .or_else(|| named("banner_image"))
-        .or_else(attached)
-        .or_else(|| html.as_ref().and_then(|html| entry::picture_in(html, base)));
+            pictures.add(Place::Enclosure, Image { alt, ..Image::at(url) });
+        }
+    }
+    if let Some(html) = &html {
+        pictures.of_text(html, base);
+    }
+    let (image, pictures) = pictures.choose();
     let moment = |key: &str| text(key).and_then(|t| date::read(&t, &TimeZone::UTC));
     let tags = item
         .get("tags")
@@ -110,6 +126,7 @@ fn read_item(raw: &RawValue, base: &Url) -> Result<Entry, String> {
         summary: full(summary),
         content: full(content),
         image,
+        pictures,
         language: text("language").and_then(|l| entry::language(&l)),
         ..Entry::default()
     })
@@ -141,6 +158,9 @@ struct Found<'a> {
     version: Option<String>,
     title: Option<String>,
     language: Option<String>,
+    own: Option<String>,
+    hubs: Vec<String>,
+    expired: bool,
     authors: Vec<String>,
     items: Vec<&'a RawValue>,
     has_items: bool,
@@ -169,7 +189,8 @@ impl<'a> Visitor<'a> for &mut Found<'a> {
                 map.next_value_seed(Items(self))?;
                 continue;
             }
-            if !matches!(key.as_ref(), "version" | "title" | "language" | "authors" | "author") {
+            let known = ["version", "title", "language", "feed_url", "hubs", "expired", "authors", "author"];
+            if !known.contains(&key.as_ref()) {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
@@ -183,6 +204,13 @@ impl<'a> Visitor<'a> for &mut Found<'a> {
                 "version" => self.version = loose(Some(&value)),
                 "title" => self.title = loose(Some(&value)),
                 "language" => self.language = loose(Some(&value)),
+                "feed_url" => self.own = loose(Some(&value)),
+                "expired" => self.expired = value == Value::Bool(true),
+                "hubs" => {
+                    let hubs = value.as_array().into_iter().flatten();
+                    let web = |hub: &&Value| loose(hub.get("type")).is_none_or(|t| t.eq_ignore_ascii_case("websub"));
+                    self.hubs = hubs.filter(web).filter_map(|hub| loose(hub.get("url"))).collect();
+                }
                 "authors" => self.authors = authors(Some(&value), None),
                 _ if self.authors.is_empty() => self.authors = authors(None, Some(&value)),
                 _ => {}

@@ -5,13 +5,18 @@ pub mod decode;
 pub mod entry;
 pub mod feed;
 pub mod fetch;
+mod head;
 pub mod identity;
 mod jsonfeed;
 pub mod mend;
+pub mod opml;
+mod picture;
 pub mod politeness;
 mod tree;
 
 use serde::{Deserialize, Serialize};
+
+use crate::model::article::Entry;
 
 /// `[source.NAME]` of the config.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -28,4 +33,36 @@ pub struct Settings {
     /// BCP 47 tag for articles that state none.
     #[serde(default)]
     pub language: Option<String>,
+    /// Categories that each of its articles gets beside its own.
+    #[serde(default)]
+    pub categories: Vec<String>,
+}
+
+/// Gives an entry what its source lends: the language where it states none, the categories where it lacks them.
+pub fn lend(entry: &mut Entry, language: Option<&str>, categories: &[String]) {
+    if entry.language.is_none() {
+        entry.language = language.map(str::to_owned);
+    }
+    for category in categories {
+        if !entry.categories.contains(category) {
+            entry.categories.push(category.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_lends_what_is_missing() {
+        let mut entry = Entry { categories: vec!["City".to_owned()], ..Entry::default() };
+        lend(&mut entry, Some("nl"), &["News".to_owned(), "City".to_owned()]);
+        assert_eq!(
+            (entry.language.as_deref(), entry.categories.as_slice()),
+            (Some("nl"), &["City".into(), "News".into()][..])
+        );
+        lend(&mut entry, Some("en"), &[]);
+        assert_eq!(entry.language.as_deref(), Some("nl"));
+    }
 }

@@ -1,6 +1,10 @@
 //! One element of a feed with all it holds, as `feed` gathers it and `entry` reads it; and the few namespaces that
 //! matter. Nothing here knows which element means what.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+
 use super::mend;
 
 /// The most text kept of one element, bytes: four times the 64 KiB a field may have once its markup is gone.
@@ -21,6 +25,8 @@ pub enum Space {
     Itunes,
     /// `sy:updatePeriod` of RSS 1.0.
     Syndication,
+    /// Entries taken back. Source: RFC 6721, 2012-11.
+    Tombstones,
     /// Anything else.
     Other,
 }
@@ -37,6 +43,7 @@ impl Space {
             "purl.org/dc/elements/1.1" | "purl.org/dc/elements/1.0" | "purl.org/dc/terms" => Self::DublinCore,
             "purl.org/rss/1.0/modules/content" => Self::Content,
             "purl.org/rss/1.0/modules/syndication" => Self::Syndication,
+            "purl.org/atompub/tombstones/1.0" => Self::Tombstones,
             "search.yahoo.com/mrss" | "www.rssboard.org/media-rss" => Self::Media,
             "www.itunes.com/dtds/podcast-1.0.dtd" => Self::Itunes,
             rss if rss.starts_with("purl.org/rss/1.0") && !rss.contains("modules") => Self::Feed,
@@ -48,10 +55,12 @@ impl Space {
     /// What a prefix means that is declared nowhere, or for a URI nobody knows.
     pub fn of_prefix(prefix: &str) -> Self {
         match prefix.to_ascii_lowercase().as_str() {
-            "" | "atom" | "a10" | "rss" | "rdf" => Self::Feed,
+            // XHTML: an item's `body`.
+            "" | "atom" | "atom10" | "a10" | "rss" | "rdf" | "xhtml" => Self::Feed,
             "dc" | "dcterms" => Self::DublinCore,
             "content" => Self::Content,
             "sy" => Self::Syndication,
+            "at" => Self::Tombstones,
             "media" => Self::Media,
             "itunes" => Self::Itunes,
             _ => Self::Other,
@@ -87,6 +96,7 @@ impl Node {
     /// Adds text, as far as [`MAX_RAW`] allows.
     pub fn push_text(&mut self, text: &str) {
         let text = &text[..text.floor_char_boundary(MAX_RAW - self.text_len.min(MAX_RAW))];
+        let text = &*spelt(text);
         self.text_len += text.len();
         match self.parts.last_mut() {
             Some(Part::Text(last)) => last.push_str(text),
@@ -149,10 +159,10 @@ impl Node {
     pub fn html(&self) -> Option<String> {
         let kind = self.attribute("type").unwrap_or("").trim().to_ascii_lowercase();
         let markup = kind.starts_with("text/") || kind.contains("html") || kind.contains("xml");
-        if self.attribute("mode") == Some("base64") || (kind.contains('/') && !markup) {
-            return None;
-        }
-        let html = if self.children().next().is_some() {
+        let html = if self.attribute("mode") == Some("base64") || (kind.contains('/') && !markup) {
+            let text = unwrapped(&self.text())?;
+            if kind == "text/plain" { mend::escape(&text) } else { text }
+        } else if self.children().next().is_some() {
             let mut out = String::new();
             self.serialise(&mut out);
             out
@@ -183,6 +193,30 @@ impl Node {
             }
         }
     }
+}
+
+/// A text in base64, if that is what it is and it is a text.
+fn unwrapped(base64: &str) -> Option<String> {
+    let bytes: Vec<u8> = base64.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    let text = String::from_utf8(base64::engine::general_purpose::STANDARD.decode(bytes).ok()?).ok()?;
+    text.chars().all(|c| !c.is_control() || c.is_whitespace()).then_some(text)
+}
+
+/// Text with the characters U+0080 to U+009F, which nobody means, read as the windows-1252 they were copied from.
+fn spelt(text: &str) -> Cow<'_, str> {
+    let stray = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    // Their first byte in UTF-8; looking for a byte is quick.
+    if !text.as_bytes().contains(&0xc2) || !text.contains(stray) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match u8::try_from(u32::from(c)) {
+            Ok(byte) if stray(c) => out.push_str(&encoding_rs::WINDOWS_1252.decode_without_bom_handling(&[byte]).0),
+            _ => out.push(c),
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Whether an element of HTML never holds anything, so that its end tag is usually missing. `link` is left out: it is
