@@ -6,6 +6,8 @@ pub mod ingest;
 pub mod lanes;
 pub mod notify;
 pub mod poller;
+mod revise;
+pub mod standing;
 pub mod start;
 
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::ingest::{self, Catch};
+use super::ingest::{self, Catch, Listing};
 use super::{Setup, Source, rest};
 use crate::model::notice::{Level, Notice};
 use crate::publish::retry;
@@ -334,6 +334,7 @@ async fn bring(
     now: Timestamp,
 ) -> Result<SourceRow, StoreError> {
     let mut catch = Catch {
+        listing: Listing::Whole,
         source: source.clone(),
         first_seen: row.is_none_or(|row| row.last_good.is_none() && !row.fresh),
         // Never ahead of now, where the clock was put back: what is new would look old.

@@ -81,7 +81,7 @@ async fn articles_and_their_aliases(place: Place) {
         image: "https://news.example/a.png".parse().ok().map(|url| Image { alt: Some(odd()), ..Image::at(url) }),
         language: Some("nl".to_owned()),
     };
-    let verdicts = vec![Verdict { channel: odd(), why: odd() }];
+    let verdicts = vec![Verdict { channel: odd(), why: odd(), until_usable: true }];
     let (a, b, v) = (bare.clone(), full.clone(), verdicts.clone());
     commit!(store, |conn| {
         article::insert(conn, &a, "h1", "t1", &[]).await?;
