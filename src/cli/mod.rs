@@ -8,6 +8,7 @@ pub mod completions;
 pub mod connect;
 pub mod health;
 pub mod init;
+mod inlet;
 mod live;
 pub mod measure;
 pub mod next;

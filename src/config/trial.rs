@@ -113,7 +113,7 @@ to = [\"x\", \"x\", \"telegramm\"]
         "10:9 source.Bad: expected a name of at most 64 of a-z, 0-9, - and _, found \"Bad\" (the name is the identity: choose it once and keep it)",
         "11:7 source.Bad.url: expected http, https or file, found ftp",
         "12:9 source.Bad.start: expected a number from 1 to 500 after last, found \"501\" (write \"from now\" or \"last 3\" (up to 500))",
-        "13:1 source.Bad.interval: unknown key (known here: language, poll, start, url)",
+        "13:1 source.Bad.interval: unknown key (known here: hub, ingest, language, poll, start, url, websub)",
         "14:10 channel.x.access_secret: missing key (write access_secret = { env = \"X_ACCESS_SECRET\" } and set that variable)",
         "17:1 channel.x.consumer_secert: unknown key (did you mean `consumer_secret`?)",
         "18:16 channel.x.access_token: expected one of { env = … } and { file = … }, found another table (write access_token = { env = \"X_ACCESS_TOKEN\" } and set that variable)",
@@ -283,6 +283,29 @@ fn accepted(text: &str) -> Config {
         Ok(config) => config,
         Err(faults) => panic!("{faults}"),
     }
+}
+
+#[test]
+fn doors_and_hubs() {
+    let rest = "\
+[source.none]
+start = \"from now\"
+[source.open]
+[source.open.ingest]
+link = \"https://www.example/story\"
+[source.poll]
+poll = \"every 2m\"
+ingest = { token = { env = \"T\" } }
+[source.hub]
+url = \"https://www.example/feed\"
+hub = \"ftp://hub.example\"
+websub = false
+ingest = { secret = { env = \"S\" }, link = \"{{ uri\" }
+";
+    let expected = ["5:9 source.hub.url: ", ""];
+    let found = lines(rest);
+    drop(expected);
+    assert_eq!(found, [""]);
 }
 
 #[test]

@@ -181,6 +181,9 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
     let news = brought.new + brought.changed > 0;
     if catch.listing != Listing::Whole {
         // Validators and health are the poller's, who may be at work right now.
+        if catch.listing == Listing::Door && source::one(conn, name.as_str()).await?.is_none() {
+            source::put(conn, &catch.row).await?;
+        }
         if news {
             source::brought(conn, name.as_str(), catch.now).await?;
         }

@@ -42,7 +42,13 @@ pub(super) async fn update(
     }
     let Some((stored, _)) = article::one(conn, id.as_str()).await? else { return Ok(Update::Same) };
     let before = Before::of(&stored);
-    let mut next = entry.clone();
+    // With the word that a story may not be used come odds and ends of it: its page is gone, its body empty.
+    let mut next = match catch.listing {
+        Listing::Door if !entry.standing.is_usable() => {
+            Entry { updated: entry.updated.or(stored.entry.updated), ..stored.entry.clone() }
+        }
+        _ => entry.clone(),
+    };
     (next.standing, next.embargo) = said(catch.listing, entry, &stored.entry);
     let hash = stated_hash(&next);
     if old.as_ref() == Some(&hash) {

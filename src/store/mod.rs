@@ -18,6 +18,7 @@ pub mod pause;
 pub mod post;
 pub mod sealed;
 pub mod source;
+pub mod subscription;
 pub mod wall;
 
 use std::sync::Arc;
@@ -90,7 +91,10 @@ impl From<sqlx::Error> for StoreError {
 const READERS: u32 = 3;
 
 /// Every migration, in order. Never edit one that was shipped.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "spine", include_str!("../../migrations/0001_spine.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "spine", include_str!("../../migrations/0001_spine.sql")),
+    (3, "push", include_str!("../../migrations/0003_push.sql")),
+];
 
 /// The store. Cheap to clone.
 #[derive(Clone)]

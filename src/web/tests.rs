@@ -76,6 +76,7 @@ impl Desk {
             view: on_view,
             ready: on_ready,
             tick: Arc::clone(&tick),
+            inlet: watch::channel(None).1,
             version: "0.0.0-test",
         };
         let listener = TcpListener::bind((address, 0)).await.unwrap();
