@@ -302,10 +302,16 @@ hub = \"ftp://hub.example\"
 websub = false
 ingest = { secret = { env = \"S\" }, link = \"{{ uri\" }
 ";
-    let expected = ["5:9 source.hub.url: ", ""];
-    let found = lines(rest);
-    drop(expected);
-    assert_eq!(found, [""]);
+    let expected = [
+        "4:9 source.none.url: missing key (an http(s) URL or a file; or [source.NAME.ingest], where its stories are pushed)",
+        "7:14 source.open.ingest: expected a token or a secret: without one anybody could push (token = { env = \"NAME\" } (a bearer token) or secret = { env = \"NAME\" } (signed pushes))",
+        "8:8 source.open.ingest.link: expected a place as {{ uri }}, found none: every story would have the same link (as in \"https://www.example/{{ uri }}\")",
+        "10:8 source.poll.poll: there is no url to poll (add url, or take poll out: its stories are pushed)",
+        "14:7 source.hub.hub: expected http or https, found ftp",
+        "14:7 source.hub.hub: websub = false: nothing is subscribed to (take one of the two out)",
+        "16:43 source.hub.ingest.link: expected }} after {{, found none (as in \"https://www.example/{{ uri }}\")",
+    ];
+    assert_eq!(lines(rest), expected);
 }
 
 #[test]
