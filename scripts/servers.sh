@@ -4,6 +4,7 @@
 #   BUGLE_TEST_PG            postgres://app@127.0.0.1:PORT ; one cluster, each test creates its own database
 #   BUGLE_TEST_PG_BIN        the folder of initdb and pg_ctl, for tests that kill a server of their own
 #   BUGLE_TEST_PDS           http://127.0.0.1:PORT ; tests create their own accounts
+#   BUGLE_TEST_HUB           http://127.0.0.1:PORT/hub : a WebSub hub
 #   BUGLE_TEST_SNAC          http://127.0.0.1:PORT
 #   BUGLE_TEST_SNAC_PASSWORD file with the password of snac's account "newsbot"
 #
@@ -78,16 +79,28 @@ start_snac() {
   export BUGLE_TEST_SNAC=http://127.0.0.1:$port BUGLE_TEST_SNAC_PASSWORD=$BUGLE_SERVERS/snac-password
 }
 
+start_hub() {
+  mkdir "$BUGLE_SERVERS/hub"
+  PYTHONPATH=$HUB python3 "$BUGLE_ROOT/tests/servers/hub/run.py" "$BUGLE_SERVERS/hub/address" "$BUGLE_SERVERS/hub" \
+    >"$BUGLE_SERVERS/hub.log" 2>&1 9>&- &
+  BUGLE_SERVER_PIDS+=($!)
+}
+
 start_servers() {
   local began=$SECONDS
   BUGLE_SERVERS=$(mktemp -d "${TMPDIR:-/tmp}/bugle-servers.XXXXXX")
   chmod 755 "$BUGLE_SERVERS"
   start_pds
+  start_hub
   start_postgres
   start_snac
   wait_until 60 'the PDS' test -s "$BUGLE_SERVERS/pds/address"
   BUGLE_TEST_PDS=$(cat "$BUGLE_SERVERS/pds/address")
   export BUGLE_TEST_PDS
+  wait_until 60 'the WebSub hub' test -s "$BUGLE_SERVERS/hub/address"
+  BUGLE_TEST_HUB=$(cat "$BUGLE_SERVERS/hub/address")
+  wait_until 30 'the WebSub hub' curl -s "$BUGLE_TEST_HUB"
+  export BUGLE_TEST_HUB
   say "servers up in $((SECONDS - began)) s: $BUGLE_TEST_PG $BUGLE_TEST_PDS $BUGLE_TEST_SNAC"
 }
 

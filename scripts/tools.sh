@@ -3,8 +3,9 @@
 # lock file; it is fetched into a folder beside and renamed when complete, so a half-fetched one is never used.
 #
 #   bash scripts/tools.sh all            fetches everything
-#   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_postgres;
-#                                        each leaves the tool's place in a variable (HADOLINT, SNAC, PDS, PG_BIN)
+#   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_hub,
+#                                        need_postgres; each leaves the tool's place in a variable (HADOLINT, SNAC,
+#                                        PDS, HUB, PG_BIN)
 # shellcheck shell=bash
 set -euo pipefail
 # shellcheck source=scripts/env.sh
@@ -13,6 +14,7 @@ set -euo pipefail
 HADOLINT_VERSION=2.15.1
 SNAC_VERSION='2.75-2~bpo12+1'
 POSTGRES_MAJOR=15
+HUB_VERSION=0.5
 
 # once FOLDER COMMAND...: runs COMMAND with an empty folder as its last word, then renames that folder to FOLDER.
 # Two clones at the same time wait for each other.
@@ -80,6 +82,11 @@ need_snac() {
   esac
 }
 
+need_hub() {
+  HUB=$BUGLE_TOOLS/hub-$HUB_VERSION
+  once "$HUB" python3 -m pip install --quiet "Flask-WebSub[celery,redis]==$HUB_VERSION" --target
+}
+
 fetch_pds() {
   cp "$BUGLE_ROOT"/tests/servers/pds/package.json "$BUGLE_ROOT"/tests/servers/pds/package-lock.json "$1"
   (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund)
@@ -126,4 +133,5 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   need_postgres
   need_snac
   need_pds
+  need_hub
 fi

@@ -9,12 +9,15 @@ use tokio::sync::watch;
 use super::opened;
 use crate::clock::SharedClock;
 use crate::config::{Address, Config};
+use crate::engine::push::Push;
 use crate::engine::start::Named;
-use crate::engine::{Setup, Source, notify};
+use crate::engine::{Door, Setup, Source, notify};
+use crate::model::grant::SecretRef;
 use crate::model::id::WorkerId;
 use crate::platform::{self, Account};
 use crate::publish::House;
 use crate::route::Route;
+use crate::source::door::auth::Keys;
 use crate::source::identity::Start;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -71,6 +74,7 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
         routes: routes(config)?,
         keep: config.store.keep,
         notify: notify.transpose()?,
+        push: config.web.public_url.clone().map(Push::at),
         changed: lasting.changed.clone(),
         tick: lasting.tick.clone(),
     })
@@ -95,6 +99,7 @@ fn source(it: &crate::config::Source) -> Source {
         address: match &it.address {
             Address::Web(url) => url.to_string(),
             Address::File(path) => path.display().to_string(),
+            Address::Door => String::new(),
         },
         rhythm: it.rhythm.clone(),
         start: match it.start {
@@ -103,6 +108,14 @@ fn source(it: &crate::config::Source) -> Source {
         },
         language: it.settings.language.clone(),
         categories: it.settings.categories.clone(),
+        websub: it.settings.websub != Some(false) && matches!(it.address, Address::Web(_)),
+        hub: it.settings.hub.clone(),
+        door: it.settings.ingest.as_ref().map(|door| {
+            let secret = |of: &Option<SecretRef>| of.as_ref().map(crate::vault::secret::resolve).transpose();
+            let keys = secret(&door.token).and_then(|token| Ok(Keys { token, secret: secret(&door.secret)? }));
+            Arc::new(Door { keys, link: door.link.clone() })
+        }),
+        nudge: Arc::default(),
     }
 }
 

@@ -144,6 +144,17 @@ fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
         }
     }
     for source in &config.sources {
+        if let Some(door) = &source.settings.ingest {
+            for (key, place) in [("token", &door.token), ("secret", &door.secret)] {
+                if let Some(Err(said)) = place.as_ref().map(crate::vault::secret::resolve) {
+                    let name = &source.name;
+                    found.push(format!("source.{name}.ingest.{key}: secret missing: {said}; nothing can be pushed"));
+                }
+            }
+        }
+        if source.settings.hub.is_some() && config.web.public_url.is_none() {
+            found.push(format!("source.{}.hub: without [web] public_url no hub can reach Bugle", source.name));
+        }
         if !config.routes.iter().any(|rule| rule.from.contains(&source.name)) {
             found.push(format!("source.{}: no route uses it: its articles go nowhere", source.name));
         }

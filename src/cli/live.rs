@@ -122,7 +122,8 @@ impl Asking {
     /// # Errors
     /// In words for a person.
     pub async fn source(&self, source: &config::Source) -> Result<Value, Trouble> {
-        let feed = opened::feed(&self.http, &source.settings.url, None).await?;
+        let Some(url) = &source.settings.url else { return Ok(json!({ "remarks": ["its stories are pushed"] })) };
+        let feed = opened::feed(&self.http, url, None).await?;
         let newest = opened::newest(&feed.entries);
         Ok(json!({
             "articles": feed.entries.len(),

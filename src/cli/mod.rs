@@ -10,6 +10,7 @@ pub mod export;
 pub mod health;
 pub mod import;
 pub mod init;
+mod inlet;
 mod live;
 pub mod measure;
 pub mod next;

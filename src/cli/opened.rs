@@ -29,9 +29,12 @@ pub fn clock() -> SharedClock {
 
 /// Every URL that the config writes: the address guard lets only them lead inside.
 pub fn named(config: &Config) -> Vec<Url> {
-    let sources = config.sources.iter().filter_map(|source| match &source.address {
-        Address::Web(url) => Some(url.clone()),
-        Address::File(_) => None,
+    let sources = config.sources.iter().flat_map(|source| {
+        let address = match &source.address {
+            Address::Web(url) => Some(url.clone()),
+            Address::File(_) | Address::Door => None,
+        };
+        address.into_iter().chain(source.settings.hub.clone())
     });
     let servers = config.channels.iter().filter_map(|channel| channel.account.server().cloned());
     let notify = config.notify.iter().map(|notify| notify.url.clone());

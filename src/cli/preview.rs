@@ -99,7 +99,7 @@ impl Desk<'_> {
     /// The source of that address; of another address, the only source there is, else one called `preview`.
     fn source(&self, place: &str) -> From {
         let sources = &self.config.sources;
-        match sources.iter().find(|source| source.settings.url == place) {
+        match sources.iter().find(|source| source.settings.url.as_deref() == Some(place)) {
             Some(source) => From { name: source.name.clone(), known: true },
             None => match &sources[..] {
                 [only] => From { name: only.name.clone(), known: true },

@@ -7,7 +7,7 @@ use super::show::{clip, post_json, table, text_of};
 use super::{Call, Exit, why};
 use crate::model::post::{HoldReason, PostState};
 use crate::store::post::{self, PostRow, short};
-use crate::store::{Conn, StoreError, article, channel, pause};
+use crate::store::{article, channel, pause};
 
 /// Arguments of `bugle queue`.
 #[derive(Clone, Debug, clap::Args)]
@@ -53,8 +53,14 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
             let stored = channel::one(&mut conn, &name).await?;
             shut.insert(name.clone(), why::shut(&shop, &name, stored.as_ref(), &pauses));
         }
-        let waits = shut.get(&name).map(|shut| waits(&shop, &row, shut)).unwrap_or_default();
-        titled.push((title_of(&mut conn, &row).await?, row, waits));
+        let story = article::one(&mut conn, row.post.article.as_str()).await?.map(|(article, _)| article.entry);
+        let embargo = story.as_ref().and_then(|entry| entry.embargo).filter(|until| *until > shop.hand.now);
+        let waits = match embargo {
+            Some(until) => format!("its source embargoes the story until {}", shop.when(until)),
+            None => shut.get(&name).map(|shut| waits(&shop, &row, shut)).unwrap_or_default(),
+        };
+        let title = story.map(|entry| entry.title).or_else(|| text_of(&row)).unwrap_or_default();
+        titled.push((title, row, waits));
     }
     let json = |(title, row, waits): &(String, PostRow, String)| {
         let mut json = post_json(row);
@@ -101,12 +107,6 @@ fn told(state: &PostState, waits: &str) -> String {
     }
     said.retain(|said| !said.is_empty());
     said.join("; ")
-}
-
-/// The title of its article, else the text.
-async fn title_of(conn: &mut Conn, row: &PostRow) -> Result<String, StoreError> {
-    let found = article::one(conn, row.post.article.as_str()).await?;
-    Ok(found.map(|(article, _)| article.entry.title).or_else(|| text_of(row)).unwrap_or_default())
 }
 
 /// What there is to say of a state beside its word.

@@ -10,9 +10,11 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::assemble::{self, Lasting};
+use super::inlet::Handed;
 use super::{Call, Exit, Trouble, opened, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
+use crate::engine::receive::{Limits, Receiver};
 use crate::engine::{self, start};
 use crate::model::id::WorkerId;
 use crate::model::notice::{Level, Notice};
@@ -32,6 +34,8 @@ pub struct Args {
 struct Front {
     ready: watch::Sender<Readiness>,
     show: watch::Sender<Arc<web::View>>,
+    inlet: watch::Sender<Option<Arc<dyn web::push::Inlet>>>,
+    limits: Arc<Limits>,
 }
 
 /// How often a standby replica tries to become the one that publishes, and a publishing one looks whether it still is.
@@ -70,6 +74,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let stop = CancellationToken::new();
     let (ready, is_ready) = watch::channel(Readiness::Starting("the store is being settled".to_owned()));
     let (show, shown) = watch::channel(Arc::new(assemble::view(&config)));
+    let (inlet, taking) = watch::channel(None);
     let state = web::State {
         store: store.clone(),
         metrics: lasting.metrics.clone(),
@@ -77,10 +82,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         view: shown,
         ready: is_ready,
         tick: lasting.tick.clone(),
+        inlet: taking,
         version: env!("CARGO_PKG_VERSION"),
     };
     let server = tokio::spawn(web::serve(listener, state, stop.clone()));
-    let front = Front { ready, show };
+    let front = Front { ready, show, inlet, limits: Arc::default() };
     // A file's second service ends here, and should not have said that it runs; a standby does run.
     let alone = store.dialect() == Dialect::Sqlite;
     if !alone {
@@ -93,6 +99,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         welcome(&config, address, args.rehearse)?;
     }
     let exit = serve(args.rehearse, call, config, &lasting, &sole, &front, &mut signals).await;
+    front.inlet.send_replace(None);
     front.ready.send_replace(Readiness::Stopping);
     stop.cancel();
     drop(tokio::time::timeout(Duration::from_secs(4), server).await);
@@ -182,6 +189,8 @@ async fn serve(
         let (named, now) = (assemble::named(&config), lasting.clock.now());
         lasting.store.write(job(move |conn| Box::pin(async move { start::sync(conn, &named, now).await }))).await?;
         let setup = Arc::new(assemble::setup(&config, lasting)?);
+        let receiver = Receiver::new(setup.clone(), front.limits.clone());
+        front.inlet.send_replace(Some(Arc::new(Handed(receiver))));
         front.show.send_replace(Arc::new(assemble::view(&config)));
         front.ready.send_replace(Readiness::Ready);
         tell_reload(lasting, None).await?;

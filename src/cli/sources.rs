@@ -37,6 +37,7 @@ pub async fn run(_args: Args, call: &Call) -> anyhow::Result<Exit> {
         let address = match &source.address {
             Address::Web(url) => url.to_string(),
             Address::File(path) => path.display().to_string(),
+            Address::Door => "pushed".to_owned(),
         };
         all.push((source.name.as_str().to_owned(), address, true, at.map(|at| stored.remove(at))));
     }

@@ -124,7 +124,8 @@ async fn answers(
         let row = channel::one(conn, &name).await?;
         let before = out.len();
         for post in posts.iter().filter(|row| row.post.channel.as_str() == name) {
-            let (answer, why) = of_post(shop, post, row.as_ref(), &pauses);
+            let embargo = article.entry.embargo.filter(|until| *until > shop.hand.now);
+            let (answer, why) = of_post(shop, post, embargo, row.as_ref(), &pauses);
             let history = if verbose { audit::of(conn, post.id()).await? } else { Vec::new() };
             out.push(Answer { channel: name.clone(), answer, why, post: Some(post_json(post)), history });
         }
@@ -143,7 +144,13 @@ async fn answers(
     Ok(out)
 }
 
-fn of_post(shop: &Shop, row: &PostRow, channel: Option<&ChannelRow>, pauses: &[Pause]) -> (&'static str, String) {
+fn of_post(
+    shop: &Shop,
+    row: &PostRow,
+    embargo: Option<jiff::Timestamp>,
+    channel: Option<&ChannelRow>,
+    pauses: &[Pause],
+) -> (&'static str, String) {
     let id = short(row.id());
     match &row.post.state {
         PostState::Published { receipt } => {
@@ -152,6 +159,7 @@ fn of_post(shop: &Shop, row: &PostRow, channel: Option<&ChannelRow>, pauses: &[P
         }
         PostState::Scheduled { retry, .. } => {
             let mut why = vec![format!("scheduled for {} (post {id})", shop.when(row.post.due))];
+            why.extend(embargo.map(|until| format!("its source embargoes the story until {}", shop.when(until))));
             why.extend(retry.iter().map(|retry| format!("tried before: {retry}")));
             if row.verify {
                 why.push("came back with a backup, looked up before it goes".to_owned());

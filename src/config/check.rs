@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use url::{Host, Url};
 
-use super::diagnostic::nearest;
+use super::diagnostic::{Fault, nearest};
 use super::document::{Reading, find};
 use super::{Address, Channel, Newsroom, Source, Start, Store, settings};
 use crate::expr::{self, Condition};
@@ -127,7 +127,8 @@ fn source(r: &mut Reading<'_>, name: String) -> Option<Source> {
     let key = format!("source.{name}");
     let value = find(&r.root, "source")?.get(name.as_str())?.clone();
     let written: crate::source::Settings = r.value(&key, value)?;
-    let address = address(r, &format!("{key}.url"), &written.url);
+    let address = place(r, &key, &written);
+    push(r, &key, &written);
     let rhythm = match written.poll.as_deref().map(Rhythm::parse) {
         Some(Ok(rhythm)) => Some(rhythm),
         Some(Err(bad)) => {
@@ -152,6 +153,50 @@ fn source(r: &mut Reading<'_>, name: String) -> Option<Source> {
         }
     }
     Some(Source { name: SourceName::new(name), address: address?, rhythm, start, settings: written })
+}
+
+/// Where a source is polled; one without `url` has a door.
+fn place(r: &mut Reading<'_>, key: &str, written: &crate::source::Settings) -> Option<Address> {
+    match (&written.url, &written.ingest) {
+        (Some(url), _) => address(r, &format!("{key}.url"), url),
+        (None, Some(_)) => {
+            if written.poll.is_some() {
+                let hint = "add url, or take poll out: its stories are pushed";
+                r.fault(&format!("{key}.poll"), "there is no url to poll", Some(hint));
+            }
+            Some(Address::Door)
+        }
+        // One that is there and at fault was reported.
+        (None, None) if ["url", "ingest"].iter().all(|word| r.is_sound(&format!("{key}.{word}"))) => {
+            let hint = "an http(s) URL or a file; or [source.NAME.ingest], where its stories are pushed";
+            // The key has no place: its table is shown.
+            let missing = Fault::new(format!("{key}.url"), "missing key", r.span(key));
+            r.found.faults.push(missing.hint_if(Some(hint.to_owned())));
+            None
+        }
+        (None, None) => None,
+    }
+}
+
+/// What pushes to a source: its hub and its door.
+fn push(r: &mut Reading<'_>, key: &str, written: &crate::source::Settings) {
+    if let Some(hub) = &written.hub {
+        let key = format!("{key}.hub");
+        web_url(r, &key, hub);
+        if written.websub == Some(false) {
+            r.fault(&key, "websub = false: nothing is subscribed to", Some("take one of the two out"));
+        }
+    }
+    let Some(door) = &written.ingest else { return };
+    let key = format!("{key}.ingest");
+    if door.token.is_none() && door.secret.is_none() {
+        let hint = "token = { env = \"NAME\" } (a bearer token) or secret = { env = \"NAME\" } (signed pushes)";
+        r.fault(&key, "expected a token or a secret: without one anybody could push", Some(hint));
+    }
+    if let Some(Err(said)) = door.link.as_deref().map(crate::source::door::link::check) {
+        let hint = "as in \"https://www.example/{{ uri }}\"";
+        r.fault(&format!("{key}.link"), said, Some(hint));
+    }
 }
 
 /// `from now` or `last N`.

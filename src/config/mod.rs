@@ -112,6 +112,8 @@ pub enum Address {
     Web(Url),
     /// A file on this machine; a relative one is relative to the working directory.
     File(PathBuf),
+    /// Nowhere: its stories are pushed.
+    Door,
 }
 
 /// What the first poll of a source may post.

@@ -113,7 +113,7 @@ to = [\"x\", \"x\", \"telegramm\"]
         "10:9 source.Bad: expected a name of at most 64 of a-z, 0-9, - and _, found \"Bad\" (the name is the identity: choose it once and keep it)",
         "11:7 source.Bad.url: expected http, https or file, found ftp",
         "12:9 source.Bad.start: expected a number from 1 to 500 after last, found \"501\" (write \"from now\" or \"last 3\" (up to 500))",
-        "13:1 source.Bad.interval: unknown key (known here: categories, language, poll, start, url)",
+        "13:1 source.Bad.interval: unknown key (known here: categories, hub, ingest, language, poll, start, url, websub)",
         "14:10 channel.x.access_secret: missing key (write access_secret = { env = \"X_ACCESS_SECRET\" } and set that variable)",
         "17:1 channel.x.consumer_secert: unknown key (did you mean `consumer_secret`?)",
         "18:16 channel.x.access_token: expected one of { env = … } and { file = … }, found another table (write access_token = { env = \"X_ACCESS_TOKEN\" } and set that variable)",
@@ -287,6 +287,35 @@ fn accepted(text: &str) -> Config {
         Ok(config) => config,
         Err(faults) => panic!("{faults}"),
     }
+}
+
+#[test]
+fn doors_and_hubs() {
+    let rest = "\
+[source.none]
+start = \"from now\"
+[source.open]
+[source.open.ingest]
+link = \"https://www.example/story\"
+[source.poll]
+poll = \"every 2m\"
+ingest = { token = { env = \"T\" } }
+[source.hub]
+url = \"https://www.example/feed\"
+hub = \"ftp://hub.example\"
+websub = false
+ingest = { secret = { env = \"S\" }, link = \"{{ uri\" }
+";
+    let expected = [
+        "4:9 source.none.url: missing key (an http(s) URL or a file; or [source.NAME.ingest], where its stories are pushed)",
+        "7:14 source.open.ingest: expected a token or a secret: without one anybody could push (token = { env = \"NAME\" } (a bearer token) or secret = { env = \"NAME\" } (signed pushes))",
+        "8:8 source.open.ingest.link: expected a place as {{ uri }}, found none: every story would have the same link (as in \"https://www.example/{{ uri }}\")",
+        "10:8 source.poll.poll: there is no url to poll (add url, or take poll out: its stories are pushed)",
+        "14:7 source.hub.hub: expected http or https, found ftp",
+        "14:7 source.hub.hub: websub = false: nothing is subscribed to (take one of the two out)",
+        "16:43 source.hub.ingest.link: expected }} after {{, found none (as in \"https://www.example/{{ uri }}\")",
+    ];
+    assert_eq!(lines(rest), expected);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState, SkipReason};
 use crate::publish::{claim, recover, retry};
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, article, attempt, meta, notice, pause, post, source};
+use crate::store::{Conn, StoreError, article, attempt, meta, notice, pause, post, source, subscription};
 
 /// How often changes made beside the service are looked for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -24,6 +24,8 @@ const FORGET: Duration = Duration::from_secs(6 * 3_600);
 const MOVED: SignedDuration = SignedDuration::from_hours(24);
 /// How long a post may be in doubt before a person is asked, in seconds: a little more than its own channel waits.
 const DOUBT: f64 = 90_000.0;
+/// How long the ids of pushed messages are kept: far longer than any sender repeats one.
+const SEEN: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long the raw bytes of unreadable answers are kept. Source: the spine's retention.
 const RAW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -160,6 +162,7 @@ async fn forget(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {
             post::forget(conn, before).await?;
             attempt::forget(conn, before).await?;
             source::forget_raw(conn, now - RAW).await?;
+            subscription::forget_seen(conn, now - SEEN).await?;
             notice::forget(conn, now - SignedDuration::from_hours(30 * 24)).await
         })
     });

@@ -6,18 +6,20 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::revise::{Update, update};
+pub use super::standing::stand;
 use super::{Setup, Source};
 use crate::compose;
 use crate::model::article::{Article, Entry};
-use crate::model::id::{ArticleId, PostId, SourceName};
+use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, Approval, HoldReason, Occasion, Post, PostState, SkipReason, Urgency};
-use crate::route::{Chosen, plan};
+use crate::route::{Chosen, Plan, plan};
 use crate::schedule::expiry;
 use crate::source::identity::{
-    AliasKey, Batch, Call, Judged, Start, Verdict, content_hash, judge, lookup, oldest_first, title_hash,
+    AliasKey, Batch, Call, Evidence, Judged, OLD, Start, Verdict, judge, lookup, oldest_first, stated_hash, title_hash,
 };
-use crate::store::article::{Alias, alias, insert, known, known_titles, new_version};
+use crate::store::article::{Alias, alias, insert, known, known_titles};
 use crate::store::post::PostRow;
 use crate::store::source::SourceRow;
 use crate::store::{Conn, StoreError, article, meta, notice, post, source};
@@ -40,10 +42,26 @@ pub struct Brought {
     pub changed: u64,
     /// Posts planned.
     pub posts: u64,
+    /// Entries of a push of which only a poll can tell whether they are newer than what is stored.
+    pub unsure: u64,
+}
+
+/// How what a source brought came here: decides what may be concluded from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// We asked, and this is all of it.
+    Whole,
+    /// A hub pushed a part of the feed. It may be late or out of order: an older wording never replaces a newer one, and
+    /// where the dates do not tell which it is, the next poll does.
+    Ping,
+    /// The newsroom's own system pushed it and says all of the story: also that it may be used, and from when.
+    Door,
 }
 
 /// A fetch on its way into the store.
 pub struct Catch {
+    /// How it came.
+    pub listing: Listing,
     /// The source.
     pub source: Source,
     /// Its row as it shall be stored, new validators included; `first_seen` is now for a new one.
@@ -86,7 +104,15 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
     let titles: HashSet<String> = known_titles(conn, name.as_str(), &hashes).await?.into_iter().collect();
     let articles: HashMap<AliasKey, ArticleId> =
         found.iter().map(|(key, (article, _))| (key.clone(), article.clone())).collect();
-    let starts_over = catch.row.fresh || catch.last_good.is_none_or(|good| catch.now.duration_since(good) > STRANGER);
+    let starts_over = match catch.listing {
+        // Who pushes to the door chooses each story: nothing is there "already".
+        Listing::Door => false,
+        _ => catch.row.fresh || catch.last_good.is_none_or(|good| catch.now.duration_since(good) > STRANGER),
+    };
+    if starts_over && catch.listing == Listing::Ping {
+        // What is new in a part of a feed that was not read for long cannot be told: the poll settles it.
+        return Ok(Brought { unsure: catch.entries.len() as u64, ..Brought::default() });
+    }
     let batch = Batch {
         source: &name,
         entries: &catch.entries,
@@ -123,7 +149,14 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             Call::Known { article, changed_candidate } => {
                 if *changed_candidate {
                     let entry = settled(&catch.entries[n], setup, &catch.source);
-                    brought.changed += u64::from(update(conn, article, &entry, &hashes[n], catch.now).await?);
+                    match update(conn, setup, article, &entry, &hashes[n], catch).await? {
+                        Update::Same => {}
+                        Update::Unsure => brought.unsure += 1,
+                        Update::Changed { freed } => {
+                            brought.changed += 1;
+                            brought.posts += freed;
+                        }
+                    }
                 } else if !starts_over
                     && !it.keys.all.iter().any(|key| !key.scope.is_empty() && found.contains_key(key))
                 {
@@ -145,8 +178,19 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             }
         }
     }
+    let news = brought.new + brought.changed > 0;
+    if catch.listing != Listing::Whole {
+        // Validators and health are the poller's, who may be at work right now.
+        if catch.listing == Listing::Door && source::one(conn, name.as_str()).await?.is_none() {
+            source::put(conn, &catch.row).await?;
+        }
+        if news {
+            source::brought(conn, name.as_str(), catch.now).await?;
+        }
+        return Ok(brought);
+    }
     catch.row.fresh = false;
-    if brought.new + brought.changed > 0 {
+    if news {
         catch.row.last_change = Some(catch.now);
     }
     source::put(conn, &catch.row).await?;
@@ -178,24 +222,6 @@ fn settled(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
     let language = source.language.as_deref().or(setup.house.language.as_deref());
     crate::source::lend(&mut entry, language, &source.categories);
     entry
-}
-
-/// A new version, where the content that matters differs.
-async fn update(
-    conn: &mut Conn,
-    id: &ArticleId,
-    entry: &Entry,
-    title: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let hash = content_hash(entry);
-    match article::hash(conn, id.as_str()).await? {
-        Some(old) if old != hash => {
-            new_version(conn, id.as_str(), entry, &hash, title, now).await?;
-            Ok(true)
-        }
-        _ => Ok(false),
-    }
 }
 
 /// How an article came in.
@@ -230,6 +256,9 @@ async fn join(
     now: Timestamp,
 ) -> Result<u64, StoreError> {
     let Some((article, _)) = article::one(conn, id.as_str()).await? else { return Ok(0) };
+    if !article.entry.standing.is_usable() {
+        return Ok(0);
+    }
     let date = article.entry.published.unwrap_or(article.first_seen).min(article.first_seen);
     if article.source == *source || now.duration_since(date) > JOINS {
         return Ok(0);
@@ -252,25 +281,65 @@ async fn add(conn: &mut Conn, setup: &Setup, article: &Article, planning: &Plann
     let house = &setup.house;
     let scene = compose::scene(article, &house.newsroom, &house.zone, "", "");
     let plan = plan(&setup.routes, &article.source, &scene, &setup.channel_names());
-    let mut verdicts: Vec<article::Verdict> = plan
-        .verdicts
-        .iter()
-        .map(|v| article::Verdict { channel: v.channel.as_str().to_owned(), why: v.why.clone() })
-        .collect();
+    let mut verdicts = verdicts_of(&plan);
+    let standing = article.entry.standing;
     if *verdict == Verdict::Backfill {
-        let why = crate::model::post::SkipReason::Backfill.to_string();
-        verdicts.extend(
-            plan.chosen.iter().map(|c| article::Verdict { channel: c.channel.as_str().to_owned(), why: why.clone() }),
-        );
+        let why = SkipReason::Backfill.to_string();
+        verdicts.extend(plan.chosen.iter().map(|c| article::Verdict::new(c.channel.as_str(), &why)));
+    } else if !standing.is_usable() {
+        // Its routes are asked when it may be used: by then it may be another story.
+        let why = format!("its source says {}: not planned until it is usable", standing.word());
+        let wait =
+            |name: ChannelName| article::Verdict { until_usable: true, ..article::Verdict::new(name.as_str(), &why) };
+        verdicts = setup.channel_names().into_iter().map(wait).collect();
     }
-    insert(conn, article, &content_hash(&article.entry), title, &verdicts).await?;
-    if *verdict == Verdict::Backfill {
+    insert(conn, article, &stated_hash(&article.entry), title, &verdicts).await?;
+    if *verdict == Verdict::Backfill || !standing.is_usable() {
         return Ok(0);
     }
+    store_posts(conn, article, plan.chosen, planning, article.first_seen).await
+}
+
+fn verdicts_of(plan: &Plan) -> Vec<article::Verdict> {
+    plan.verdicts.iter().map(|v| article::Verdict::new(v.channel.as_str(), &v.why)).collect()
+}
+
+/// Plans a story that came in while it might not be used, now that it may: as if it came in now. Nothing happens where
+/// it was planned before. Returns how many posts may go out.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn replan(
+    conn: &mut Conn,
+    setup: &Setup,
+    article: &Article,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let Some((_, verdicts)) = article::one(conn, article.id.as_str()).await? else { return Ok(0) };
+    if !verdicts.iter().any(|verdict| verdict.until_usable) {
+        return Ok(0);
+    }
+    let house = &setup.house;
+    let scene = compose::scene(article, &house.newsroom, &house.zone, "", "");
+    let plan = plan(&setup.routes, &article.source, &scene, &setup.channel_names());
+    article::judge_anew(conn, article.id.as_str(), &verdicts_of(&plan)).await?;
+    let old = article.entry.published.is_some_and(|at| now.duration_since(at) > OLD);
+    let verdict = if old { Verdict::Flood { evidence: Evidence::Old } } else { Verdict::Fresh };
+    let planning = Planning { verdict: &verdict, title: "", unwatched: false };
+    store_posts(conn, article, plan.chosen, &planning, now).await
+}
+
+async fn store_posts(
+    conn: &mut Conn,
+    article: &Article,
+    chosen: Vec<Chosen>,
+    planning: &Planning<'_>,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let verdict = planning.verdict;
     let mut count = 0;
-    let now = article.first_seen;
     let mut held = Vec::new();
-    for chosen in plan.chosen {
+    for chosen in chosen {
         let state = match verdict {
             Verdict::Flood { evidence } => {
                 let group = format!("{}@{}", article.source, now.as_second());
@@ -343,6 +412,9 @@ async fn store_post(
         PostState::Skipped { .. } => "came out while the source could not be read, and is old news by now".to_owned(),
         _ => format!("route {}", chosen.route),
     };
+    let embargo = article.entry.embargo.filter(|until| *until > now);
+    let why = embargo.map_or_else(|| why.clone(), |until| format!("{why}; embargoed until {until}"));
+    let due = embargo.unwrap_or(now);
     let post = Post {
         id: PostId::fresh(),
         channel: chosen.channel,
@@ -352,8 +424,9 @@ async fn store_post(
         template: chosen.template,
         urgency: chosen.urgency,
         created: now,
-        expires: expiry(chosen.urgency, article.first_seen),
-        due: now,
+        // What may be told only later, or could not be used before, is news from then on.
+        expires: expiry(chosen.urgency, due.max(article.first_seen)),
+        due,
         attempts: 0,
         text: None,
         state,

@@ -6,6 +6,10 @@ pub mod ingest;
 pub mod lanes;
 pub mod notify;
 pub mod poller;
+pub mod push;
+pub mod receive;
+mod revise;
+pub mod standing;
 pub mod start;
 
 use std::sync::Arc;
@@ -14,7 +18,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -53,6 +57,35 @@ pub struct Source {
     pub language: Option<String>,
     /// Categories that each article gets beside its own.
     pub categories: Vec<String>,
+    /// Whether to subscribe where it offers a hub.
+    pub websub: bool,
+    /// The hub that the config names.
+    pub hub: Option<url::Url>,
+    /// Who may push to it.
+    pub door: Option<Arc<Door>>,
+    /// Brings the next poll forward.
+    pub nudge: Arc<Notify>,
+}
+
+impl Source {
+    /// Whether there is something to ask for: a source may have only a door.
+    pub const fn is_polled(&self) -> bool {
+        !self.address.is_empty()
+    }
+}
+
+/// Where the newsroom's own system pushes stories in.
+pub struct Door {
+    /// What it opens to; or why that cannot be had, for a person.
+    pub keys: Result<crate::source::door::auth::Keys, String>,
+    /// The template of links.
+    pub link: Option<String>,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
 }
 
 /// What a generation of loops works with.
@@ -69,6 +102,8 @@ pub struct Setup {
     pub keep: SignedDuration,
     /// Where notices are posted.
     pub notify: Option<notify::Target>,
+    /// How hubs reach us; `None`: they do not.
+    pub push: Option<push::Push>,
     /// Raised with every change that lanes should look at.
     pub changed: Arc<watch::Sender<u64>>,
     /// When a loop last turned, in milliseconds: what `/healthz` goes by.
@@ -100,11 +135,14 @@ pub async fn generation(setup: Arc<Setup>, stop: CancellationToken) {
         loops.spawn(lanes::drive(setup.clone(), channel, stop.clone()));
     }
     let polite = Arc::new(poller::Polite::default());
-    for source in setup.sources.clone() {
+    for source in setup.sources.iter().filter(|source| source.is_polled()).cloned() {
         loops.spawn(poller::watch(setup.clone(), source, polite.clone(), stop.clone()));
     }
     if let Some(target) = setup.notify.clone() {
         loops.spawn(notify::drive(setup.clone(), target, stop.clone()));
+    }
+    if setup.push.is_some() {
+        loops.spawn(push::keep(setup.clone(), stop.clone()));
     }
     loops.spawn(housekeeping::keep(setup.clone(), stop.clone()));
     while let Some(ended) = loops.join_next().await {

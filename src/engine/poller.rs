@@ -11,15 +11,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::ingest::{self, Catch};
+use super::ingest::{self, Catch, Listing};
 use super::{Setup, Source, rest};
 use crate::model::notice::{Level, Notice};
 use crate::publish::retry;
 use crate::source::feed;
 use crate::source::fetch::{FailKind, Fetched, Validators, fetch};
 use crate::source::politeness::{Gone, Health, Hints, Move, Sight, next_poll};
+use crate::source::websub;
 use crate::store::source::SourceRow;
-use crate::store::{StoreError, notice, source};
+use crate::store::{StoreError, notice, source, subscription};
 use crate::telemetry::PollOutcome;
 
 /// Requests to one host at the same time. Source: reliability.md section 5.
@@ -28,6 +29,10 @@ const PER_HOST: usize = 2;
 const AT_ONCE: usize = 32;
 /// How long a source that brings nothing new may go without a note in the store.
 const NOTE_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// Between two polls of a source that a hub tells of, where the config says nothing: hubs drop and delay. Ours, 2026-11.
+const PUSHED: SignedDuration = SignedDuration::from_mins(30);
+/// After a fetch, no nudge leads to another before this, in seconds under `[timing] scale`.
+const NUDGED: f64 = 10.0;
 /// The most of an unreadable answer that is kept for the report.
 const RAW_KEPT: usize = 256 * 1024;
 
@@ -123,10 +128,28 @@ pub async fn watch(setup: Arc<Setup>, source: Source, polite: Arc<Polite>, stop:
                 setup.house.clock.now() + retry::backoff(unstored, 0.999, 1.0)
             }
         };
-        if sleep_until(&setup, next, &stop).await {
+        if wait(&setup, &source, state.as_ref(), next, &stop).await {
             return;
         }
     }
+}
+
+/// Sleeps until the next poll is due, or until a push makes it worth to ask at once: never where the source asked to be
+/// left alone, or fails. Returns whether it was stopped.
+async fn wait(
+    setup: &Setup,
+    source: &Source,
+    row: Option<&SourceRow>,
+    next: Timestamp,
+    stop: &CancellationToken,
+) -> bool {
+    tokio::select! {
+        stopped = sleep_until(setup, next, stop) => return stopped,
+        () = source.nudge.notified() => {}
+    }
+    let healthy = row.filter(|row| row.failures == 0);
+    let soon = healthy.map(|row| row.last_fetch.unwrap_or(next) + retry::scaled(NUDGED, setup.house.scale));
+    sleep_until(setup, soon.map_or(next, |soon| soon.min(next)), stop).await
 }
 
 /// Sleeps until then, or as long as that was away at first: a clock that is put back or stands still must not stretch
@@ -191,6 +214,8 @@ async fn poll(
         next.url.clone_from(&source.address);
     }
     next.last_fetch = Some(now);
+    let pushed = pushed(setup, source, now).await;
+    let hints = |seen: &Watched| seen.hints(pushed);
     match fetched {
         Fetched::Unchanged { validators, moved } => {
             seen.observe(moved.as_ref(), now);
@@ -199,7 +224,7 @@ async fn poll(
             // One that lies ahead was noted before the clock was put back.
             let noted = last_good.is_some_and(|good| good <= now && now.duration_since(good) < NOTE_EVERY);
             let quiet = noted && next.failures == 0 && next.polite == crate::store::to_json(&seen);
-            healthy(&mut next, &seen, validators, now, when(setup, source, &seen.hints(), None, now));
+            healthy(&mut next, &seen, validators, now, when(setup, source, &hints(&seen), None, now));
             if quiet {
                 // Nothing worth a durable write: the stored validators are the same, the time is only a hint.
                 next.last_good = last_good;
@@ -215,8 +240,9 @@ async fn poll(
             house.store.write(job).await?;
             Ok(next)
         }
-        Fetched::Body { bytes, content_type, validators, final_url, moved } => {
+        Fetched::Body { bytes, content_type, validators, final_url, moved, links } => {
             let base = final_url.unwrap_or_else(local_base);
+            let place = base.clone();
             let read = tokio::task::spawn_blocking(move || {
                 let read = feed::read(&bytes, content_type.as_deref(), &base);
                 (read, bytes)
@@ -230,8 +256,9 @@ async fn poll(
                     seen.observe(moved.as_ref(), now);
                     house.metrics.poll(source.name.as_str(), PollOutcome::Read);
                     seen.every = feed.ttl.map(|ttl| ttl.as_secs());
-                    healthy(&mut next, &seen, validators, now, when(setup, source, &seen.hints(), None, now));
-                    bring(setup, source, row, next, feed.entries, now).await
+                    healthy(&mut next, &seen, validators, now, when(setup, source, &hints(&seen), None, now));
+                    let offer = websub::discover(&links, &feed.hubs, feed.own.as_ref(), &place);
+                    bring(setup, source, row, next, (feed.entries, offer), now).await
                 }
                 Err(e) => {
                     house.metrics.poll(source.name.as_str(), PollOutcome::Failed);
@@ -257,9 +284,9 @@ async fn poll(
 }
 
 impl Watched {
-    fn hints(&self) -> Hints {
-        let every = self.every.and_then(|seconds| i64::try_from(seconds).ok());
-        Hints { feed: every.map(SignedDuration::from_secs), cache: None }
+    fn hints(&self, pushed: bool) -> Hints {
+        let every = self.every.and_then(|seconds| i64::try_from(seconds).ok()).map(SignedDuration::from_secs);
+        Hints { feed: every.max(pushed.then_some(PUSHED)), cache: None }
     }
 
     fn observe(&mut self, moved: Option<&Url>, now: Timestamp) {
@@ -273,11 +300,20 @@ impl Watched {
     }
 }
 
-fn local_base() -> Url {
+/// Whether a hub tells of what is new. A store that cannot be asked is no reason to poll less.
+async fn pushed(setup: &Setup, source: &Source, now: Timestamp) -> bool {
+    if setup.push.is_none() || !source.websub {
+        return false;
+    }
+    let Ok(mut conn) = setup.house.store.read().await else { return false };
+    subscription::pushed(&mut conn, source.name.as_str(), now).await.unwrap_or(false)
+}
+
+pub(super) fn local_base() -> Url {
     Url::parse("file:///").expect("a constant URL")
 }
 
-fn fresh_row(source: &Source, now: Timestamp) -> SourceRow {
+pub(super) fn fresh_row(source: &Source, now: Timestamp) -> SourceRow {
     SourceRow {
         name: source.name.as_str().to_owned(),
         url: source.address.clone(),
@@ -330,10 +366,11 @@ async fn bring(
     source: &Source,
     row: Option<&SourceRow>,
     next: SourceRow,
-    entries: Vec<crate::model::article::Entry>,
+    (entries, offer): (Vec<crate::model::article::Entry>, Option<websub::Offer>),
     now: Timestamp,
 ) -> Result<SourceRow, StoreError> {
     let mut catch = Catch {
+        listing: Listing::Whole,
         source: source.clone(),
         first_seen: row.is_none_or(|row| row.last_good.is_none() && !row.fresh),
         // Never ahead of now, where the clock was put back: what is new would look old.
@@ -348,6 +385,7 @@ async fn bring(
     let job = crate::store::job(move |conn| {
         Box::pin(async move {
             let brought = ingest::store(conn, &inner, &mut catch).await?;
+            subscription::offer(conn, &catch.row.name, offer.as_ref().map(|it| (&it.hub, &it.topic)), now).await?;
             notice::settle(conn, &format!("source.{}", catch.row.name)).await?;
             Ok((brought, catch.row))
         })

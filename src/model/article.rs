@@ -64,6 +64,15 @@ pub enum Standing {
 }
 
 impl Standing {
+    /// The word in the audit log and in notices.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Usable => "usable",
+            Self::Withheld => "withheld",
+            Self::Killed => "killed",
+        }
+    }
+
     /// Whether it may be published.
     pub const fn is_usable(&self) -> bool {
         matches!(self, Self::Usable)

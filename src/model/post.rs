@@ -273,6 +273,11 @@ pub enum HoldReason {
     },
     /// The source is no longer in the config.
     SourceGone,
+    /// Its source withholds the story; goes on as before when the story is usable again.
+    Withheld {
+        /// The right to send it that it had.
+        approval: Approval,
+    },
     /// Came back with a restored backup and nothing can prove it was not posted since.
     Restored,
 }
@@ -289,6 +294,7 @@ impl std::fmt::Display for HoldReason {
             Self::ChangedSinceApproved => f.write_str("changed since it was approved"),
             Self::Unfit { why } => write!(f, "cannot be composed: {why}"),
             Self::SourceGone => f.write_str("its source is no longer in the config"),
+            Self::Withheld { .. } => f.write_str("its source withholds the story"),
             Self::Restored => f.write_str("restored from a backup: it may be out already"),
         }
     }
@@ -325,6 +331,8 @@ pub enum SkipReason {
     Expired,
     /// Was in the source at first sight.
     Backfill,
+    /// Its source took the story back.
+    Killed,
     /// A person dropped it.
     Person {
         /// Who.
@@ -336,6 +344,7 @@ impl std::fmt::Display for SkipReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Expired => f.write_str("expired: too old to post"),
+            Self::Killed => f.write_str("its source took the story back"),
             Self::Backfill => f.write_str("was in the source before Bugle watched it"),
             Self::Person { by } => write!(f, "dropped by {by}"),
         }

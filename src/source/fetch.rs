@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::header::{
     ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    LOCATION,
+    LINK, LOCATION,
 };
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
@@ -63,6 +63,8 @@ pub enum Fetched {
         final_url: Option<Url>,
         /// Where it moved for good, if every hop said so.
         moved: Option<Url>,
+        /// Its `Link` headers, as received.
+        links: Vec<String>,
     },
     /// Nothing usable.
     Failed {
@@ -229,7 +231,9 @@ fn judge(answer: Answer, old: &Validators, url: Url, moved: Option<Url>, permane
             if validators.body_hash == old.body_hash {
                 return Fetched::Unchanged { validators, moved };
             }
-            Fetched::Body { bytes: answer.body, content_type, validators, final_url: Some(url), moved }
+            let links =
+                answer.headers.get_all(LINK).iter().filter_map(|it| it.to_str().ok().map(str::to_owned)).collect();
+            Fetched::Body { bytes: answer.body, content_type, validators, final_url: Some(url), moved, links }
         }
         // Only to a question that gave something to compare.
         304 if old.etag.is_some() || old.last_modified.is_some() => {
@@ -276,6 +280,7 @@ async fn fetch_file(path: &Path, old: &Validators) -> Fetched {
                 validators,
                 final_url: Url::from_file_path(path).ok(),
                 moved: None,
+                links: Vec::new(),
             }
         }
         Err((kind, said)) => failed(kind, format!("{}: {said}", path.display())),

@@ -13,7 +13,7 @@ use crate::model::id::{ArticleId, SourceName};
 use crate::text::plain::hex;
 
 /// An entry older than this before the last good fetch is no news of today. Source: reliability.md section 5, 2026-11.
-const OLD: SignedDuration = SignedDuration::from_hours(48);
+pub const OLD: SignedDuration = SignedDuration::from_hours(48);
 /// After so long without a good fetch a source starts over. Source: reliability.md section 5, 2026-11.
 const STALE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// From so many new entries of one fetch on, what is odd about each is odd about all: "many".
@@ -256,6 +256,17 @@ pub fn content_hash(entry: &Entry) -> String {
         entry.summary.as_deref().unwrap_or(""),
         entry.image.as_ref().map_or("", |image| &image.url[..url::Position::AfterPath]),
     ])
+}
+
+/// What a stored article is compared by: [`content_hash`] and, where the source says more than "usable, at once", its
+/// standing and embargo behind it.
+pub fn stated_hash(entry: &Entry) -> String {
+    let content = content_hash(entry);
+    if entry.standing.is_usable() && entry.embargo.is_none() {
+        return content;
+    }
+    let embargo = entry.embargo.map(|at| at.as_millisecond().to_string()).unwrap_or_default();
+    format!("{content}:{}:{embargo}", entry.standing.word())
 }
 
 /// SHA-256 over texts with their lengths, so that none can run into the next.

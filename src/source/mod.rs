@@ -2,6 +2,7 @@
 
 pub mod date;
 pub mod decode;
+pub mod door;
 pub mod entry;
 pub mod feed;
 pub mod fetch;
@@ -13,6 +14,7 @@ pub mod opml;
 mod picture;
 pub mod politeness;
 mod tree;
+pub mod websub;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,8 +24,10 @@ use crate::model::article::Entry;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// An http(s) URL, or a file (`file:///…`, or a path relative to the working directory).
-    pub url: String,
+    /// An http(s) URL, or a file (`file:///…`, or a path relative to the working directory). Left out: nothing is polled,
+    /// stories are pushed (`[source.NAME.ingest]`).
+    #[serde(default)]
+    pub url: Option<String>,
     /// `every 2m` (any interval from 1 s) or a cron expression. Left out: every 5 minutes.
     #[serde(default)]
     pub poll: Option<String>,
@@ -36,6 +40,15 @@ pub struct Settings {
     /// Categories that each of its articles gets beside its own.
     #[serde(default)]
     pub categories: Vec<String>,
+    /// Whether to subscribe where the feed names a WebSub hub; only with `[web] public_url`. Left out: yes.
+    #[serde(default)]
+    pub websub: Option<bool>,
+    /// The hub to subscribe at, where the feed names none, or one inside the network.
+    #[serde(default)]
+    pub hub: Option<url::Url>,
+    /// Who may push stories to `POST /ingest/NAME`.
+    #[serde(default)]
+    pub ingest: Option<door::Settings>,
 }
 
 /// Gives an entry what its source lends: the language where it states none, the categories where it lacks them.

@@ -14,6 +14,16 @@ pub struct Verdict {
     pub channel: String,
     /// Why there is no post, for a person.
     pub why: String,
+    /// It stands only until the source lets the story be used: then it is planned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub until_usable: bool,
+}
+
+impl Verdict {
+    /// A verdict that stands.
+    pub fn new(channel: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { channel: channel.into(), why: why.into(), until_usable: false }
+    }
 }
 
 const COLUMNS: &str = "id, source, version, first_seen, entry, verdicts";
@@ -115,6 +125,30 @@ pub async fn new_version(
     .bind(ms(now))
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Writes what the source says of a story beside its content (standing, embargo): no new version.
+///
+/// # Errors
+/// The database's.
+pub async fn restate(conn: &mut Conn, id: &str, entry: &Entry, hash: &str, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE article SET hash=$2, entry=$3, changed=$4 WHERE id = $1")
+        .bind(id)
+        .bind(hash)
+        .bind(to_json(entry))
+        .bind(ms(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Replaces the verdicts of an article: it was planned anew.
+///
+/// # Errors
+/// The database's.
+pub async fn judge_anew(conn: &mut Conn, id: &str, verdicts: &[Verdict]) -> Result<(), StoreError> {
+    sqlx::query("UPDATE article SET verdicts=$2 WHERE id = $1").bind(id).bind(to_json(&verdicts)).execute(conn).await?;
     Ok(())
 }
 

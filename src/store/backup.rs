@@ -23,6 +23,9 @@ const TABLES: &[&str] = &[
     "sealed",
     "wall",
     "raw",
+    "hub_offer",
+    "subscription",
+    "webhook_seen",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

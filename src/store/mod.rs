@@ -18,6 +18,7 @@ pub mod pause;
 pub mod post;
 pub mod sealed;
 pub mod source;
+pub mod subscription;
 mod tally;
 pub mod wall;
 
@@ -93,6 +94,7 @@ const READERS: u32 = 3;
 /// Every migration, in order. Never edit one that was shipped.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "spine", include_str!("../../migrations/0001_spine.sql")),
+    (3, "push", include_str!("../../migrations/0003_push.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
 ];
 

@@ -123,6 +123,15 @@ pub async fn unchanged(conn: &mut Conn, name: &str, now: Timestamp, next: Timest
     Ok(())
 }
 
+/// Notes that a push brought something new; all else of the row is the poller's.
+///
+/// # Errors
+/// The database's.
+pub async fn brought(conn: &mut Conn, name: &str, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE source SET last_change=$2 WHERE name=$1").bind(name).bind(ms(now)).execute(conn).await?;
+    Ok(())
+}
+
 /// Makes every source post nothing of what it brings next: after a restore.
 ///
 /// # Errors

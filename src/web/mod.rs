@@ -1,13 +1,15 @@
-//! The service's port: health, metrics and read-only pages. Nothing here changes anything: every request that is not a
-//! GET or HEAD is refused.
+//! The service's port: health, metrics, read-only pages, and where others push articles in. The pages change nothing:
+//! every request for one that is not a GET or HEAD is refused.
 //!
 //! Here: what the engine hands over ([`State`]) and the server itself ([`serve`]). `gate.rs` decides who is answered at
-//! all, `probes.rs` answers machines, `pages/` answers people. Not here: signing in and acting; until then the pages
+//! all, `probes.rs` answers machines, `pages/` answers people, `push.rs` takes
+//! what is pushed. Not here: signing in and acting; until then the pages
 //! are for this machine only.
 
 mod gate;
 mod pages;
 mod probes;
+pub mod push;
 #[cfg(test)]
 mod tests;
 
@@ -109,6 +111,8 @@ pub struct State {
     /// When the engine's loops last went round, by `clock`, in milliseconds since 1970; 0: not yet. To be renewed
     /// well within [`TICK_WITHIN`].
     pub tick: Arc<AtomicI64>,
+    /// What takes pushes in; `None` while this process does not.
+    pub inlet: watch::Receiver<Option<Arc<dyn push::Inlet>>>,
     /// The version that runs.
     pub version: &'static str,
 }
@@ -122,6 +126,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// The most bytes of a request's body: 16 KiB, ours. No page reads one.
 const BODY_CAP: usize = 16 * 1024;
+
+/// The most bytes of a push to a source's door. 1 MiB. Source: reliability.md section 6.
+const DOOR_CAP: usize = 1024 * 1024;
 
 /// How long answers under way may take once the service stops. 3 s, ours: far above any page's time.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -141,7 +148,7 @@ type Shared = axum::extract::State<Arc<Site>>;
 
 /// Answers on that port until `stop`; then answers under way get three seconds.
 ///
-/// The probes `/healthz`, `/readyz` and `/metrics` are open to whoever reaches the port. **Nobody signs in yet**, so the
+/// The probes `/healthz`, `/readyz` and `/metrics`, and the places where others push to us, are open to whoever reaches the port. **Nobody signs in yet**, so the
 /// pages are served only where `listener` is bound to a loopback address; elsewhere they answer 403 with a sentence. Who
 /// puts a proxy in front of a loopback port opens the pages to whom the proxy lets in. The pages answer only to names
 /// that another site cannot point here: `localhost`, an address, or the host of [`View::public_url`].
@@ -180,6 +187,7 @@ fn router(site: Arc<Site>) -> Router {
         .fallback(pages::nowhere)
         .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(RequestBodyLimitLayer::new(BODY_CAP))
+        .merge(push::routes(DOOR_CAP))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
         .layer(CatchPanicLayer::custom(broke))
         .layer(set(header::CONTENT_SECURITY_POLICY, POLICY))

@@ -76,6 +76,7 @@ impl Desk {
             view: on_view,
             ready: on_ready,
             tick: Arc::clone(&tick),
+            inlet: watch::channel(None).1,
             version: "0.0.0-test",
         };
         let listener = TcpListener::bind((address, 0)).await.unwrap();
@@ -127,7 +128,7 @@ async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store:
             ..Entry::default()
         },
     };
-    let verdicts = [article::Verdict { channel: "gone".to_owned(), why: format!("no route wants {HOSTILE}") }];
+    let verdicts = [article::Verdict::new("gone", format!("no route wants {HOSTILE}"))];
     article::insert(conn, &story, "h", "t", &verdicts).await?;
     let approval = Approval { by: Actor::Route, at: now, payload: None };
     let receipt = |url: &str| Receipt {

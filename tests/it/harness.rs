@@ -84,6 +84,7 @@ pub struct Newsroom {
     scale: f64,
     allow: BTreeSet<String>,
     sources: String,
+    public: Option<String>,
     channels: Vec<Account>,
     routes: String,
     more: String,
@@ -105,6 +106,7 @@ impl Newsroom {
             scale: 0.02,
             allow: BTreeSet::new(),
             sources: String::new(),
+            public: None,
             channels: Vec::new(),
             routes: String::new(),
             more: String::new(),
@@ -139,6 +141,23 @@ impl Newsroom {
         writeln!(self.sources, "[source.{name}]\nurl = {url:?}\npoll = \"every 1s\"\nstart = {start:?}\n")
             .expect("a text grows");
         self
+    }
+
+    /// A source, as the lines of its table.
+    pub fn source_with(mut self, name: &str, lines: &str) -> Self {
+        writeln!(self.sources, "[source.{name}]\n{lines}\n").expect("a text grows");
+        self
+    }
+
+    /// Where others reach its port: hubs push there.
+    pub fn public(mut self, url: &str) -> Self {
+        self.public = Some(url.to_owned());
+        self
+    }
+
+    /// As [`source_with`](Self::source_with), between two starts: the sources there were are gone.
+    pub fn set_source(&mut self, name: &str, lines: &str) {
+        self.sources = format!("[source.{name}]\n{lines}\n\n");
     }
 
     /// `host:port` may be contacted.
@@ -299,10 +318,11 @@ impl Newsroom {
         let allow: Vec<String> = self.allow.iter().map(|host| format!("{host:?}")).collect();
         let mut text = format!(
             "[newsroom]\nname = {:?}\ntimezone = \"Asia/Baku\"\nlanguage = \"en\"\n\n[store]\nurl = {:?}\n\n\
-             [web]\nlisten = \"127.0.0.1:0\"\n\n[network]\nallow_private = [{}]\n\n[timing]\nscale = {}\n\n\
+             [web]\nlisten = \"127.0.0.1:0\"\n{}\n[network]\nallow_private = [{}]\n\n[timing]\nscale = {}\n\n\
              [log]\nlevel = \"{}\"\n\n{}{}",
             self.name,
             self.url().await,
+            self.public.as_ref().map(|url| format!("public_url = {url:?}\n")).unwrap_or_default(),
             allow.join(", "),
             self.scale,
             self.log,
@@ -317,7 +337,8 @@ impl Newsroom {
             return text;
         }
         if self.routes.is_empty() {
-            let from = text.lines().filter_map(|line| line.strip_prefix("[source.")?.strip_suffix(']'));
+            let named = text.lines().filter_map(|line| line.strip_prefix("[source.")?.strip_suffix(']'));
+            let from = named.filter(|name| !name.contains('.'));
             let from: Vec<String> = from.map(|name| format!("{name:?}")).collect();
             let to: Vec<String> = self.channels.iter().map(|it| format!("{:?}", it.name)).collect();
             let lines = format!("[[route]]\nfrom = [{}]\nto = [{}]\n", from.join(", "), to.join(", "));
@@ -501,13 +522,22 @@ impl Running {
         std::fs::read_to_string(&self.out).is_ok_and(|text| text.contains(": http://"))
     }
 
+    /// Where its port is.
+    ///
+    /// # Panics
+    /// Where it is not up.
+    pub fn port(&self) -> String {
+        let text = std::fs::read_to_string(&self.out).unwrap_or_default();
+        let at = text.split_once(": http://").and_then(|(_, rest)| rest.split('/').next()).expect("it is up");
+        at.to_owned()
+    }
+
     /// What its port answers at that path.
     ///
     /// # Panics
     /// Where it does not answer.
     pub async fn page(&self, path: &str) -> String {
-        let text = std::fs::read_to_string(&self.out).unwrap_or_default();
-        let at = text.split_once(": http://").and_then(|(_, rest)| rest.split('/').next()).expect("it is up");
+        let at = self.port();
         let answer = Ask::get(format!("http://{at}{path}")).send().await;
         answer.unwrap_or_else(|fault| panic!("{path}: {fault}\n{}", self.log())).text()
     }

@@ -73,6 +73,7 @@ fn reasons() -> Vec<HoldReason> {
         HoldReason::ChangedSinceApproved,
         HoldReason::Unfit { why: text() },
         HoldReason::SourceGone,
+        HoldReason::Withheld { approval: approval() },
         HoldReason::Restored,
     ];
     for reason in &all {
@@ -87,6 +88,7 @@ fn reasons() -> Vec<HoldReason> {
             | HoldReason::ChangedSinceApproved
             | HoldReason::Unfit { .. }
             | HoldReason::SourceGone
+            | HoldReason::Withheld { .. }
             | HoldReason::Restored => {}
         }
     }

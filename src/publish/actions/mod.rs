@@ -54,17 +54,17 @@ pub struct Place<'a> {
 
 /// What the attempts of a post's present revision tell.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Known {
+pub(super) struct Known {
     /// Something was begun with this payload: other bytes need another revision.
-    begun: bool,
+    pub begun: bool,
     /// A visible step was sent and never settled for certain. A post may be scheduled all the same: a repeat with the
     /// same id or key is harmless. Another payload, or the same at any later time, is not.
-    doubtful: bool,
+    pub doubtful: bool,
     /// Remote ids of the parts that are out.
-    parts: Vec<String>,
+    pub parts: Vec<String>,
 }
 
-async fn known(conn: &mut Conn, row: &PostRow) -> Result<Known, StoreError> {
+pub(super) async fn known(conn: &mut Conn, row: &PostRow) -> Result<Known, StoreError> {
     let mut attempts = attempt::of(conn, row.id()).await?;
     attempts.retain(|it| it.attempt.revision == row.revision && matches!(it.attempt.step.op, Op::Upload | Op::Create));
     let done = done_steps(&attempts, row.revision);
@@ -110,6 +110,10 @@ fn ways_out(row: &PostRow, known: &Known) -> String {
              if it is not, `bugle skip {id}` to drop it"
         ),
         PostState::Held { .. } if known.doubtful => doubt,
+        PostState::Held { why: HoldReason::Withheld { .. }, .. } => format!(
+            "is held because its source withholds the story: it goes on by itself when the source lets it, `bugle skip \
+             {id}` drops it, `bugle post` makes one by hand"
+        ),
         PostState::Held { why, .. } => format!(
             "is held ({why}): `bugle approve {id}` lets it go out, `bugle edit {id}` changes it, `bugle skip {id}` \
              drops it"

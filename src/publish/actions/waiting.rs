@@ -31,7 +31,9 @@ pub(super) async fn approve_row(
 ) -> Result<PostRow, StoreError> {
     let known = known(conn, &row).await?;
     let may_be_out = known.doubtful || !known.parts.is_empty() || is_restored(&row);
-    if may_be_out {
+    // A person's word is not the source's: the lane would hold it again at once.
+    let withheld = matches!(row.post.state, PostState::Held { why: HoldReason::Withheld { .. }, .. });
+    if may_be_out || withheld {
         return Err(refuse(&row, "approve it", &known));
     }
     let Ok(post) = row.post.clone().approve(hand.approval(payload)) else {

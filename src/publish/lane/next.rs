@@ -10,6 +10,7 @@ use super::super::prepare::{Setting, prepare};
 use super::super::reconcile::Seen;
 use super::super::retry;
 use super::super::settle::{self, Circumstances, Fate, Settlement};
+use super::super::standing::{self, Bar};
 use super::{Hands, Lane, Turn, still};
 use crate::model::post::{Actor, HoldReason};
 use crate::model::receipt::Receipt;
@@ -35,6 +36,13 @@ impl Lane {
         };
         let found = article::one(&mut conn, row.post.article.as_str()).await?;
         drop(conn);
+        if let Some((article, _)) = &found
+            && let Some(bar) = standing::bar(article, &row.post.occasion, hands.now)
+        {
+            self.flush().await?;
+            self.stop(row, bar, hands.now).await?;
+            return Ok(Turn::Again);
+        }
         // A repeat with the same id or key is harmless and never held back.
         let recovery = self.channel.account.recovery(hands.identity.as_ref());
         let repeat = row.resends > 0 && self.harmless(&row, recovery, hands.now).await?;
@@ -87,6 +95,19 @@ impl Lane {
                 Ok(Turn::Idle(until.into_iter().chain(next).min()))
             }
         }
+    }
+
+    /// What its story says against a post that is due is stronger than the queue: it is stopped, or put off.
+    async fn stop(&self, row: PostRow, bar: Bar, now: Timestamp) -> Result<(), StoreError> {
+        let job = crate::store::job(move |conn| {
+            Box::pin(async move {
+                match bar {
+                    Bar::Standing(standing) => standing::stop(conn, &row, standing, now).await,
+                    Bar::Embargo(until) => standing::put_off(conn, &row, (None, Some(until)), now).await,
+                }
+            })
+        });
+        self.house.store.write(job).await.map(drop)
     }
 
     /// Whether sending a post again that may be out already cannot show twice: its id is ours, or the platform still

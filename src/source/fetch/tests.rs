@@ -45,7 +45,7 @@ async fn a_body_then_the_same_by_validator_then_the_same_by_hash_then_another() 
     })
     .await;
     let http = server.http();
-    let Fetched::Body { bytes, content_type, validators, final_url, moved } =
+    let Fetched::Body { bytes, content_type, validators, final_url, moved, .. } =
         get(&http, server.url("/f"), &Validators::default()).await
     else {
         panic!("no body");

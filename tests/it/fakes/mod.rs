@@ -15,6 +15,7 @@ pub mod bluesky;
 pub mod fault;
 pub mod feed;
 pub mod http;
+pub mod hub;
 pub mod mastodon;
 pub mod telegram;
 #[cfg(test)]

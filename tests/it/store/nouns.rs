@@ -92,7 +92,7 @@ async fn articles_and_their_aliases(place: Place) {
         embargo: Some(at(60)),
         paywall: Some(true),
     };
-    let verdicts = vec![Verdict { channel: odd(), why: odd() }];
+    let verdicts = vec![Verdict { channel: odd(), why: odd(), until_usable: true }];
     let (a, b, v) = (bare.clone(), full.clone(), verdicts.clone());
     commit!(store, |conn| {
         article::insert(conn, &a, "h1", "t1", &[]).await?;
