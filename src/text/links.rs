@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::tlds;
+use super::entities::{Kind, Raw};
+use super::tlds::{self, List};
 
 /// Letters with accents that X takes for Latin ones, as the inside of a character class. Source: twitter-text, 2021-10.
 pub(super) const LATIN: &str = r"\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{FF}\x{100}-\x{24F}\x{253}\x{254}\x{256}\x{257}\x{259}\x{25B}\x{263}\x{268}\x{26F}\x{272}\x{289}\x{28B}\x{2BB}\x{300}-\x{36F}\x{1E00}-\x{1EFF}";
@@ -20,6 +21,8 @@ const MAX_LABEL: usize = 63;
 const MAX_TCO: usize = 40;
 /// Labels of one host name that are looked at: a name has at most 127 by its length (RFC 1035).
 const MAX_LABELS: usize = 128;
+/// Characters of a host name that are looked at where one is read alone: it has at most 253 (RFC 1035).
+const MAX_HOST: usize = 512;
 
 /// Whose rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +49,13 @@ static REST_X: LazyLock<Regex> = LazyLock::new(|| {
     let ending = format!(r"[+\-a-zA-Z\x{{400}}-\x{{4FF}}0-9=_#/{LATIN}]");
     rest(&general, &ending, &format!("@{general}+/"), r"[a-zA-Z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]", r"[a-zA-Z0-9\-_&=#/]")
 });
+/// Characters beyond ASCII that Mastodon allows in a query, as the inside of a character class.
+const QUERY_MORE: &str =
+    r"\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF}\x{10000}-\x{1FFFD}\x{20000}-\x{2FFFD}\x{30000}-\x{3FFFD}\x{E000}-\x{F8FF}";
 static REST_MASTODON: LazyLock<Regex> = LazyLock::new(|| {
     let general = r"[^\p{White_Space}<>()?]";
-    let ending = r#"[^\p{White_Space}()?!*"'「」<>;:=,.$%\[\]~&|@]"#;
-    let other =
-        r"\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF}\x{10000}-\x{1FFFD}\x{20000}-\x{2FFFD}\x{E000}-\x{F8FF}";
+    let ending = r#"[^\p{White_Space}()?!*"'「」<>;:=,.$%\[\]~&|]"#;
+    let other = QUERY_MORE;
     rest(
         general,
         ending,
@@ -73,10 +78,42 @@ fn rest(general: &str, ending: &str, second: &str, query: &str, query_end: &str)
 
 /// The links in `text`, in their order.
 pub(super) fn links(text: &str, dialect: Dialect) -> Vec<Span> {
-    if !text.contains('.') || (dialect == Dialect::Mastodon && !text.contains("://")) {
+    if !has_inner_dot(text) || (dialect == Dialect::Mastodon && !text.contains("://")) {
         return Vec::new();
     }
     Scan::new(text, dialect).run()
+}
+
+/// The links as entities.
+pub(super) fn raw(text: &str, dialect: Dialect) -> Vec<Raw> {
+    links(text, dialect).into_iter().map(|s| Raw { kind: Kind::Link, start: s.start, end: s.end }).collect()
+}
+
+/// Whether a dot stands inside something: a sentence's full stop begins no domain, and most texts have no other.
+fn has_inner_dot(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|w| w[0] == b'.' && !w[1].is_ascii_whitespace())
+}
+
+/// Bytes to the end of the host name with a known top-level domain that begins at `at`, counted from the text's beginning.
+pub(super) fn domain_end(text: &str, at: usize) -> Option<usize> {
+    // A host name of 128 labels has fewer characters than this; what lies behind is not looked at.
+    let ahead = &text[at..];
+    let near = ahead.char_indices().nth(MAX_HOST).map_or(ahead, |(i, _)| &ahead[..i]);
+    let mut scan = Scan::new(near, Dialect::Mastodon);
+    let end = scan.domain_at(0)?;
+    Some(at + scan.at[end])
+}
+
+static QUERY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(&format!(
+        r"\A\?[a-zA-Z0-9!?*'();:&=+$/%#\[\]\-_.,~|@\^{QUERY_MORE}]*[a-zA-Z0-9_&=#/\-{QUERY_MORE}]"
+    ))
+    .expect("a constant pattern")
+});
+
+/// Bytes of the query that begins the text, as Mastodon reads one.
+pub(super) fn query(ahead: &str) -> Option<usize> {
+    QUERY.find(ahead).map(|m| m.end())
 }
 
 struct Scan<'a> {
@@ -256,7 +293,7 @@ impl<'a> Scan<'a> {
             |e: usize| self.chars.get(e).is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, '@' | '+' | '-'));
         let ahead = &self.text[*self.at.get(i)?..];
         let run = ahead.bytes().take(64).take_while(u8::is_ascii_alphanumeric).count();
-        if tlds::is_ascii_tld(&ahead[..run]) && ends(i + run) {
+        if tlds::knows(&ahead[..run], List::X) && ends(i + run) {
             return Some(i + run);
         }
         if ahead.len() > 4 && ahead.as_bytes()[..4].eq_ignore_ascii_case(b"xn--") {
@@ -269,7 +306,7 @@ impl<'a> Scan<'a> {
 }
 
 /// Whether a link may begin after this character.
-fn may_precede(c: char) -> bool {
+pub(super) fn may_precede(c: char) -> bool {
     !(c.is_ascii_alphanumeric()
         || matches!(c, '@' | '\u{FF20}' | '$' | '#' | '\u{FF03}' | '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}'))
 }
