@@ -15,10 +15,10 @@ const SPACE: &str = r"\t-\r \x{A0}\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{20
 /// Invisible characters that end a tag.
 const GAP: &str = r"\x{AD}\x{2060}\x{200A}-\x{200D}\x{20E2}";
 static MENTION: LazyLock<Regex> =
-    LazyLock::new(|| pattern(&format!(r"(?:\A|[{SPACE}(])(@[a-zA-Z0-9.-]*[a-zA-Z0-9])")));
+    LazyLock::new(|| pattern(&format!(r"(?:\A|[{SPACE}(])@([a-zA-Z0-9.-]+)")));
 static LINK: LazyLock<Regex> = LazyLock::new(|| {
     pattern(&format!(
-        r"(?:\A|[{SPACE}(])((?:https?://[^{SPACE}]+)|(?P<domain>[a-zA-Z][a-zA-Z0-9]*(?:\.[a-zA-Z0-9]+)+)[^{SPACE}]*)"
+        r"(?:\A|[{SPACE}(])((?:(?i:https?)://[^{SPACE}]+)|(?P<domain>[a-zA-Z][a-zA-Z0-9]*(?:\.[a-zA-Z0-9]+)+)[^{SPACE}]*)"
     ))
 });
 static TAG: LazyLock<Regex> =
@@ -54,11 +54,13 @@ pub(super) fn find(text: &str) -> Vec<Raw> {
 
 fn mentions(text: &str, all: &mut Vec<Raw>) {
     for m in MENTION.captures_iter(text).filter_map(|c| c.get(1)) {
-        let handle = &m.as_str()[1..];
-        // A handle is a name in the DNS; what goes on in a way no handle does is none (the edge must be a word's edge).
-        let edge = text[m.end()..].chars().next().is_none_or(|c| c != '_');
-        if edge && handle.rsplit_once('.').is_some_and(|(_, tld)| known(tld) || tld == "test") {
-            all.push(Raw { kind: Kind::Mention, start: m.start(), end: m.end() });
+        // The handle ends at the last edge of a word.
+        let run = m.as_str();
+        let word = |b: Option<&u8>| b.is_some_and(|b| *b == b'_' || b.is_ascii_alphanumeric());
+        let bytes = &text.as_bytes()[m.start()..];
+        let Some(len) = (1..=run.len()).rev().find(|&i| word(bytes.get(i - 1)) != word(bytes.get(i))) else { continue };
+        if run[..len].rsplit_once('.').is_some_and(|(_, tld)| known(tld) || tld == "test") {
+            all.push(Raw { kind: Kind::Mention, start: m.start() - 1, end: m.start() + len });
         }
     }
 }
@@ -69,6 +71,10 @@ fn links(text: &str, all: &mut Vec<Raw>) {
         if let Some(domain) = c.name("domain")
             && !domain.as_str().rsplit_once('.').is_some_and(|(_, tld)| known(tld))
         {
+            continue;
+        }
+        // In capitals a scheme is none there, though the words behind it are no domain either.
+        if c.name("domain").is_none() && !m.as_str().starts_with("http") {
             continue;
         }
         let end = m.start() + without_trail(m.as_str()).len();

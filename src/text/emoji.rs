@@ -4,20 +4,33 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-/// Every emoji sequence that counts as one: flags apart, keycaps, and pictures joined by ZWJ.
-/// A picture that is text by default but has no variation selector counts its character's own weight, which is the same.
+/// Every emoji sequence that counts as one: flags apart, keycaps, pictures with their tone, and pictures joined by ZWJ.
+/// A picture by default takes no U+FE0F (that counts apart); one that is text by default may, and must to be joined; those
+/// of Latin-1 and `™` are pictures only with it. Source: the emoji of twitter-text, 2021-10, and Unicode emoji data 16.
 static EMOJI: LazyLock<Regex> = LazyLock::new(|| {
-    let picture = r"(?:\p{Emoji_Modifier_Base}\x{FE0F}?\p{Emoji_Modifier}|[\p{Emoji}--[0-9\#*©®™\x{1F1E6}-\x{1F1FF}]]\x{FE0F}?|[©®™]\x{FE0F})";
-    Regex::new(&format!(
-        r"[\x{{1F1E6}}-\x{{1F1FF}}]{{2}}|[0-9\#*]\x{{FE0F}}?\x{{20E3}}|\x{{1F3F4}}\x{{E0067}}\x{{E0062}}(?:\x{{E0065}}\x{{E006E}}\x{{E0067}}|\x{{E0073}}\x{{E0063}}\x{{E0074}}|\x{{E0077}}\x{{E006C}}\x{{E0073}})\x{{E007F}}|{picture}(?:\x{{200D}}[{JOINED}]\x{{FE0F}}?\p{{Emoji_Modifier}}?)*"
-    ))
-    .expect("a constant pattern")
+    let flag = r"[\x{1F1E6}-\x{1F1FF}]{2}";
+    let key = r"[0-9\#*]\x{FE0F}?\x{20E3}";
+    let land = r"\x{1F3F4}\x{E0067}\x{E0062}(?:\x{E0065}\x{E006E}\x{E0067}|\x{E0073}\x{E0063}\x{E0074}|\x{E0077}\x{E006C}\x{E0073})\x{E007F}";
+    let tone = r"\p{Emoji_Modifier}";
+    // Pictures by default since before selectors were: these may have one.
+    let either = r"[⌚⌛◽◾☔☕♈-♓♿⚓⚡⚪⚫⚽⚾⛄⛅⛔⛪⛲⛳⛵⛺⛽❗⬛⬜⭐⭕🀄🈚🈯]";
+    let picture = r"[\p{Emoji_Presentation}--[\x{1F1E6}-\x{1F1FF}]]";
+    let sign = r"[\p{Emoji}--\p{Emoji_Presentation}--[0-9\#*©®™\x{1F1E6}-\x{1F1FF}]]";
+    let toned = format!(r"[\p{{Emoji_Modifier_Base}}--{picture}]\x{{FE0F}}?{tone}|\p{{Emoji_Modifier_Base}}{tone}");
+    let joint = format!(r"\x{{200D}}(?:[{JOINED_SIGNS}]\x{{FE0F}}|[👨👩🧑🫲]{tone}?|[{JOINED}])");
+    let joined = format!(r"(?:\p{{Emoji_Modifier_Base}}{tone}|{sign}\x{{FE0F}}|{picture})(?:{joint})+");
+    // The eye in a speech bubble is the one that is joined without any selector.
+    let eye = r"\x{1F441}\x{200D}\x{1F5E8}";
+    Regex::new(&format!(r"{flag}|{key}|{land}|{joined}|{eye}|{toned}|{either}\x{{FE0F}}|{picture}|{sign}\x{{FE0F}}?|[©®™]\x{{FE0F}}"))
+        .expect("a constant pattern")
 });
 
 /// What may come second in a picture joined by ZWJ: sexes, trades, hair, family, hearts, colours. Anything else after a
 /// ZWJ is a picture of its own. Source: Unicode emoji data 16.
 const JOINED: &str =
-    "♂♀⚕⚖✈➡⬛❄☠⚧↔↕❤🌈🌫🌾🍳🍼🎄🎓🎤🎨🏫🏭🐰👦👧👨👩💋💥💨💫💻💼🔥🔧🔬🗨🚀🚒🟩🟫🤝🦯🦰🦱🦲🦳🦺🦼🦽🧑🧒🩰🩹🪭🫲";
+    "⬛🌈🌾🍳🍼🎄🎓🎤🎨🏫🏭🐰👦👧💋💥💨💫💻💼🔥🔧🔬🚀🚒🟩🟫🤝🦯🦰🦱🦲🦳🦺🦼🦽🧒🩰🩹🪭";
+/// The same of the characters that are text by default and want U+FE0F to be pictures.
+const JOINED_SIGNS: &str = "♂♀⚕⚖✈➡❄☠⚧↔↕❤🌫";
 
 /// Regions that have a flag; two letters without one are two emoji. Source: Unicode emoji data 15.
 const FLAGS: &str = "AC AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \

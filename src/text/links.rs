@@ -40,8 +40,9 @@ pub(super) struct Span {
     pub start: usize,
     /// After the last byte.
     pub end: usize,
-    /// Whether it was written with its scheme.
-    pub scheme: bool,
+    /// Up to here its price covers the text. That is its end, but where a bare name goes on in another script before its
+    /// path: twitter-text then takes as many characters as the Latin part and the path have together.
+    pub priced: usize,
 }
 
 static REST_X: LazyLock<Regex> = LazyLock::new(|| {
@@ -149,8 +150,14 @@ impl<'a> Scan<'a> {
     }
 
     fn run(mut self) -> Vec<Span> {
-        // A link consumes the character before it, so none can start right at the end of the last.
+        // A link consumes the character before it, so none can start right at the end of the last; and the first
+        // character of the text comes before a link rather than being part of one, where both are possible.
         let (mut i, mut last) = (0, 0);
+        if self.chars.first().is_some_and(|c| may_precede(*c))
+            && let Some(end) = self.try_at(1)
+        {
+            (i, last) = (end.max(2), end);
+        }
         while i < self.chars.len() {
             let may = i == 0 || (i > last && may_precede(self.chars[i - 1]));
             match may.then(|| self.try_at(i)).flatten() {
@@ -187,7 +194,7 @@ impl<'a> Scan<'a> {
             return Some(end);
         }
         if scheme > 0 {
-            let mut span = Span { start: start_byte, end: end_byte, scheme: true };
+            let mut span = Span { start: start_byte, end: end_byte, priced: end_byte };
             if self.dialect == Dialect::X
                 && let Some(tco) = TCO.captures(&self.text[start_byte..end_byte])
             {
@@ -195,8 +202,7 @@ impl<'a> Scan<'a> {
                     return Some(end);
                 }
                 span.end = start_byte + tco.get(0).map_or(0, |m| m.end());
-                self.out.push(span);
-                return Some(self.at.partition_point(|&b| b < span.end));
+                span.priced = span.end;
             }
             self.out.push(span);
         } else if self.dialect == Dialect::X && (i == 0 || !matches!(self.chars[i - 1], '-' | '_' | '.' | '/')) {
@@ -211,10 +217,26 @@ impl<'a> Scan<'a> {
         let mut parts = self.latin_parts(from, to);
         let last = parts.pop();
         for (start, end) in parts {
-            self.out.push(Span { start: self.at[start], end: self.at[end], scheme: false });
+            self.out.push(Span { start: self.at[start], end: self.at[end], priced: self.at[end] });
         }
         if let Some((start, end)) = last {
-            self.out.push(Span { start: self.at[start], end: path_end.unwrap_or(self.at[end]), scheme: false });
+            let whole = path_end.unwrap_or(self.at[end]);
+            let path = path_end.map_or(0, |stop| self.text[self.at[to]..stop].len());
+            let mut priced = whole;
+            if path > 0 && end < to {
+                // Counted in units of UTF-16, as the reference does.
+                let units = |text: &str| text.encode_utf16().count();
+                let said = units(&self.text[self.at[start]..self.at[end]]) + units(&self.text[whole - path..whole]);
+                let mut passed = 0;
+                priced = self.text[self.at[start]..whole]
+                    .char_indices()
+                    .find(|(_, c)| {
+                        passed += c.len_utf16();
+                        passed > said
+                    })
+                    .map_or(whole, |(i, _)| self.at[start] + i);
+            }
+            self.out.push(Span { start: self.at[start], end: whole, priced });
         }
     }
 

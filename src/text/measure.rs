@@ -62,7 +62,7 @@ fn weighted(text: &str) -> usize {
     while let Some(c) = text[at..].chars().next() {
         if let Some(link) = links.next_if(|l| l.start == at) {
             total += X_LINK;
-            at = link.end;
+            at = link.priced;
         } else if let Some(len) = emoji::sequence_at(text, at, c) {
             total += 2;
             at += len;
@@ -99,6 +99,11 @@ mod tests {
             ("A👨‍👩‍👧‍👦", 3),
             ("👩🏽‍💻🏳️‍🌈🧑🏻‍🤝‍🧑🏿❤️‍🔥", 8),
             ("👩\u{200D}🐱", 5),
+            ("☝️🏽👍\u{FE0F}", 6),
+            ("👨\u{200D}⚕", 5),
+            ("👨\u{200D}⚕️", 2),
+            ("🏳\u{200D}🌈", 5),
+            ("👁\u{200D}🗨", 2),
             ("e\u{301}", 1),
             ("x…", 3),
             ("•€→™", 8),
@@ -124,6 +129,8 @@ mod tests {
             ("𝒳", 2),
             ("example.org?x=1", 27),
             ("日本example.com", 27),
+            ("éexample.org", 24),
+            ("a.co日本.net/x", 23 + 9),
             ("1 2 3 #4", 8),
             ("a\nb", 3),
         ] {

@@ -28,15 +28,22 @@ fn tags(text: &str, all: &mut Vec<Raw>) {
     if !text.contains(['#', '\u{FF03}']) {
         return;
     }
+    let mut used = 0;
     for m in TAG.find_iter(text) {
-        let before = text[..m.start()].chars().next_back();
-        let bound = before.is_none_or(|c| {
-            matches!(c, '\u{FE0E}' | '\u{FE0F}') || (c != '&' && !TAG_CHAR.is_match(c.encode_utf8(&mut [0; 4])))
-        });
+        let bound = match text[used..m.start()].chars().next_back() {
+            None => used == 0,
+            Some(c) => {
+                matches!(c, '\u{FE0E}' | '\u{FE0F}') || (c != '&' && !TAG_CHAR.is_match(c.encode_utf8(&mut [0; 4])))
+            }
+        };
         let name = m.as_str().trim_start_matches(['#', '\u{FF03}']);
+        if !bound || name.starts_with(['\u{FE0F}', '\u{20E3}']) || !LETTER_OR_MARK.is_match(name) {
+            continue;
+        }
+        // What was taken for a tag is not looked at again, even where what follows makes it none.
+        used = m.end();
         let after = &text[m.end()..];
-        let ended = !after.starts_with(['#', '\u{FF03}']) && !after.starts_with("://");
-        if bound && ended && !name.starts_with(['\u{FE0F}', '\u{20E3}']) && LETTER_OR_MARK.is_match(name) {
+        if !after.starts_with(['#', '\u{FF03}']) && !after.starts_with("://") {
             all.push(Raw { kind: Kind::Tag, start: m.start(), end: m.end() });
         }
     }
@@ -44,7 +51,8 @@ fn tags(text: &str, all: &mut Vec<Raw>) {
 
 static MENTION: LazyLock<Regex> =
     LazyLock::new(|| pattern(r"[@\x{FF20}][a-zA-Z0-9_]{1,20}(?:/[a-zA-Z][a-zA-Z0-9_-]{0,24})?"));
-static RETWEET: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\A|[^a-zA-Z0-9_+~.-])[rR][tT]:?\z"));
+static RETWEET: LazyLock<Regex> = LazyLock::new(|| pattern(r"[^a-zA-Z0-9_+~.-][rR][tT]:?\z"));
+static RETWEET_FIRST: LazyLock<Regex> = LazyLock::new(|| pattern(r"(?:\A|[^a-zA-Z0-9_+~.-])[rR][tT]:?\z"));
 /// What must not follow a mention: another one, an accented letter, or the rest of an address.
 pub(super) static MENTION_END: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"\A(?:[@\x{{FF20}}{LATIN}]|://)")));
 
@@ -52,15 +60,25 @@ fn mentions(text: &str, all: &mut Vec<Raw>) {
     if !text.contains(['@', '\u{FF20}']) {
         return;
     }
+    // Where the last match of sign, name and what must stand before them ended: no later one looks behind it.
+    let mut used = 0;
     for m in MENTION.find_iter(text) {
-        let before = &text[..m.start()];
-        let bound = before.chars().next_back().is_none_or(|c| {
-            !(c.is_ascii_alphanumeric() || matches!(c, '_' | '!' | '#' | '$' | '%' | '&' | '*' | '@' | '\u{FF20}'))
-        });
+        let before = &text[used..m.start()];
+        let bound = match before.chars().next_back() {
+            None => used == 0,
+            Some(c) => {
+                !(c.is_ascii_alphanumeric()
+                    || matches!(c, '_' | '!' | '#' | '$' | '%' | '&' | '*' | '@' | '\u{FF20}'))
+            }
+        };
         // "RT@name" counts although a letter stands before the sign; only the last few characters matter.
         let near = before.char_indices().rev().nth(3).map_or(before, |(i, _)| &before[i..]);
-        if (bound || RETWEET.is_match(near)) && !MENTION_END.is_match(&text[m.end()..]) {
-            all.push(Raw { kind: Kind::Mention, start: m.start(), end: m.end() });
+        let retweet = if m.start() == near.len() { &RETWEET_FIRST } else { &RETWEET };
+        if bound || retweet.is_match(near) {
+            used = m.end();
+            if !MENTION_END.is_match(&text[m.end()..]) {
+                all.push(Raw { kind: Kind::Mention, start: m.start(), end: m.end() });
+            }
         }
     }
 }
