@@ -21,14 +21,15 @@ static EMOJI: LazyLock<Regex> = LazyLock::new(|| {
     let joined = format!(r"(?:\p{{Emoji_Modifier_Base}}{tone}|{sign}\x{{FE0F}}|{picture})(?:{joint})+");
     // The eye in a speech bubble is the one that is joined without any selector.
     let eye = r"\x{1F441}\x{200D}\x{1F5E8}";
-    Regex::new(&format!(r"{flag}|{key}|{land}|{joined}|{eye}|{toned}|{either}\x{{FE0F}}|{picture}|{sign}\x{{FE0F}}?|[©®™]\x{{FE0F}}"))
-        .expect("a constant pattern")
+    Regex::new(&format!(
+        r"\A(?:{flag}|{key}|{land}|{joined}|{eye}|{toned}|{either}\x{{FE0F}}|{picture}|{sign}\x{{FE0F}}?|[©®™]\x{{FE0F}})"
+    ))
+    .expect("a constant pattern")
 });
 
 /// What may come second in a picture joined by ZWJ: sexes, trades, hair, family, hearts, colours. Anything else after a
 /// ZWJ is a picture of its own. Source: Unicode emoji data 16.
-const JOINED: &str =
-    "⬛🌈🌾🍳🍼🎄🎓🎤🎨🏫🏭🐰👦👧💋💥💨💫💻💼🔥🔧🔬🚀🚒🟩🟫🤝🦯🦰🦱🦲🦳🦺🦼🦽🧒🩰🩹🪭";
+const JOINED: &str = "⬛🌈🌾🍳🍼🎄🎓🎤🎨🏫🏭🐰👦👧💋💥💨💫💻💼🔥🔧🔬🚀🚒🟩🟫🤝🦯🦰🦱🦲🦳🦺🦼🦽🧒🩰🩹🪭";
 /// The same of the characters that are text by default and want U+FE0F to be pictures.
 const JOINED_SIGNS: &str = "♂♀⚕⚖✈➡❄☠⚧↔↕❤🌫";
 
@@ -51,7 +52,7 @@ pub(super) fn sequence_at(text: &str, at: usize, c: char) -> Option<usize> {
     // No emoji sequence is longer than this many characters; a bound keeps the look-ahead short.
     let ahead = &text[at..];
     let ahead = if may { ahead.char_indices().nth(32).map_or(ahead, |(i, _)| &ahead[..i]) } else { return None };
-    let found = EMOJI.find(ahead).filter(|m| m.start() == 0)?.as_str();
+    let found = EMOJI.find(ahead)?.as_str();
     if ('\u{1F1E6}'..='\u{1F1FF}').contains(&c) {
         let code: String = found
             .chars()

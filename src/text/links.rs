@@ -51,8 +51,7 @@ static REST_X: LazyLock<Regex> = LazyLock::new(|| {
     rest(&general, &ending, &format!("@{general}+/"), r"[a-zA-Z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]", r"[a-zA-Z0-9\-_&=#/]")
 });
 /// Characters beyond ASCII that Mastodon allows in a query, as the inside of a character class.
-const QUERY_MORE: &str =
-    r"\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF}\x{10000}-\x{1FFFD}\x{20000}-\x{2FFFD}\x{30000}-\x{3FFFD}\x{E000}-\x{F8FF}";
+const QUERY_MORE: &str = r"\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF}\x{10000}-\x{1FFFD}\x{20000}-\x{2FFFD}\x{30000}-\x{3FFFD}\x{E000}-\x{F8FF}";
 static REST_MASTODON: LazyLock<Regex> = LazyLock::new(|| {
     let general = r"[^\p{White_Space}<>()?]";
     let ending = r#"[^\p{White_Space}()?!*"'「」<>;:=,.$%\[\]~&|]"#;
@@ -74,7 +73,7 @@ static TCO: LazyLock<Regex> = LazyLock::new(|| {
 fn rest(general: &str, ending: &str, second: &str, query: &str, query_end: &str) -> Regex {
     let parens = format!(r"\((?:{general}+|{general}*\({general}+\){general}*)\)");
     let piece = format!("(?:{general}*(?:{parens}{general}*)*(?:{ending}|{parens})|{second})");
-    Regex::new(&format!(r"\A(?::[0-9]+)?(/{piece}*)?(?:\?{query}*{query_end})?")).expect("a constant pattern")
+    Regex::new(&format!(r"\A(?::[0-9]+)?(?:/{piece}*)?(?:\?{query}*{query_end})?")).expect("a constant pattern")
 }
 
 /// The links in `text`, in their order.
@@ -106,10 +105,8 @@ pub(super) fn domain_end(text: &str, at: usize) -> Option<usize> {
 }
 
 static QUERY: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(&format!(
-        r"\A\?[a-zA-Z0-9!?*'();:&=+$/%#\[\]\-_.,~|@\^{QUERY_MORE}]*[a-zA-Z0-9_&=#/\-{QUERY_MORE}]"
-    ))
-    .expect("a constant pattern")
+    Regex::new(&format!(r"\A\?[a-zA-Z0-9!?*'();:&=+$/%#\[\]\-_.,~|@\^{QUERY_MORE}]*[a-zA-Z0-9_&=#/\-{QUERY_MORE}]"))
+        .expect("a constant pattern")
 });
 
 /// Bytes of the query that begins the text, as Mastodon reads one.
@@ -178,9 +175,10 @@ impl<'a> Scan<'a> {
         let host_end = self.domain_at(host)?;
         let re = if self.dialect == Dialect::X { &REST_X } else { &REST_MASTODON };
         let tail = &self.text[self.at[host_end]..];
-        let found = re.captures(tail)?;
-        let end_byte = self.at[host_end] + found.get(0).map_or(0, |m| m.end());
-        let path = found.get(1).is_some();
+        let end_byte = self.at[host_end] + re.find(tail)?.end();
+        let after_port =
+            tail.strip_prefix(':').map_or(tail, |port| port.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let path = after_port.starts_with('/') && !tail.starts_with(":/");
         let end = self.at.partition_point(|&b| b < end_byte);
         let (start_byte, host_byte) = (self.at[i], self.at[host_end]);
 
@@ -271,6 +269,10 @@ impl<'a> Scan<'a> {
                 &["http://", "https://", "dat://", "dweb://", "ipfs://", "ipns://", "ssb://", "gopher://", "gemini://"]
             }
         };
+        // Most characters begin none.
+        if !self.chars.get(i).is_some_and(|c| matches!(c.to_ascii_lowercase(), 'h' | 'd' | 'i' | 's' | 'g')) {
+            return 0;
+        }
         let ahead = &self.text.as_bytes()[self.at[i]..];
         schemes
             .iter()
@@ -282,11 +284,13 @@ impl<'a> Scan<'a> {
     fn domain_at(&mut self, i: usize) -> Option<usize> {
         let (mut best, mut label) = (None, i);
         for _ in 0..MAX_LABELS {
-            if label >= self.chars.len() || !in_label(self.chars[label]) {
-                break;
-            }
-            let e = self.stop[label];
-            if self.chars.get(e) != Some(&'.') || !in_label(self.chars[e - 1]) {
+            // Most words are followed by no dot, which is the cheapest to see.
+            let e = self.stop[label.min(self.chars.len())];
+            if self.chars.get(e) != Some(&'.')
+                || e == label
+                || !in_label(self.chars[label])
+                || !in_label(self.chars[e - 1])
+            {
                 break;
             }
             // The registered name itself has no underscore; names below it may.

@@ -93,8 +93,7 @@ fn is_word(c: char) -> bool {
 
 /// Characters in the path of an `xmpp:` address, and in the name before its `@`.
 const NODE: &str = r"[a-zA-Z\x{400}-\x{4FF}0-9\-._~!$()*+,;=%]";
-static XMPP: LazyLock<Regex> =
-    LazyLock::new(|| pattern(&format!(r"\A(?i:xmpp:)(?:(//{NODE}+@)|({NODE}+@))?")));
+static XMPP: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"\A(?i:xmpp:)(?:(//{NODE}+@)|({NODE}+@))?")));
 static RESOURCE: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A/[a-zA-Z\x{400}-\x{4FF}0-9\-._~!$&'()*+,;=%]+"));
 
 /// The addresses with `xmpp:` and `magnet:`. They are clickable, but cost every character they have.
@@ -148,9 +147,9 @@ fn magnet(text: &str, start: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::entities::{Sight, seen};
     use super::super::rules::Unit;
+    use super::*;
 
     #[test]
     fn it_sees() {
@@ -163,8 +162,14 @@ mod tests {
             ("a/#b x#y =#z (#c) „#d", &[]),
             ("a\u{A0}#b\n#c", &[(Tag, "b"), (Tag, "c")]),
             ("#newshttps://example.org", &[(Tag, "news")]),
-            ("https://example.org/a@ (https://example.org/b_(c))", &[(Link, "https://example.org/a@"), (Link, "https://example.org/b_(c)")]),
-            ("xmpp:bob@example.org, xmpp:room@example.org?join now", &[(Link, "xmpp:bob@example.org"), (Link, "xmpp:room@example.org?join")]),
+            (
+                "https://example.org/a@ (https://example.org/b_(c))",
+                &[(Link, "https://example.org/a@"), (Link, "https://example.org/b_(c)")],
+            ),
+            (
+                "xmpp:bob@example.org, xmpp:room@example.org?join now",
+                &[(Link, "xmpp:bob@example.org"), (Link, "xmpp:room@example.org?join")],
+            ),
             ("xmpp:bob@example.org/phone xmpp:example.notatld axmpp:b@e.org", &[(Link, "xmpp:bob@example.org/phone")]),
             ("xmpp://me@example.org/bob@example.net", &[(Link, "xmpp://me@example.org/bob@example.net")]),
             ("magnet:?xt=urn:btih:c12f&dn=a. magnet:x", &[(Link, "magnet:?xt=urn:btih:c12f&dn=a")]),

@@ -130,7 +130,7 @@ mod tests {
             ("example.org?x=1", 27),
             ("日本example.com", 27),
             ("éexample.org", 24),
-            ("a.co日本.net/x", 23 + 9),
+            ("a.co日本.net/x", 23 + 6),
             ("1 2 3 #4", 8),
             ("a\nb", 3),
         ] {

@@ -23,7 +23,9 @@ pub(super) fn find(text: &str) -> Vec<Raw> {
             '@' if !after_word => mention(ahead).map(|(end, kept)| (end, Kind::Mention, 0, kept)),
             '#' if !after_word => tag(ahead).map(|(end, kept)| (end, Kind::Tag, 0, kept)),
             'h' => address(ahead).map(|(end, kept)| (end, Kind::Link, 0, kept)),
-            '<' => bracketed(ahead).map(|end| (end, Kind::Link, 1, end - 1)).or_else(|| skipped(ahead, "<plain>", "</plain>")),
+            '<' => bracketed(ahead)
+                .map(|end| (end, Kind::Link, 1, end - 1))
+                .or_else(|| skipped(ahead, "<plain>", "</plain>")),
             '`' => skipped(ahead, "`", "`"),
             _ => None,
         };
@@ -51,7 +53,10 @@ fn skipped(ahead: &str, open: &str, close: &str) -> Option<(usize, Kind, usize, 
 /// Bytes used up by a mention, and of those the ones that are one (0: it is none, but nothing else either).
 fn mention(ahead: &str) -> Option<(usize, usize)> {
     let run = |from: usize, dot: bool| {
-        ahead[from..].bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-') || (dot && *b == b'.')).count()
+        ahead[from..]
+            .bytes()
+            .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-') || (dot && *b == b'.'))
+            .count()
     };
     let name = 1 + run(1, false);
     if name == 1 {
@@ -82,7 +87,23 @@ fn tag(ahead: &str) -> Option<(usize, usize)> {
     let end = 1 + paired(&ahead[1..], TAG_PAIRS, |c| {
         !matches!(
             c,
-            ' ' | '\u{3000}' | '\t' | '\n' | '\r' | '.' | ',' | '!' | '?' | '\'' | '"' | '#' | ':' | '/' | '【' | '】' | '<' | '>'
+            ' ' | '\u{3000}'
+                | '\t'
+                | '\n'
+                | '\r'
+                | '.'
+                | ','
+                | '!'
+                | '?'
+                | '\''
+                | '"'
+                | '#'
+                | ':'
+                | '/'
+                | '【'
+                | '】'
+                | '<'
+                | '>'
         )
     });
     let name = &ahead[1..end];
@@ -91,7 +112,8 @@ fn tag(ahead: &str) -> Option<(usize, usize)> {
 
 fn address(ahead: &str) -> Option<(usize, usize)> {
     let scheme = ["https://", "http://"].into_iter().find(|s| ahead.starts_with(s))?.len();
-    let end = scheme + paired(&ahead[scheme..], URL_PAIRS, |c| c.is_ascii_alphanumeric() || ".,_/:%#@$&?!~=+-".contains(c));
+    let end =
+        scheme + paired(&ahead[scheme..], URL_PAIRS, |c| c.is_ascii_alphanumeric() || ".,_/:%#@$&?!~=+-".contains(c));
     let kept = ahead[scheme..end].trim_end_matches(['.', ',']).len();
     match (end > scheme, kept) {
         (false, _) => None,
@@ -139,12 +161,21 @@ mod tests {
     fn it_sees() {
         use Kind::{Link, Mention, Tag};
         let cases: &[(&str, &[(Kind, &str)])] = &[
-            ("hi @bob @bob@example.org. @bob- a@bob", &[(Mention, "bob"), (Mention, "bob@example.org"), (Mention, "bob")]),
+            (
+                "hi @bob @bob@example.org. @bob- a@bob",
+                &[(Mention, "bob"), (Mention, "bob@example.org"), (Mention, "bob")],
+            ),
             ("@-bob @bob@.org @bob-@e.org @", &[]),
-            ("#news, (#news) #a(b) 「#c」 #12 x#y #d:e", &[(Tag, "news"), (Tag, "news"), (Tag, "a(b)"), (Tag, "c"), (Tag, "d")]),
+            (
+                "#news, (#news) #a(b) 「#c」 #12 x#y #d:e",
+                &[(Tag, "news"), (Tag, "news"), (Tag, "a(b)"), (Tag, "c"), (Tag, "d")],
+            ),
             ("＃news 日本#語", &[(Tag, "語")]),
             ("#️⃣a #b(c", &[(Tag, "b")]),
-            ("see https://example.org/a(b)c., (https://example.org/d)", &[(Link, "https://example.org/a(b)c"), (Link, "https://example.org/d")]),
+            (
+                "see https://example.org/a(b)c., (https://example.org/d)",
+                &[(Link, "https://example.org/a(b)c"), (Link, "https://example.org/d")],
+            ),
             ("https://. example.org HTTPS://example.org", &[]),
             ("https://日本.example <https://日本.example/a>", &[(Link, "https://日本.example/a")]),
             ("`#a @b` #c <plain>@d https://e.org</plain> @f", &[(Tag, "c"), (Mention, "f")]),

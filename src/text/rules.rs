@@ -40,6 +40,25 @@ pub enum Unit {
     Json,
 }
 
+impl Unit {
+    /// What it counts, in words, as after a number: "280 weighted characters".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Graphemes | Self::Clusters => "grapheme clusters",
+            Self::Mastodon { .. } => "grapheme clusters, links at a fixed price",
+            Self::CodePoints => "code points",
+            Self::Trimmed => "code points, trimmed",
+            Self::Weighted => "weighted characters",
+            Self::Utf16 => "UTF-16 units, trimmed",
+            Self::Threads => "grapheme clusters, emoji by their bytes",
+            Self::Little => "UTF-16 units, escaped",
+            Self::References => "UTF-16 units, with references",
+            Self::Bytes => "bytes",
+            Self::Json => "bytes of JSON",
+        }
+    }
+}
+
 /// The limits of one text on one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TextRules {

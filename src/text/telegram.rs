@@ -63,7 +63,8 @@ fn tags(text: &str, chars: &[(usize, char)], all: &mut Vec<Raw>) {
         let lettered = chars[i + 1..i + 1 + kept].iter().any(|(_, c)| is_letter(*c));
         // `#tag@channel` is the tag in that channel.
         if run > 0 && kept == run && chars.get(next).is_some_and(|(_, c)| *c == '@') {
-            let name = chars[next + 1..].iter().take(MAX_NAME).take_while(|(_, c)| *c == '_' || c.is_ascii_alphanumeric());
+            let name =
+                chars[next + 1..].iter().take(MAX_NAME).take_while(|(_, c)| *c == '_' || c.is_ascii_alphanumeric());
             let name = name.count();
             if name >= 3 {
                 next += 1 + name;
@@ -218,7 +219,8 @@ fn checked(url: &str) -> Option<usize> {
     let host = authority.split_once('@').map_or(authority, |(_, h)| h);
     let host = host.rsplit_once(':').map_or(host, |(h, _)| h);
     // A look-alike of its own domain, and the only name it bars.
-    (is_host(host, scheme > 0) && !host.eq_ignore_ascii_case("teiegram.org")).then(|| scheme + host_end + balanced(path).len())
+    (is_host(host, scheme > 0) && !host.eq_ignore_ascii_case("teiegram.org"))
+        .then(|| scheme + host_end + balanced(path).len())
 }
 
 /// The path up to the first bracket that closes what it did not open, without the sentence's punctuation after it.

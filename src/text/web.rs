@@ -64,7 +64,7 @@ pub(super) fn find(text: &str, what: Web) -> Vec<Raw> {
     if text.contains('@') {
         for (wanted, re) in [(what.names, &*NAME), (what.pages, &*PAGE), (what.discord, &*DISCORD)] {
             if wanted {
-                for m in unbarred(re, text, |c| is_word(c) || matches!(c, '@' | '.' | '/')) {
+                for m in unbarred(re, text, |c| is_word(c) || matches!(c, '@' | '.' | '/' | '<')) {
                     push(Kind::Mention, m.start(), m.end());
                 }
             }
@@ -98,8 +98,8 @@ fn without_trail(link: &str) -> &str {
                 }
                 kept = end;
             }
-            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '~' | '`' | '|' | '«' | '»' | '“' | '”' | '„' | '’' | '…'
-            | '。' | '、' | '」' | '』' => {}
+            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '~' | '`' | '|' | '«' | '»' | '“' | '”' | '„'
+            | '’' | '…' | '。' | '、' | '」' | '』' => {}
             _ => kept = end,
         }
     }
@@ -121,10 +121,7 @@ mod tests {
             (Sight::Instagram, &[(Tag, "1st"), (Mention, "bob.b"), (Mention, "everyone")]),
             (Sight::Facebook, &[(Link, "https://e.org/#c"), (Mention, "12")]),
             (Sight::Discord, &[(Link, "https://e.org/#c"), (Mention, "123456789012345678"), (Mention, "everyone")]),
-            (
-                Sight::Nostr,
-                &[(Tag, "1st"), (Link, "https://e.org/#c"), (Mention, "npub1qq"), (Link, "nostr:note1qq")],
-            ),
+            (Sight::Nostr, &[(Tag, "1st"), (Link, "https://e.org/#c"), (Mention, "npub1qq"), (Link, "nostr:note1qq")]),
             (Sight::LinksAndTags, &[(Tag, "1st"), (Link, "https://e.org/#c")]),
             (Sight::Links, &[(Link, "https://e.org/#c")]),
             (Sight::Nothing, &[]),

@@ -19,8 +19,7 @@ pub(super) fn find(text: &str) -> Vec<Raw> {
 
 /// Special characters X allows inside a tag. Source: twitter-text, 2021-10.
 const SPECIAL: &str = r"_\x{200c}\x{200d}\x{a67e}\x{5be}\x{5f3}\x{5f4}\x{ff5e}\x{301c}\x{309b}\x{309c}\x{30a0}\x{30fb}\x{3003}\x{f0b}\x{f0c}\x{b7}";
-static TAG: LazyLock<Regex> =
-    LazyLock::new(|| pattern(&format!(r"[#\x{{FF03}}]([\p{{L}}\p{{M}}\p{{Nd}}{SPECIAL}]+)")));
+static TAG: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"[#\x{{FF03}}]([\p{{L}}\p{{M}}\p{{Nd}}{SPECIAL}]+)")));
 static TAG_CHAR: LazyLock<Regex> = LazyLock::new(|| pattern(&format!(r"\A[\p{{L}}\p{{M}}\p{{Nd}}{SPECIAL}]\z")));
 static LETTER_OR_MARK: LazyLock<Regex> = LazyLock::new(|| pattern(r"[\p{L}\p{M}]"));
 
@@ -67,8 +66,7 @@ fn mentions(text: &str, all: &mut Vec<Raw>) {
         let bound = match before.chars().next_back() {
             None => used == 0,
             Some(c) => {
-                !(c.is_ascii_alphanumeric()
-                    || matches!(c, '_' | '!' | '#' | '$' | '%' | '&' | '*' | '@' | '\u{FF20}'))
+                !(c.is_ascii_alphanumeric() || matches!(c, '_' | '!' | '#' | '$' | '%' | '&' | '*' | '@' | '\u{FF20}'))
             }
         };
         // "RT@name" counts although a letter stands before the sign; only the last few characters matter.
@@ -85,9 +83,9 @@ fn mentions(text: &str, all: &mut Vec<Raw>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::super::entities::{Sight, seen};
     use super::super::rules::Unit;
+    use super::*;
 
     #[test]
     fn it_sees() {
