@@ -1,5 +1,6 @@
-//! `bugle measure --platform P`: what standard input counts on a platform, and what it would make clickable there.
-//! Needs no config; the limits are the platform's own, not those of one instance or account.
+//! `bugle measure --platform P`: what standard input counts on a platform, and what it would make clickable there;
+//! `bugle measure --list`: the limits of all of them. Needs no config; the limits are the platform's own, not those of one
+//! instance or account.
 //!
 //! Exactly one line end at the very end of the input (`\n` or `\r\n`) is not part of the text: `echo` and editors add it.
 //! Every other is counted.
@@ -10,10 +11,9 @@ use clap::builder::PossibleValuesParser;
 use serde_json::{Value, json};
 
 use super::{Call, Exit, Trouble, say};
-use crate::platform;
-use crate::text::entities::{Kind, entities};
+use crate::text::entities::Kind;
+use crate::text::limits::{self, Measured};
 use crate::text::measure::length;
-use crate::text::rules::{FittedText, TextRules};
 
 /// The most bytes read, 1 MiB: far above any platform's longest text.
 const CAP: u64 = 1024 * 1024;
@@ -21,9 +21,13 @@ const CAP: u64 = 1024 * 1024;
 /// The options of `bugle measure`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The platform's word in the config.
-    #[arg(long, value_name = "P", value_parser = PossibleValuesParser::new(platform::ALL.iter().map(|p| p.spec().id)))]
-    platform: String,
+    /// The platform's word in the config, or that of one of its fields: telegram-caption.
+    #[arg(long, value_name = "P", required_unless_present = "list", hide_possible_values = true,
+        value_parser = PossibleValuesParser::new(limits::ALL.iter().map(|row| row.word)))]
+    platform: Option<String>,
+    /// Show every platform's limits instead, with what is counted and whose word that is.
+    #[arg(long, conflicts_with = "platform")]
+    list: bool,
 }
 
 /// Measures. The answer is the length alone, or with `--json` one object: `length`, `limit`, `fits`, `entities`.
@@ -31,9 +35,10 @@ pub struct Args {
 /// # Errors
 /// Where standard input cannot be read, or is no text.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    let platform = platform::by_id(&args.platform)
-        .ok_or_else(|| Trouble::wrong(format!("there is no platform {:?}", args.platform)))?;
-    let rules = platform.spec().text;
+    let Some(word) = args.platform.as_deref().filter(|_| !args.list) else {
+        return listed(call);
+    };
+    let row = limits::of(word).ok_or_else(|| Trouble::wrong(format!("there is no platform {word:?}")))?;
     let mut bytes = Vec::new();
     std::io::stdin().lock().take(CAP + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > CAP {
@@ -45,9 +50,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     })?;
     let text = without_line_end(&text);
     if call.json {
-        say(measured(text, rules))?
+        say(measured(text, row))?
     } else {
-        say(length(text, rules.unit))?
+        say(length(text, row.rules.unit))?
     }
     Ok(Exit::Done)
 }
@@ -57,8 +62,36 @@ fn without_line_end(text: &str) -> &str {
     rest.strip_suffix('\r').unwrap_or(rest)
 }
 
-fn measured(text: &str, rules: TextRules) -> Value {
-    let entities: Vec<Value> = entities(text, rules.unit)
+/// The table: a line a row, or an array of objects.
+fn listed(call: &Call) -> anyhow::Result<Exit> {
+    if call.json {
+        say(Value::Array(limits::ALL.iter().map(object).collect()))?;
+    } else {
+        for row in limits::ALL {
+            say(row.describe())?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn object(row: &Measured) -> Value {
+    json!({
+        "platform": row.word,
+        "limit": row.rules.limit,
+        "unit": row.rules.unit.name(),
+        "bytes": row.rules.bytes,
+        "least": row.least,
+        "links": row.links,
+        "tags": row.tags,
+        "mentions": row.mentions,
+        "source": row.source,
+        "date": row.date,
+    })
+}
+
+fn measured(text: &str, row: &Measured) -> Value {
+    let entities: Vec<Value> = row
+        .entities(text)
         .into_iter()
         .map(|entity| {
             let kind = match entity.kind {
@@ -76,9 +109,9 @@ fn measured(text: &str, rules: TextRules) -> Value {
         })
         .collect();
     json!({
-        "length": length(text, rules.unit),
-        "limit": rules.limit,
-        "fits": FittedText::new(text.to_owned(), rules).is_ok(),
+        "length": length(text, row.rules.unit),
+        "limit": row.rules.limit,
+        "fits": row.fit(text.to_owned()).is_ok(),
         "entities": entities,
     })
 }
@@ -98,7 +131,7 @@ mod tests {
 
     #[test]
     fn what_is_measured() {
-        let rules = |id: &str| platform::by_id(id).unwrap().spec().text;
+        let rules = |id: &str| limits::of(id).unwrap();
         let text = "Bakı https://a.com/long/path #News";
         let x = measured(text, rules("x"));
         assert_eq!(
@@ -119,6 +152,25 @@ mod tests {
         assert_eq!(
             (&measured(&long, rules("x"))["fits"], &measured(&long, rules("x"))["length"]),
             (&json!(false), &json!(281))
+        );
+        // What a platform takes beside the length counts too, and its tags end as it ends them.
+        let links = "https://e.org/1 https://e.org/2 https://e.org/3 https://e.org/4 https://e.org/5 https://e.org/6";
+        assert_eq!(measured(links, rules("threads"))["fits"], false);
+        assert_eq!(measured("#it's 👍", rules("threads"))["entities"][0]["value"], "it's");
+        assert_eq!(measured("#it's 👍", rules("threads"))["length"], 10);
+        assert_eq!(measured("a_b", rules("linkedin"))["length"], 4);
+    }
+
+    #[test]
+    fn the_table_has_every_row_with_its_source() {
+        for row in limits::ALL {
+            let shown = object(row);
+            assert_eq!((&shown["platform"], &shown["limit"]), (&json!(row.word), &json!(row.rules.limit)));
+            assert!(row.describe().contains(row.source) && row.describe().contains(row.date), "{}", row.word);
+        }
+        assert_eq!(
+            limits::BLUESKY.describe(),
+            "bluesky\t300 grapheme clusters and 3000 bytes\tlexicon app.bsky.feed.post (2026-08-20)"
         );
     }
 }

@@ -16,6 +16,9 @@ pub mod telegram;
 pub mod timeline;
 pub mod x;
 
+#[cfg(test)]
+mod counted;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -19,7 +19,8 @@ use super::{
 use crate::model::grant::SecretRef;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
-use crate::text::rules::{TextRules, Unit};
+use crate::text::limits;
+use crate::text::rules::TextRules;
 
 /// The layout of [`Payload::steps`]: one create step whose body is a [`WallPost`] as JSON.
 const FORMAT: u32 = 1;
@@ -30,8 +31,7 @@ const DEADLINE: Duration = Duration::from_secs(25);
 static SPEC: Spec = Spec {
     id: "timeline",
     name: "Timeline",
-    // 500 graphemes where it is like no platform. Ours: room for a headline, a summary and a link.
-    text: TextRules { limit: 500, unit: Unit::Graphemes, bytes: None },
+    text: limits::TIMELINE.rules,
     media: MediaRules { max: 0, bytes: 0, alt: false },
     threads: false,
     edits: true,
@@ -49,22 +49,22 @@ pub struct Timeline;
 #[derive(Debug, serde::Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Config {
-    /// The platform whose limits count here: "x", "mastodon".
+    /// The platform whose limits count here, by a word of `bugle measure --list`: "x", "mastodon", "threads".
     #[serde(default)]
     like: Option<Like>,
 }
 
-/// The word of another platform.
+/// The word of another platform, or of one of its fields: `telegram-caption`.
 #[derive(Debug, JsonSchema)]
 struct Like(String);
 
 impl<'de> serde::Deserialize<'de> for Like {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let word = String::deserialize(from)?;
-        if word != SPEC.id && super::by_id(&word).is_some() {
+        if word != SPEC.id && limits::of(&word).is_some() {
             return Ok(Self(word));
         }
-        let known: Vec<&str> = super::ALL.iter().map(|p| p.spec().id).filter(|id| *id != SPEC.id).collect();
+        let known: Vec<&str> = limits::ALL.iter().map(|row| row.word).filter(|id| *id != SPEC.id).collect();
         Err(D::Error::custom(format!("expected one of {}, found {word:?}", known.join(", "))))
     }
 }
@@ -94,7 +94,7 @@ impl Account for Config {
     }
 
     fn rules(&self, _identity: Option<&Identity>) -> TextRules {
-        self.like.as_ref().and_then(|like| super::by_id(&like.0)).map_or(SPEC.text, |platform| platform.spec().text)
+        self.like.as_ref().and_then(|like| limits::of(&like.0)).map_or(SPEC.text, |row| row.rules)
     }
 
     fn recovery(&self, _identity: Option<&Identity>) -> Recovery {
@@ -231,9 +231,14 @@ mod tests {
     #[test]
     fn counts_as_the_platform_it_is_like() {
         assert_eq!(open("").unwrap().rules(None), SPEC.text);
-        for id in ["x", "telegram"] {
-            let rules = open(&format!("like = \"{id}\"")).unwrap().rules(None);
-            assert_eq!(Some(rules), super::super::by_id(id).map(|p| p.spec().text), "{id}");
+        for row in limits::ALL.iter().filter(|row| row.word != SPEC.id) {
+            let account = open(&format!("like = \"{}\"", row.word)).unwrap();
+            assert_eq!((account.rules(None), account.like()), (row.rules, Some(row.word)));
+        }
+        // A rehearsal replaces a channel by a timeline like its platform.
+        for platform in super::super::ALL {
+            let spec = platform.spec();
+            assert_eq!(limits::of(spec.id).map(|row| row.rules), Some(spec.text), "{}", spec.id);
         }
     }
 

@@ -66,6 +66,8 @@ pub fn prepare(
     let outgoing = Outgoing { text: text.clone(), link: entry.link.clone(), card, language: entry.language.clone() };
     let ids = ids(article, post, revision, at);
     let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
+    // The same counter has the last word over what was frozen: an adapter may have written the text in another form.
+    FittedText::new(payload.text.clone(), rules).map_err(|e| format!("as it would be sent, {e}"))?;
     Ok(Prepared { payload, text })
 }
 

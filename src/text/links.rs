@@ -7,7 +7,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::tlds;
+use super::entities::{Kind, Raw};
+use super::tlds::{self, List};
 
 /// Letters with accents that X takes for Latin ones, as the inside of a character class. Source: twitter-text, 2021-10.
 pub(super) const LATIN: &str = r"\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{FF}\x{100}-\x{24F}\x{253}\x{254}\x{256}\x{257}\x{259}\x{25B}\x{263}\x{268}\x{26F}\x{272}\x{289}\x{28B}\x{2BB}\x{300}-\x{36F}\x{1E00}-\x{1EFF}";
@@ -20,6 +21,8 @@ const MAX_LABEL: usize = 63;
 const MAX_TCO: usize = 40;
 /// Labels of one host name that are looked at: a name has at most 127 by its length (RFC 1035).
 const MAX_LABELS: usize = 128;
+/// Characters of a host name that are looked at where one is read alone: it has at most 253 (RFC 1035).
+const MAX_HOST: usize = 512;
 
 /// Whose rules hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +40,9 @@ pub(super) struct Span {
     pub start: usize,
     /// After the last byte.
     pub end: usize,
-    /// Whether it was written with its scheme.
-    pub scheme: bool,
+    /// Up to here its price covers the text. That is its end, but where a bare name goes on in another script before its
+    /// path: twitter-text then takes as many characters as the Latin part and the path have together.
+    pub priced: usize,
 }
 
 static REST_X: LazyLock<Regex> = LazyLock::new(|| {
@@ -46,11 +50,12 @@ static REST_X: LazyLock<Regex> = LazyLock::new(|| {
     let ending = format!(r"[+\-a-zA-Z\x{{400}}-\x{{4FF}}0-9=_#/{LATIN}]");
     rest(&general, &ending, &format!("@{general}+/"), r"[a-zA-Z0-9!?*'@();:&=+$/%#\[\]\-_.,~|]", r"[a-zA-Z0-9\-_&=#/]")
 });
+/// Characters beyond ASCII that Mastodon allows in a query, as the inside of a character class.
+const QUERY_MORE: &str = r"\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF}\x{10000}-\x{1FFFD}\x{20000}-\x{2FFFD}\x{30000}-\x{3FFFD}\x{E000}-\x{F8FF}";
 static REST_MASTODON: LazyLock<Regex> = LazyLock::new(|| {
     let general = r"[^\p{White_Space}<>()?]";
-    let ending = r#"[^\p{White_Space}()?!*"'「」<>;:=,.$%\[\]~&|@]"#;
-    let other =
-        r"\x{A0}-\x{D7FF}\x{F900}-\x{FDCF}\x{FDF0}-\x{FFEF}\x{10000}-\x{1FFFD}\x{20000}-\x{2FFFD}\x{E000}-\x{F8FF}";
+    let ending = r#"[^\p{White_Space}()?!*"'「」<>;:=,.$%\[\]~&|]"#;
+    let other = QUERY_MORE;
     rest(
         general,
         ending,
@@ -68,15 +73,45 @@ static TCO: LazyLock<Regex> = LazyLock::new(|| {
 fn rest(general: &str, ending: &str, second: &str, query: &str, query_end: &str) -> Regex {
     let parens = format!(r"\((?:{general}+|{general}*\({general}+\){general}*)\)");
     let piece = format!("(?:{general}*(?:{parens}{general}*)*(?:{ending}|{parens})|{second})");
-    Regex::new(&format!(r"\A(?::[0-9]+)?(/{piece}*)?(?:\?{query}*{query_end})?")).expect("a constant pattern")
+    Regex::new(&format!(r"\A(?::[0-9]+)?(?:/{piece}*)?(?:\?{query}*{query_end})?")).expect("a constant pattern")
 }
 
 /// The links in `text`, in their order.
 pub(super) fn links(text: &str, dialect: Dialect) -> Vec<Span> {
-    if !text.contains('.') || (dialect == Dialect::Mastodon && !text.contains("://")) {
+    if !has_inner_dot(text) || (dialect == Dialect::Mastodon && !text.contains("://")) {
         return Vec::new();
     }
     Scan::new(text, dialect).run()
+}
+
+/// The links as entities.
+pub(super) fn raw(text: &str, dialect: Dialect) -> Vec<Raw> {
+    links(text, dialect).into_iter().map(|s| Raw { kind: Kind::Link, start: s.start, end: s.end }).collect()
+}
+
+/// Whether a dot stands inside something: a sentence's full stop begins no domain, and most texts have no other.
+fn has_inner_dot(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|w| w[0] == b'.' && !w[1].is_ascii_whitespace())
+}
+
+/// Bytes to the end of the host name with a known top-level domain that begins at `at`, counted from the text's beginning.
+pub(super) fn domain_end(text: &str, at: usize) -> Option<usize> {
+    // A host name of 128 labels has fewer characters than this; what lies behind is not looked at.
+    let ahead = &text[at..];
+    let near = ahead.char_indices().nth(MAX_HOST).map_or(ahead, |(i, _)| &ahead[..i]);
+    let mut scan = Scan::new(near, Dialect::Mastodon);
+    let end = scan.domain_at(0)?;
+    Some(at + scan.at[end])
+}
+
+static QUERY: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(&format!(r"\A\?[a-zA-Z0-9!?*'();:&=+$/%#\[\]\-_.,~|@\^{QUERY_MORE}]*[a-zA-Z0-9_&=#/\-{QUERY_MORE}]"))
+        .expect("a constant pattern")
+});
+
+/// Bytes of the query that begins the text, as Mastodon reads one.
+pub(super) fn query(ahead: &str) -> Option<usize> {
+    QUERY.find(ahead).map(|m| m.end())
 }
 
 struct Scan<'a> {
@@ -112,8 +147,14 @@ impl<'a> Scan<'a> {
     }
 
     fn run(mut self) -> Vec<Span> {
-        // A link consumes the character before it, so none can start right at the end of the last.
+        // A link consumes the character before it, so none can start right at the end of the last; and the first
+        // character of the text comes before a link rather than being part of one, where both are possible.
         let (mut i, mut last) = (0, 0);
+        if self.chars.first().is_some_and(|c| may_precede(*c))
+            && let Some(end) = self.try_at(1)
+        {
+            (i, last) = (end.max(2), end);
+        }
         while i < self.chars.len() {
             let may = i == 0 || (i > last && may_precede(self.chars[i - 1]));
             match may.then(|| self.try_at(i)).flatten() {
@@ -134,9 +175,10 @@ impl<'a> Scan<'a> {
         let host_end = self.domain_at(host)?;
         let re = if self.dialect == Dialect::X { &REST_X } else { &REST_MASTODON };
         let tail = &self.text[self.at[host_end]..];
-        let found = re.captures(tail)?;
-        let end_byte = self.at[host_end] + found.get(0).map_or(0, |m| m.end());
-        let path = found.get(1).is_some();
+        let end_byte = self.at[host_end] + re.find(tail)?.end();
+        let after_port =
+            tail.strip_prefix(':').map_or(tail, |port| port.trim_start_matches(|c: char| c.is_ascii_digit()));
+        let path = after_port.starts_with('/') && !tail.starts_with(":/");
         let end = self.at.partition_point(|&b| b < end_byte);
         let (start_byte, host_byte) = (self.at[i], self.at[host_end]);
 
@@ -150,7 +192,7 @@ impl<'a> Scan<'a> {
             return Some(end);
         }
         if scheme > 0 {
-            let mut span = Span { start: start_byte, end: end_byte, scheme: true };
+            let mut span = Span { start: start_byte, end: end_byte, priced: end_byte };
             if self.dialect == Dialect::X
                 && let Some(tco) = TCO.captures(&self.text[start_byte..end_byte])
             {
@@ -158,8 +200,7 @@ impl<'a> Scan<'a> {
                     return Some(end);
                 }
                 span.end = start_byte + tco.get(0).map_or(0, |m| m.end());
-                self.out.push(span);
-                return Some(self.at.partition_point(|&b| b < span.end));
+                span.priced = span.end;
             }
             self.out.push(span);
         } else if self.dialect == Dialect::X && (i == 0 || !matches!(self.chars[i - 1], '-' | '_' | '.' | '/')) {
@@ -174,10 +215,26 @@ impl<'a> Scan<'a> {
         let mut parts = self.latin_parts(from, to);
         let last = parts.pop();
         for (start, end) in parts {
-            self.out.push(Span { start: self.at[start], end: self.at[end], scheme: false });
+            self.out.push(Span { start: self.at[start], end: self.at[end], priced: self.at[end] });
         }
         if let Some((start, end)) = last {
-            self.out.push(Span { start: self.at[start], end: path_end.unwrap_or(self.at[end]), scheme: false });
+            let whole = path_end.unwrap_or(self.at[end]);
+            let path = path_end.map_or(0, |stop| self.text[self.at[to]..stop].len());
+            let mut priced = whole;
+            if path > 0 && end < to {
+                // Counted in units of UTF-16, as the reference does.
+                let units = |text: &str| text.encode_utf16().count();
+                let said = units(&self.text[self.at[start]..self.at[end]]) + units(&self.text[whole - path..whole]);
+                let mut passed = 0;
+                priced = self.text[self.at[start]..whole]
+                    .char_indices()
+                    .find(|(_, c)| {
+                        passed += c.len_utf16();
+                        passed > said
+                    })
+                    .map_or(whole, |(i, _)| self.at[start] + i);
+            }
+            self.out.push(Span { start: self.at[start], end: whole, priced });
         }
     }
 
@@ -212,6 +269,10 @@ impl<'a> Scan<'a> {
                 &["http://", "https://", "dat://", "dweb://", "ipfs://", "ipns://", "ssb://", "gopher://", "gemini://"]
             }
         };
+        // Most characters begin none.
+        if !self.chars.get(i).is_some_and(|c| matches!(c.to_ascii_lowercase(), 'h' | 'd' | 'i' | 's' | 'g')) {
+            return 0;
+        }
         let ahead = &self.text.as_bytes()[self.at[i]..];
         schemes
             .iter()
@@ -223,11 +284,13 @@ impl<'a> Scan<'a> {
     fn domain_at(&mut self, i: usize) -> Option<usize> {
         let (mut best, mut label) = (None, i);
         for _ in 0..MAX_LABELS {
-            if label >= self.chars.len() || !in_label(self.chars[label]) {
-                break;
-            }
-            let e = self.stop[label];
-            if self.chars.get(e) != Some(&'.') || !in_label(self.chars[e - 1]) {
+            // Most words are followed by no dot, which is the cheapest to see.
+            let e = self.stop[label.min(self.chars.len())];
+            if self.chars.get(e) != Some(&'.')
+                || e == label
+                || !in_label(self.chars[label])
+                || !in_label(self.chars[e - 1])
+            {
                 break;
             }
             // The registered name itself has no underscore; names below it may.
@@ -256,7 +319,7 @@ impl<'a> Scan<'a> {
             |e: usize| self.chars.get(e).is_none_or(|c| !c.is_ascii_alphanumeric() && !matches!(c, '@' | '+' | '-'));
         let ahead = &self.text[*self.at.get(i)?..];
         let run = ahead.bytes().take(64).take_while(u8::is_ascii_alphanumeric).count();
-        if tlds::is_ascii_tld(&ahead[..run]) && ends(i + run) {
+        if tlds::knows(&ahead[..run], List::X) && ends(i + run) {
             return Some(i + run);
         }
         if ahead.len() > 4 && ahead.as_bytes()[..4].eq_ignore_ascii_case(b"xn--") {
@@ -269,7 +332,7 @@ impl<'a> Scan<'a> {
 }
 
 /// Whether a link may begin after this character.
-fn may_precede(c: char) -> bool {
+pub(super) fn may_precede(c: char) -> bool {
     !(c.is_ascii_alphanumeric()
         || matches!(c, '@' | '\u{FF20}' | '$' | '#' | '\u{FF03}' | '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}'))
 }

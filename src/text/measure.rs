@@ -1,14 +1,10 @@
 //! Counting: one exact measure per unit. What a platform makes clickable is in `entities`.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
-use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::entities::{self, Kind};
 use super::links::{self, Dialect};
 use super::rules::Unit;
+use super::{clusters, emoji, escape, mastodon};
 
 /// What a link costs on X, whatever its length. Source: twitter-text configuration v3, read 2026-08.
 const X_LINK: usize = 23;
@@ -16,11 +12,17 @@ const X_LINK: usize = 23;
 /// What `text` counts in `unit`.
 pub fn length(text: &str, unit: Unit) -> usize {
     match unit {
-        Unit::Graphemes => graphemes(text),
-        Unit::Mastodon { link } => mastodon(text, link),
+        Unit::Graphemes | Unit::Clusters => clusters::count(text),
+        Unit::Mastodon { link } => clusters::count(&mastodon::counted(text, link)),
         Unit::CodePoints => text.chars().count(),
+        Unit::Trimmed => text.trim().chars().count(),
         Unit::Weighted => weighted(text),
-        Unit::Utf16 => text.trim().encode_utf16().count(),
+        Unit::Utf16 => utf16(text.trim()),
+        Unit::Threads => clusters::threads(text),
+        Unit::Little => utf16(&escape::little(text)),
+        Unit::References => utf16(&escape::references(text)),
+        Unit::Bytes => text.len(),
+        Unit::Json => text.chars().map(json).sum(),
     }
 }
 
@@ -32,63 +34,24 @@ pub fn forbidden(text: &str, unit: Unit) -> Option<char> {
     }
 }
 
-fn graphemes(text: &str) -> usize {
-    text.graphemes(true).count()
+fn utf16(text: &str) -> usize {
+    text.encode_utf16().count()
 }
 
-/// The server puts a placeholder in the place of a link, and of a mention only the name; then it counts graphemes.
-fn mastodon(text: &str, link: usize) -> usize {
-    let found = entities::raw(text, Unit::Mastodon { link });
-    if found.is_empty() {
-        return graphemes(text);
+/// Bytes of a character inside a JSON string (RFC 8259) as `serde_json` writes it: no more is escaped than must be.
+const fn json(c: char) -> usize {
+    match c {
+        '"' | '\\' | '\u{8}' | '\t' | '\n' | '\u{C}' | '\r' => 2,
+        '\0'..='\u{1F}' => 6,
+        _ => c.len_utf8(),
     }
-    let mut shown = String::with_capacity(text.len());
-    let mut at = 0;
-    for e in found {
-        shown.push_str(&text[at..e.start]);
-        at = e.end;
-        let written = &text[e.start..e.end];
-        match e.kind {
-            Kind::Link => shown.extend(std::iter::repeat_n('x', link)),
-            Kind::Tag => shown.push_str(written),
-            Kind::Mention => {
-                let name = written[1..].split('@').next().unwrap_or_default();
-                shown.push('@');
-                shown.push_str(name);
-            }
-        }
-    }
-    shown.push_str(&text[at..]);
-    graphemes(&shown)
 }
 
-/// Every emoji sequence that counts as one: flags apart, keycaps, and pictures joined by ZWJ.
-/// A picture that is text by default but has no variation selector counts its character's own weight, which is the same.
-static EMOJI: LazyLock<Regex> = LazyLock::new(|| {
-    let picture = r"(?:\p{Emoji_Modifier_Base}\x{FE0F}?\p{Emoji_Modifier}|[\p{Emoji}--[0-9\#*©®™\x{1F1E6}-\x{1F1FF}]]\x{FE0F}?|[©®™]\x{FE0F})";
-    Regex::new(&format!(
-        r"[\x{{1F1E6}}-\x{{1F1FF}}]{{2}}|[0-9\#*]\x{{FE0F}}?\x{{20E3}}|\x{{1F3F4}}\x{{E0067}}\x{{E0062}}(?:\x{{E0065}}\x{{E006E}}\x{{E0067}}|\x{{E0073}}\x{{E0063}}\x{{E0074}}|\x{{E0077}}\x{{E006C}}\x{{E0073}})\x{{E007F}}|{picture}(?:\x{{200D}}[{JOINED}]\x{{FE0F}}?\p{{Emoji_Modifier}}?)*"
-    ))
-    .expect("a constant pattern")
-});
-
-/// What may come second in a picture joined by ZWJ: sexes, trades, hair, family, hearts, colours. Anything else after a
-/// ZWJ is a picture of its own. Source: Unicode emoji data 16.
-const JOINED: &str =
-    "♂♀⚕⚖✈➡⬛❄☠⚧↔↕❤🌈🌫🌾🍳🍼🎄🎓🎤🎨🏫🏭🐰👦👧👨👩💋💥💨💫💻💼🔥🔧🔬🗨🚀🚒🟩🟫🤝🦯🦰🦱🦲🦳🦺🦼🦽🧑🧒🩰🩹🪭🫲";
-
-/// Regions that have a flag; two letters without one are two emoji. Source: Unicode emoji data 15.
-const FLAGS: &str = "AC AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS \
-BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CP CR CU CV CW CX CY CZ DE DG DJ DK DM DO DZ EA EC EE EG EH ER ES ET \
-EU FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU IC ID IE IL IM IN IO IQ \
-IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN \
-MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA \
-RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TA TC TD TF TG TH TJ TK TL TM TN TO TR TT \
-TV TW TZ UA UG UM UN US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT ZA ZM ZW";
-
+/// The text in its composed form, as X normalises it; then links, emoji and single characters by their weights.
 fn weighted(text: &str) -> usize {
     let composed: String;
-    let text = if is_nfc(text) {
+    // Nothing below U+0300 is ever composed with a neighbour.
+    let text = if text.chars().all(|c| c < '\u{300}') || is_nfc(text) {
         text
     } else {
         composed = text.nfc().collect();
@@ -99,8 +62,8 @@ fn weighted(text: &str) -> usize {
     while let Some(c) = text[at..].chars().next() {
         if let Some(link) = links.next_if(|l| l.start == at) {
             total += X_LINK;
-            at = link.end;
-        } else if let Some(len) = emoji_at(text, at, c) {
+            at = link.priced;
+        } else if let Some(len) = emoji::sequence_at(text, at, c) {
             total += 2;
             at += len;
         } else {
@@ -109,30 +72,6 @@ fn weighted(text: &str) -> usize {
         }
     }
     total
-}
-
-/// Bytes of the emoji sequence that starts at `at`, if one does.
-fn emoji_at(text: &str, at: usize, c: char) -> Option<usize> {
-    let may = match c {
-        '0'..='9' | '#' | '*' => text[at + 1..].starts_with(['\u{FE0F}', '\u{20E3}']),
-        '©' | '®' => true,
-        _ => c >= '\u{203C}',
-    };
-    // No emoji sequence is longer than this many characters; a bound keeps the look-ahead short.
-    let ahead = &text[at..];
-    let ahead = if may { ahead.char_indices().nth(32).map_or(ahead, |(i, _)| &ahead[..i]) } else { return None };
-    let found = EMOJI.find(ahead).filter(|m| m.start() == 0)?.as_str();
-    if ('\u{1F1E6}'..='\u{1F1FF}').contains(&c) {
-        let code: String = found
-            .chars()
-            .filter_map(|f| u8::try_from(u32::from(f) - 0x1F1E6).ok())
-            .map(|n| char::from(b'A' + n))
-            .collect();
-        return FLAGS.split(' ').any(|f| f == code).then_some(found.len());
-    }
-    // Asked for as text, it is no emoji.
-    let single = found.chars().count() == 1;
-    (!(single && ahead[found.len()..].starts_with('\u{FE0E}'))).then_some(found.len())
 }
 
 /// Weight of a single character. Source: twitter-text configuration v3, read 2026-08.
@@ -145,6 +84,8 @@ const fn weight(c: char) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const MASTODON: Unit = Unit::Mastodon { link: 23 };
@@ -158,6 +99,11 @@ mod tests {
             ("A👨‍👩‍👧‍👦", 3),
             ("👩🏽‍💻🏳️‍🌈🧑🏻‍🤝‍🧑🏿❤️‍🔥", 8),
             ("👩\u{200D}🐱", 5),
+            ("☝️🏽👍\u{FE0F}", 6),
+            ("👨\u{200D}⚕", 5),
+            ("👨\u{200D}⚕️", 2),
+            ("🏳\u{200D}🌈", 5),
+            ("👁\u{200D}🗨", 2),
             ("e\u{301}", 1),
             ("x…", 3),
             ("•€→™", 8),
@@ -183,6 +129,8 @@ mod tests {
             ("𝒳", 2),
             ("example.org?x=1", 27),
             ("日本example.com", 27),
+            ("éexample.org", 24),
+            ("a.co日本.net/x", 23 + 6),
             ("1 2 3 #4", 8),
             ("a\nb", 3),
         ] {
@@ -216,13 +164,111 @@ mod tests {
     }
 
     #[test]
+    fn mastodon_discounts_no_tag_no_scheme_of_another_kind_and_no_impossible_domain() {
+        let far = format!("@bob@{}.example", "b".repeat(250));
+        for (text, want) in [
+            ("xmpp:news@example.org", 21),
+            ("magnet:?xt=urn:btih:c12fe1c06bba", 32),
+            (far.as_str(), far.len()),
+            // The tag would swallow the link's scheme, but only links and mentions are looked at.
+            ("#日dat://example.org/a", 2 + 23),
+            ("gemini://example.org/", 23),
+            ("https://example.org/@bob@example.net", 23),
+            ("@bob.@example.org", 17),
+        ] {
+            assert_eq!(length(text, MASTODON), want, "{text}");
+        }
+    }
+
+    #[test]
     fn the_plain_units_count() {
-        for (text, graphemes, points, utf16) in
-            [("👨‍👩‍👧‍👦", 1, 7, 11), ("e\u{301}\n", 2, 3, 2), ("  a b ", 6, 6, 3), ("\r\n", 1, 2, 0), ("漢字", 2, 2, 2)]
-        {
-            assert_eq!(length(text, Unit::Graphemes), graphemes, "{text:?}");
-            assert_eq!(length(text, Unit::CodePoints), points, "{text:?}");
-            assert_eq!(length(text, Unit::Utf16), utf16, "{text:?}");
+        for (text, clusters, points, trimmed, utf16, bytes, json) in [
+            ("👨‍👩‍👧‍👦", 1, 7, 7, 11, 25, 25),
+            ("e\u{301}\n", 2, 3, 2, 2, 4, 5),
+            ("  a b ", 6, 6, 3, 3, 6, 6),
+            ("\r\n", 1, 2, 0, 0, 2, 4),
+            ("漢字", 2, 2, 2, 2, 6, 6),
+            ("\"a\\\u{1}/", 5, 5, 5, 5, 5, 12),
+            ("\u{A0}é\u{3000}", 3, 3, 1, 1, 7, 7),
+        ] {
+            for (unit, want) in [
+                (Unit::Graphemes, clusters),
+                (Unit::Clusters, clusters),
+                (Unit::CodePoints, points),
+                (Unit::Trimmed, trimmed),
+                (Unit::Utf16, utf16),
+                (Unit::Bytes, bytes),
+                (Unit::Json, json),
+            ] {
+                assert_eq!(length(text, unit), want, "{text:?} {unit:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_escaped_counts_as_it_is_sent() {
+        for (text, little, references) in [
+            ("Budget (2026) *draft*", 25, 21),
+            ("AT&T <b>", 10, 18),
+            ("https://e.org/a_b?x=(1)", 26, 23),
+            ("👍", 2, 2),
+            ("#news @bob", 12, 10),
+        ] {
+            assert_eq!(length(text, Unit::Little), little, "{text}");
+            assert_eq!(length(text, Unit::References), references, "{text}");
+        }
+    }
+
+    const ALL: [Unit; 12] = [
+        Unit::Graphemes,
+        MASTODON,
+        Unit::Clusters,
+        Unit::CodePoints,
+        Unit::Trimmed,
+        Unit::Weighted,
+        Unit::Utf16,
+        Unit::Threads,
+        Unit::Little,
+        Unit::References,
+        Unit::Bytes,
+        Unit::Json,
+    ];
+
+    /// Text as news have it, with everything that makes counting hard.
+    const HARD: &str = "([a-z@#.:/_&<>\"\\\\ \n]|https?://e\\.org/?|@b@e\\.org|#t|e\u{301}|漢|👨\u{200D}👩|👍🏽|🇦🇿|1\u{FE0F}\u{20E3}|\u{FEFF}|\u{200B}|xmpp:a@e\\.org|\\$A){0,40}";
+
+    proptest! {
+        #[test]
+        fn any_text_can_be_counted(text in any::<String>()) {
+            for unit in ALL {
+                // No unit counts more than six for one byte (a control character in JSON).
+                prop_assert!(length(&text, unit) <= 23 * text.len().max(1), "{unit:?}");
+            }
+        }
+
+        #[test]
+        fn a_blank_line_between_two_texts_adds_what_it_says(a in HARD, b in HARD) {
+            let both = format!("{a}\n\n{b}");
+            for unit in ALL {
+                let apart = length(&a, unit) + length(&b, unit);
+                let gap = length("a\n\na", unit) - 2;
+                let whole = length(&both, unit);
+                match unit {
+                    // White space at the ends of the parts counts only inside.
+                    Unit::Utf16 | Unit::Trimmed => prop_assert!(whole >= apart && whole <= apart + both.len(), "{unit:?}"),
+                    _ => prop_assert_eq!(whole, apart + gap, "{:?} {:?}", unit, both),
+                }
+            }
+        }
+
+        #[test]
+        fn what_is_sent_is_never_shorter_than_what_is_said(text in HARD) {
+            let points = length(&text, Unit::CodePoints);
+            prop_assert!(length(&text, Unit::Clusters) <= points);
+            prop_assert!(length(&text, Unit::Little) >= points && length(&text, Unit::References) >= points);
+            prop_assert!(length(&text, Unit::Bytes) >= points && length(&text, Unit::Json) >= length(&text, Unit::Bytes));
+            prop_assert!(length(&text, Unit::Threads) >= length(&text, Unit::Clusters));
+            prop_assert_eq!(length(&text, Unit::Json), serde_json::to_string(&text).expect("a text is JSON").len() - 2);
         }
     }
 }

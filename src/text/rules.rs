@@ -2,7 +2,8 @@
 
 use super::measure;
 
-/// How a platform counts a text.
+/// How a platform counts a text. Which platform counts how, by whose word and since when, is in
+/// [`limits`](super::limits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// Extended grapheme clusters (UAX 29), links in full: Bluesky.
@@ -13,12 +14,49 @@ pub enum Unit {
         /// What a link costs, whatever its length (`characters_reserved_per_url`).
         link: usize,
     },
-    /// Code points, links in full: servers of Mastodon's kin.
+    /// Extended grapheme clusters with links and mentions in full, and links and tags seen as on Mastodon: Pleroma,
+    /// Akkoma.
+    Clusters,
+    /// Code points, links in full: servers of Mastodon's kin, and most platforms that say only "characters".
     CodePoints,
+    /// Code points without the white space at both ends: titles on Lemmy.
+    Trimmed,
     /// twitter-text configuration v3: weights 1 and 2, a link 23, an emoji 2.
     Weighted,
-    /// UTF-16 code units of the visible text: Telegram.
+    /// UTF-16 code units of the visible text without the white space at both ends: Telegram, Discord.
     Utf16,
+    /// Extended grapheme clusters, but an emoji as many as its UTF-8 bytes: Threads.
+    Threads,
+    /// UTF-16 code units after every reserved character of LinkedIn's "little" format got its backslash
+    /// ([`escape::little`](super::escape::little)).
+    Little,
+    /// UTF-16 code units after `&`, `<` and `>` became references ([`escape::references`](super::escape::references)):
+    /// Slack.
+    References,
+    /// Bytes of UTF-8.
+    Bytes,
+    /// Bytes of UTF-8 inside a JSON string, with its escapes and without its quotes: where the whole message is limited,
+    /// not the text.
+    Json,
+}
+
+impl Unit {
+    /// What it counts, in words, as after a number: "280 weighted characters".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Graphemes | Self::Clusters => "grapheme clusters",
+            Self::Mastodon { .. } => "grapheme clusters, links at a fixed price",
+            Self::CodePoints => "code points",
+            Self::Trimmed => "code points, trimmed",
+            Self::Weighted => "weighted characters",
+            Self::Utf16 => "UTF-16 units, trimmed",
+            Self::Threads => "grapheme clusters, emoji by their bytes",
+            Self::Little => "UTF-16 units, escaped",
+            Self::References => "UTF-16 units, with references",
+            Self::Bytes => "bytes",
+            Self::Json => "bytes of JSON",
+        }
+    }
 }
 
 /// The limits of one text on one account.

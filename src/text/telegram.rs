@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::entities::{Kind, Raw};
-use super::tlds;
+use super::tlds::{self, List};
 
 /// Characters that do not end a link there.
 const TRAIL: &[char] = &['.', ':', ';', ',', '(', '\'', '?', '!', '`'];
@@ -15,6 +15,8 @@ const TRAIL: &[char] = &['.', ':', ';', ',', '(', '\'', '?', '!', '`'];
 const SHORT: &[&str] = &["gif", "vid", "pic"];
 /// Characters of a tag.
 const MAX_TAG: usize = 256;
+/// Characters of a channel's name after a tag.
+const MAX_NAME: usize = 32;
 /// Characters of a host's label.
 const MAX_LABEL: usize = 63;
 
@@ -56,9 +58,19 @@ fn tags(text: &str, chars: &[(usize, char)], all: &mut Vec<Raw>) {
             continue;
         }
         let run = chars[i + 1..].iter().take_while(|(_, c)| is_tag_char(*c)).count();
-        let next = i + 1 + run;
-        let kept = run.min(MAX_TAG);
+        let mut next = i + 1 + run;
+        let mut kept = run.min(MAX_TAG);
         let lettered = chars[i + 1..i + 1 + kept].iter().any(|(_, c)| is_letter(*c));
+        // `#tag@channel` is the tag in that channel.
+        if run > 0 && kept == run && chars.get(next).is_some_and(|(_, c)| *c == '@') {
+            let name =
+                chars[next + 1..].iter().take(MAX_NAME).take_while(|(_, c)| *c == '_' || c.is_ascii_alphanumeric());
+            let name = name.count();
+            if name >= 3 {
+                next += 1 + name;
+                kept += 1 + name;
+            }
+        }
         if lettered && chars.get(next).is_none_or(|(_, c)| *c != '#') {
             let end = chars.get(i + 1 + kept).map_or(text.len(), |(b, _)| *b);
             all.push(Raw { kind: Kind::Tag, start: chars[i].0, end });
@@ -164,6 +176,7 @@ impl Links<'_> {
             w if w.ends_with("https") => Some(8),
             w if w.ends_with("http") && w != "shttp" => Some(7),
             w if w.ends_with("ftp") && w != "tftp" && w != "sftp" => Some(6),
+            w if w.ends_with("tonsite") => Some(10),
             _ => None,
         }
     }
@@ -198,14 +211,16 @@ fn checked(url: &str) -> Option<usize> {
     if is_mail(url.strip_prefix("mailto:").unwrap_or(url)) {
         return None;
     }
-    let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
-    let scheme = ["https://", "http://", "ftp://"].into_iter().find(|s| lower.starts_with(s)).map_or(0, str::len);
+    let begins = |s: &&str| url.get(..s.len()).is_some_and(|head| head.eq_ignore_ascii_case(s));
+    let scheme = ["https://", "http://", "ftp://", "tonsite://"].into_iter().find(begins).map_or(0, str::len);
     let rest = &url[scheme..];
     let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(host_end);
     let host = authority.split_once('@').map_or(authority, |(_, h)| h);
     let host = host.rsplit_once(':').map_or(host, |(h, _)| h);
-    is_host(host, scheme > 0).then(|| scheme + host_end + balanced(path).len())
+    // A look-alike of its own domain, and the only name it bars.
+    (is_host(host, scheme > 0) && !host.eq_ignore_ascii_case("teiegram.org"))
+        .then(|| scheme + host_end + balanced(path).len())
 }
 
 /// The path up to the first bracket that closes what it did not open, without the sentence's punctuation after it.
@@ -249,13 +264,14 @@ fn is_host(host: &str, scheme: bool) -> bool {
     !tld.contains(['_', '-']) && (scheme || is_known(tld))
 }
 
-/// A known top-level domain, written in one case or with a capital first letter excluded: "Ru" is a word, "RU" a domain.
+/// A known top-level domain. One with only its first letter a capital begins a sentence: "Ru" is a word, "RU" a domain.
 fn is_known(tld: &str) -> bool {
     let lower = tld.to_lowercase();
-    if lower != tld && lower.chars().next() == tld.chars().next() {
+    let after_first = |word: &str| word.chars().next().map_or(0, char::len_utf8);
+    if lower != tld && lower[after_first(&lower)..] == tld[after_first(tld)..] {
         return false;
     }
-    tlds::is_tld(&lower)
+    tlds::knows(&lower, List::Telegram)
 }
 
 static MAIL: LazyLock<Regex> = LazyLock::new(|| {
@@ -324,7 +340,9 @@ mod tests {
             ("a@bob12 (@bob12)", &[(Mention, "@bob12")]),
             ("#tag #12 #1a #x#y", &[(Tag, "#tag"), (Tag, "#1a")]),
             ("https://example.org:8080/x", &[(Link, "https://example.org:8080/x")]),
-            ("сайт.рф", &[(Link, "сайт.рф")]),
+            ("сайт.рф Сайт.Рф сайт.РФ", &[(Link, "сайт.рф"), (Link, "сайт.РФ")]),
+            ("#tag@news #tag@ab #tag@news#x", &[(Tag, "#tag@news"), (Tag, "#tag")]),
+            ("shop.ton tonsite://shop.ton teiegram.org", &[(Link, "shop.ton"), (Link, "tonsite://shop.ton")]),
         ];
         for (text, want) in cases {
             let mut found = find(text);

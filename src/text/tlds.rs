@@ -1,7 +1,9 @@
 //! The top-level domains that make a bare name a link. No rules about links here: those are in `links`.
 
+use std::borrow::Cow;
+
 /// Top-level domains of letters A to Z, sorted, lower case.
-/// Source: IANA's root zone and the names X links beside them (retired ones, `onion`), 2021-10, with later additions.
+/// Source: the list of twitter-text, 2021-10: the root zone then, names retired before, and `onion`.
 #[rustfmt::skip]
 const ASCII: &[&str] = &[
     "aaa", "aarp", "abarth", "abb", "abbott", "abbvie", "abc", "able", "abogado", "abudhabi", "ac", "academy",
@@ -61,7 +63,7 @@ const ASCII: &[&str] = &[
     "irish", "is", "iselect", "ismaili", "ist", "istanbul", "it", "itau", "itv", "iveco", "iwc", "jaguar", "java",
     "jcb", "jcp", "je", "jeep", "jetzt", "jewelry", "jio", "jlc", "jll", "jm", "jmp", "jnj", "jo", "jobs", "joburg",
     "jot", "joy", "jp", "jpmorgan", "jprs", "juegos", "juniper", "kaufen", "kddi", "ke", "kerryhotels",
-    "kerrylogistics", "kerryproperties", "kfh", "kg", "kh", "ki", "kia", "kids", "kim", "kinder", "kindle",
+    "kerrylogistics", "kerryproperties", "kfh", "kg", "kh", "ki", "kia", "kim", "kinder", "kindle",
     "kitchen", "kiwi", "km", "kn", "koeln", "komatsu", "kosher", "kp", "kpmg", "kpn", "kr", "krd", "kred",
     "kuokgroup", "kw", "ky", "kyoto", "kz", "la", "lacaixa", "ladbrokes", "lamborghini", "lamer", "lancaster",
     "lancia", "lancome", "land", "landrover", "lanxess", "lasalle", "lat", "latino", "latrobe", "law", "lawyer",
@@ -76,7 +78,7 @@ const ASCII: &[&str] = &[
     "mint", "mit", "mitsubishi", "mk", "ml", "mlb", "mls", "mm", "mma", "mn", "mo", "mobi", "mobile", "mobily",
     "moda", "moe", "moi", "mom", "monash", "money", "monster", "montblanc", "mopar", "mormon", "mortgage", "moscow",
     "moto", "motorcycles", "mov", "movie", "movistar", "mp", "mq", "mr", "ms", "msd", "mt", "mtn", "mtpc", "mtr",
-    "mu", "museum", "music", "mutual", "mutuelle", "mv", "mw", "mx", "my", "mz", "na", "nab", "nadex", "nagoya",
+    "mu", "museum", "mutual", "mutuelle", "mv", "mw", "mx", "my", "mz", "na", "nab", "nadex", "nagoya",
     "name", "nationwide", "natura", "navy", "nba", "nc", "ne", "nec", "net", "netbank", "netflix", "network",
     "neustar", "new", "newholland", "news", "next", "nextdirect", "nexus", "nf", "nfl", "ng", "ngo", "nhk", "ni",
     "nico", "nike", "nikon", "ninja", "nissan", "nissay", "nl", "no", "nokia", "northwesternmutual", "norton",
@@ -129,7 +131,7 @@ const ASCII: &[&str] = &[
 pub(super) const OTHER: &[&str] = &[
     "vermögensberatung", "vermögensberater", "சிங்கப்பூர்", "موريتانيا", "السعودية", "католик", "اتصالات",
     "البحرين", "الجزائر", "العليان", "كاثوليك", "موبايلي", "پاکستان", "இந்தியா", "москва", "онлайн", "ابوظبي",
-    "ارامكو", "الاردن", "المغرب", "امارات", "فلسطين", "مليسيا", "भारतम्", "இலங்கை", "ファッション", "ישראל", "ایران",
+    "ارامكو", "الاردن", "المغرب", "امارات", "فلسطين", "مليسيا", "भारतम्", "இலங்கை", "ファッション", "ایران",
     "بازار", "بھارت", "سودان", "سورية", "همراه", "भारोत", "संगठन", "বাংলা", "భారత్", "ഭാരതം", "嘉里大酒店", "дети",
     "сайт", "بارت", "بيتك", "تونس", "شبكة", "عراق", "عمان", "موقع", "ڀارت", "भारत", "ভারত", "ভাৰত", "ਭਾਰਤ", "ભારત",
     "ଭାରତ", "ಭಾರತ", "ලංකා", "クラウド", "グーグル", "ポイント", "大众汽车", "组织机构", "電訊盈科", "香格里拉", "бел", "ком", "мкд", "мон",
@@ -141,18 +143,55 @@ pub(super) const OTHER: &[&str] = &[
     "한국",
 ];
 
-/// Whether `name` (without its dot; any case) is a top-level domain in ASCII letters.
-pub fn is_ascii_tld(name: &str) -> bool {
-    if name.is_empty() || name.len() > LONGEST {
-        return false;
-    }
-    let lower = name.to_ascii_lowercase();
-    ASCII.binary_search(&lower.as_str()).is_ok()
+/// Names that X's list still has and that are no longer in the root zone, sorted. Source: IANA's root zone, 2026-08.
+#[rustfmt::skip]
+const RETIRED: &[&str] = &[
+    "abarth", "active", "adac", "afamilycompany", "aigo", "alfaromeo", "an", "avianca", "bananarepublic", "bl",
+    "blanco", "bnl", "boots", "bq", "budapest", "bugatti", "cancerresearch", "cartier", "caseih", "cbs", "ceb",
+    "chloe", "chrysler", "cityeats", "comcast", "cookingchannel", "csc", "dodge", "doha", "doosan", "duck", "duns",
+    "eh", "epost", "esurance", "etisalat", "everbank", "fiat", "flsmidth", "foodnetwork", "frontdoor", "fujixerox",
+    "glade", "goodhands", "guardian", "hgtv", "honeywell", "hoteles", "htc", "iinet", "intel", "iselect", "iveco",
+    "iwc", "jcp", "jlc", "kinder", "ladbrokes", "lancia", "lancome", "liaison", "linde", "lixil", "loft", "lupin",
+    "macys", "maserati", "mcd", "mcdonalds", "meo", "metlife", "mf", "mobily", "montblanc", "mopar", "movistar",
+    "mtpc", "mutual", "mutuelle", "nadex", "nationwide", "natura", "newholland", "northwesternmutual", "off",
+    "oldnavy", "onyourside", "orientexpress", "pamperedchef", "panerai", "passagens", "piaget", "qvc", "raid",
+    "rightathome", "rmit", "rocher", "sapo", "sca", "scjohnson", "scor", "ses", "shaw", "showtime", "shriram",
+    "spiegel", "spreadbetting", "srt", "starhub", "statoil", "swiftcover", "symantec", "telecity", "telefonica",
+    "tiffany", "tp", "travelchannel", "uconnect", "um", "vista", "vistaprint", "volkswagen", "vuelos", "warman",
+    "xfinity", "xperia", "zippo", "اتصالات", "موبايلي", "大众汽车", "工行", "手表", "珠宝", "诺基亚",
+];
+
+/// Names in the root zone that X's list of 2021-10 does not have. Source: IANA's root zone, 2026-08.
+const LATER: &[&str] = &["amazon", "kids", "music", "spa", "ישראל", "アマゾン", "亚马逊"];
+
+/// Names that left the root zone after Telegram's list was made, or were never in it. Source: npm `tlds` 1.261.
+const NOT_BLUESKY: &[&str] =
+    &["bentley", "dabur", "dunlop", "kerrylogistics", "lancaster", "lipsy", "onion", "pramerica", "redstone"];
+
+/// Whose list of top-level domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum List {
+    /// X's, which Mastodon uses too: twitter-text, 2021-10.
+    X,
+    /// Telegram's: tdlib/td, MessageEntity.cpp, 2026-07. It has TON's names too.
+    Telegram,
+    /// Bluesky's apps': the npm package `tlds`, 1.261.
+    Bluesky,
 }
 
-/// Whether `name` (without its dot) is a top-level domain in any script; ASCII names in any case.
-pub fn is_tld(name: &str) -> bool {
-    is_ascii_tld(name) || OTHER.contains(&name)
+/// Whether `name` (without its dot) is a top-level domain for whose list it is; ASCII names in any case.
+pub fn knows(name: &str, list: List) -> bool {
+    if name.is_empty() || (name.is_ascii() && name.len() > LONGEST) {
+        return false;
+    }
+    let lower = if name.is_ascii() { Cow::Owned(name.to_ascii_lowercase()) } else { Cow::Borrowed(name) };
+    let base = if name.is_ascii() { ASCII.binary_search(&&*lower).is_ok() } else { OTHER.contains(&name) };
+    let current = || (base && RETIRED.binary_search(&&*lower).is_err()) || LATER.contains(&&*lower);
+    match list {
+        List::X => base,
+        List::Telegram => current() || lower == "ton",
+        List::Bluesky => current() && !NOT_BLUESKY.contains(&&*lower),
+    }
 }
 
 /// Bytes of the longest name in [`ASCII`].
@@ -164,18 +203,39 @@ mod tests {
 
     #[test]
     fn the_list_is_sorted_and_its_longest_is_stated() {
-        assert!(ASCII.is_sorted());
+        assert!(ASCII.is_sorted() && RETIRED.is_sorted());
+        assert!(RETIRED.iter().all(|t| ASCII.contains(t) || OTHER.contains(t)));
+        assert!(LATER.iter().all(|t| !ASCII.contains(t) && !OTHER.contains(t)));
         assert_eq!(ASCII.iter().map(|t| t.len()).max(), Some(LONGEST));
         assert!(OTHER.windows(2).all(|w| w[0].chars().count() >= w[1].chars().count()));
     }
 
     #[test]
     fn names_are_known_in_any_case() {
-        for name in ["com", "COM", "az", "news", "social", "рф", "香港"] {
-            assert!(is_tld(name), "{name}");
+        for list in [List::X, List::Telegram, List::Bluesky] {
+            for name in ["com", "COM", "az", "news", "social", "рф", "香港"] {
+                assert!(knows(name, list), "{name} {list:?}");
+            }
+            for name in ["", "comm", "html", "x", "notatld"] {
+                assert!(!knows(name, list), "{name} {list:?}");
+            }
         }
-        for name in ["", "comm", "html", "x", "notatld"] {
-            assert!(!is_tld(name), "{name}");
+    }
+
+    #[test]
+    fn the_lists_differ_where_their_makers_do() {
+        for (name, x, telegram, bluesky) in [
+            ("comcast", true, false, false),
+            ("toshiba", true, true, true),
+            ("music", false, true, true),
+            ("amazon", false, true, true),
+            ("onion", true, true, false),
+            ("ton", false, true, false),
+            ("手表", true, false, false),
+            ("ישראל", false, true, true),
+        ] {
+            let seen = [List::X, List::Telegram, List::Bluesky].map(|list| knows(name, list));
+            assert_eq!(seen, [x, telegram, bluesky], "{name}");
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::http::{Call, Trust};
 use crate::model::grant::SecretRef;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
-use crate::text::rules::{TextRules, Unit};
+use crate::text::limits;
 
 pub use self::error::classify;
 
@@ -40,8 +40,7 @@ const SPARE: Duration = Duration::from_secs(10);
 static SPEC: Spec = Spec {
     id: "bluesky",
     name: "Bluesky",
-    // 300 grapheme clusters, 3000 bytes of UTF-8. Source: lexicon app.bsky.feed.post, 2026-08.
-    text: TextRules { limit: 300, unit: Unit::Graphemes, bytes: Some(3000) },
+    text: limits::BLUESKY.rules,
     // A picture only as the card's thumbnail.
     media: MediaRules { max: 0, bytes: THUMB_BYTES, alt: false },
     threads: false,

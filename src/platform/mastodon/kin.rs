@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{LINK, SPEC};
 use crate::platform::{Identity, Recovery};
+use crate::text::limits;
 use crate::text::rules::{TextRules, Unit};
 
 /// How long Mastodon remembers a key. Source: PostStatusService, `idempotency_ttl`, 2026-08.
@@ -15,7 +16,7 @@ const MASTODON_WINDOW: Duration = Duration::from_secs(3600);
 const PLEROMA_WINDOW: Duration = Duration::from_secs(6 * 3600);
 
 /// Characters where Pleroma, Akkoma and GoToSocial state none. Source: their default configurations, 2025.
-const PLEROMA_LIMIT: usize = 5000;
+const PLEROMA_LIMIT: usize = limits::PLEROMA.rules.limit;
 
 /// What a server is, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

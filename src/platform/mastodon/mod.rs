@@ -23,7 +23,8 @@ use super::{
 use crate::model::grant::SecretRef;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
-use crate::text::rules::{FittedText, TextRules, Unit};
+use crate::text::limits;
+use crate::text::rules::{FittedText, TextRules};
 
 pub use self::error::classify;
 
@@ -31,14 +32,14 @@ pub use self::error::classify;
 pub const GRANT: &str = "grant";
 
 /// What a link costs whatever its length. Source: Mastodon's StatusLengthValidator, 2026-08.
-const LINK: usize = 23;
+const LINK: usize = limits::MASTODON_LINK;
 
 /// What a constant can say of Mastodon.
 static SPEC: Spec = Spec {
     id: "mastodon",
     name: "Mastodon",
-    // 500 characters unless the instance says otherwise. Source: Mastodon's StatusLengthValidator, 2026-08.
-    text: TextRules { limit: 500, unit: Unit::Mastodon { link: LINK }, bytes: None },
+    // Unless the instance says otherwise.
+    text: limits::MASTODON.rules,
     // None: a post with a picture of its own shows no link card.
     media: MediaRules { max: 0, bytes: 0, alt: true },
     threads: false,

@@ -27,7 +27,7 @@ use crate::model::grant::{Credential, SecretRef};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::platform::wire;
-use crate::text::rules::{TextRules, Unit};
+use crate::text::limits;
 
 /// The layout of [`Payload::steps`]: one create step whose body is the JSON of `sendMessage`.
 const FORMAT: u32 = 1;
@@ -37,7 +37,7 @@ static SPEC: Spec = Spec {
     name: "Telegram",
     // 4096 after entities are parsed. The server counts code points, entities are placed in UTF-16 units: the larger
     // count holds for both. Source: Bot API 10.1, 2026-06; TDLib, 2026-07.
-    text: TextRules { limit: 4096, unit: Unit::Utf16, bytes: None },
+    text: limits::TELEGRAM.rules,
     media: MediaRules { max: 0, bytes: 0, alt: false },
     threads: false,
     edits: true,

@@ -32,7 +32,8 @@ use crate::model::grant::{Credential, SecretRef};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::platform::wire;
-use crate::text::rules::{TextRules, Unit};
+use crate::text::limits;
+use crate::text::rules::TextRules;
 
 /// The layout of [`Payload::steps`]: one create step whose body is the JSON that is sent.
 const FORMAT: u32 = 1;
@@ -41,10 +42,10 @@ const FORMAT: u32 = 1;
 const DEADLINE: Duration = Duration::from_secs(25);
 
 /// 280 weighted characters. Source: twitter-text configuration v3.
-const LIMIT: usize = 280;
+const LIMIT: usize = limits::X.rules.limit;
 
 /// 25,000 characters for accounts that may write long posts. Source: X's changelog of 2024-08-20, read 2026-08-22.
-const LONG_LIMIT: usize = 25_000;
+const LONG_LIMIT: usize = limits::X_LONG.rules.limit;
 
 /// A look-up over a short window asks for the fewest posts X allows, since each one read is paid for.
 /// Source: `max_results` 5 to 100, X API 2.167, 2026-08.
@@ -62,7 +63,7 @@ const PAGES: usize = 10;
 static SPEC: Spec = Spec {
     id: "x",
     name: "X",
-    text: TextRules { limit: LIMIT, unit: Unit::Weighted, bytes: None },
+    text: limits::X.rules,
     media: MediaRules { max: 0, bytes: 0, alt: false },
     threads: false,
     edits: false,

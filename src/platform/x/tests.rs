@@ -4,7 +4,7 @@ use secrecy::SecretString;
 use toml::de::DeTable;
 
 use super::*;
-use crate::text::rules::FittedText;
+use crate::text::rules::{FittedText, Unit};
 
 const KEYS: &str = "consumer_key = { env = \"A\" }\nconsumer_secret = { env = \"B\" }\n\
                     access_token = { file = \"c\" }\naccess_secret = { env = \"D\" }\n";
