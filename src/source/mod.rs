@@ -5,6 +5,8 @@ pub mod decode;
 pub mod entry;
 pub mod feed;
 pub mod fetch;
+pub mod freshness;
+pub mod habit;
 pub mod identity;
 mod jsonfeed;
 pub mod mend;
@@ -19,7 +21,8 @@ use serde::{Deserialize, Serialize};
 pub struct Settings {
     /// An http(s) URL, or a file (`file:///…`, or a path relative to the working directory).
     pub url: String,
-    /// `every 2m` (any interval from 1 s) or a cron expression. Left out: every 5 minutes.
+    /// `every 2m` (any interval from 1 s) or a cron expression. Left out: as often as the
+    /// source's own rhythm makes worth while, from 1 to 30 minutes (5 at first), or as seldom as it asks.
     #[serde(default)]
     pub poll: Option<String>,
     /// `from now` (default) or `last N` (N up to 500): what the first poll may post.

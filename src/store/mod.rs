@@ -90,7 +90,10 @@ impl From<sqlx::Error> for StoreError {
 const READERS: u32 = 3;
 
 /// Every migration, in order. Never edit one that was shipped.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "spine", include_str!("../../migrations/0001_spine.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "spine", include_str!("../../migrations/0001_spine.sql")),
+    (4, "health", include_str!("../../migrations/0004_health.sql")),
+];
 
 /// The store. Cheap to clone.
 #[derive(Clone)]
