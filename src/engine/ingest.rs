@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::revise::{Update, update};
 pub use super::standing::stand;
-use super::{Setup, Source};
+use super::{Setup, Source, tombstones};
 use crate::compose;
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
@@ -16,10 +16,11 @@ use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, Approval, HoldReason, Occasion, Post, PostState, SkipReason, Urgency};
 use crate::route::{Chosen, Plan, plan};
 use crate::schedule::expiry;
+use crate::source::feed::Tombstone;
 use crate::source::identity::{
     AliasKey, Batch, Call, Evidence, Judged, OLD, Start, Verdict, judge, lookup, oldest_first, stated_hash, title_hash,
 };
-use crate::store::article::{Alias, alias, insert, known, known_titles};
+use crate::store::article::{Alias, RELIST, alias, insert, known, known_titles};
 use crate::store::post::PostRow;
 use crate::store::source::SourceRow;
 use crate::store::{Conn, StoreError, article, meta, notice, post, source};
@@ -30,8 +31,6 @@ const STRANGER: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A source that was asked this long after its time counts as unwatched meanwhile. Source: the heartbeat's limit of
 /// reliability.md section 1.
 const UNWATCHED: SignedDuration = SignedDuration::from_mins(15);
-/// How old the note "still listed" of an alias may grow before it is written again.
-const RELIST: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a fetch brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,6 +57,15 @@ pub enum Listing {
     Door,
 }
 
+/// What a fetch brought beside its entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// It is a part of the listing: nothing follows from what it does not name.
+    pub partial: bool,
+    /// What it takes back.
+    pub tombstones: Vec<Tombstone>,
+}
+
 /// A fetch on its way into the store.
 pub struct Catch {
     /// How it came.
@@ -76,6 +84,8 @@ pub struct Catch {
     pub due: Option<Timestamp>,
     /// What it brought, in its own order.
     pub entries: Vec<Entry>,
+    /// And what beside them.
+    pub beside: Beside,
     /// Now.
     pub now: Timestamp,
 }
@@ -116,6 +126,7 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
     let batch = Batch {
         source: &name,
         entries: &catch.entries,
+        partial: catch.beside.partial,
         known: &articles,
         titles: &titles,
         first_seen: catch.first_seen,
@@ -178,6 +189,8 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             }
         }
     }
+    let stones = &catch.beside.tombstones;
+    brought.posts += tombstones::bury(conn, setup, &name, stones, &catch.entries, catch.now).await?;
     let news = brought.new + brought.changed > 0;
     if catch.listing != Listing::Whole {
         // Validators and health are the poller's, who may be at work right now.
@@ -195,6 +208,25 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
     }
     source::put(conn, &catch.row).await?;
     Ok(brought)
+}
+
+/// Gives a known article another standing. Returns how many posts may go out now that could not before.
+///
+/// # Errors
+/// The database's.
+pub async fn stand(
+    conn: &mut Conn,
+    _setup: &Arc<Setup>,
+    id: &ArticleId,
+    standing: Standing,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let Some((mut article, _)) = article::one(conn, id.as_str()).await? else { return Ok(0) };
+    if article.entry.standing != standing {
+        article.entry.standing = standing;
+        article::state(conn, id.as_str(), &article.entry, now).await?;
+    }
+    Ok(0)
 }
 
 type Found = HashMap<AliasKey, (ArticleId, Timestamp)>;

@@ -1,4 +1,4 @@
-//! The running service: loops and their order of start and stop. One loop a source, one a channel, one that keeps house;
+//! The running service: loops and their order of start and stop. One loop a source (under one that starts them), one a channel, one that keeps house;
 //! a new config ends this generation of loops softly and begins the next.
 
 pub mod housekeeping;
@@ -11,6 +11,7 @@ pub mod receive;
 mod revise;
 pub mod standing;
 pub mod start;
+mod tombstones;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -49,7 +50,7 @@ pub struct Source {
     pub name: SourceName,
     /// An http(s) URL or a path.
     pub address: String,
-    /// When to poll; `None`: every five minutes.
+    /// When to poll; `None`: as its own rhythm and its hints suggest.
     pub rhythm: Option<Rhythm>,
     /// What the first poll may post.
     pub start: Start,
@@ -135,9 +136,7 @@ pub async fn generation(setup: Arc<Setup>, stop: CancellationToken) {
         loops.spawn(lanes::drive(setup.clone(), channel, stop.clone()));
     }
     let polite = Arc::new(poller::Polite::default());
-    for source in setup.sources.iter().filter(|source| source.is_polled()).cloned() {
-        loops.spawn(poller::watch(setup.clone(), source, polite.clone(), stop.clone()));
-    }
+    loops.spawn(poller::drive(setup.clone(), polite, stop.clone()));
     if let Some(target) = setup.notify.clone() {
         loops.spawn(notify::drive(setup.clone(), target, stop.clone()));
     }

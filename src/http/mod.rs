@@ -2,7 +2,8 @@
 //! (reliability.md sections 6 and 7). Redirects are never followed here; `source::fetch` walks its own hops.
 //!
 //! What is here: the calls and what becomes of them. `guard` says which address may be dialled, `resolve` sees to it
-//! where names become addresses, `client` builds the reqwest clients, `dates` reads `Date` and `Retry-After`.
+//! where names become addresses, `client` builds the reqwest clients, `dates` reads `Date` and `Retry-After`,
+//! `turns` keeps polite calls to two a host.
 
 mod client;
 mod clocks;
@@ -13,6 +14,7 @@ mod resolve;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::fmt;
 use std::sync::Arc;
@@ -25,7 +27,8 @@ use url::Url;
 
 use crate::clock::SharedClock;
 
-pub use dates::{http_date, retry_after};
+pub use dates::{http_date, retry_after, server_date};
+pub use turns::{PER_HOST, host_of};
 
 /// Time for connecting, name look-up and TLS included. Source: reliability.md section 6.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -58,6 +61,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Http {
     inner: Arc<client::Clients>,
+    turns: Arc<turns::Turns>,
     clock: SharedClock,
     clocks: Arc<clocks::Clocks>,
 }
@@ -116,6 +120,9 @@ pub struct Call {
     pub cap: usize,
     /// Where the URL came from.
     pub trust: Trust,
+    /// Whether it waits where two others like it are asking the same host: feeds and pages, which nobody asked us to
+    /// fetch. Its time begins with its turn.
+    pub polite: bool,
     /// Names of headers whose value no header may have; such a call is not sent.
     pub faulty: Vec<&'static str>,
 }
@@ -185,6 +192,7 @@ impl Call {
             timeout: Duration::from_secs(30),
             cap: 1024 * 1024,
             trust: Trust::Config,
+            polite: false,
             faulty: Vec::new(),
         }
     }
@@ -270,7 +278,7 @@ impl Http {
         lookup: resolve::Lookup,
     ) -> Result<Self, HttpError> {
         let inner = Arc::new(client::Clients::new(settings, named, lookup)?);
-        Ok(Self { inner, clock, clocks: Arc::default() })
+        Ok(Self { inner, turns: Arc::default(), clock, clocks: Arc::default() })
     }
 
     /// The clock's time, for the waits that answers ask for.
@@ -313,9 +321,20 @@ impl Http {
         if let Some(name) = call.faulty.first() {
             return Err(Fault::NotSent(format!("the header {name} has a value that no header may have")));
         }
+        let place = place_of(&call.url);
+        let turn = match call.polite {
+            true => timeout_at(Instant::now() + call.timeout, self.turns.take(&call.url)).await.map(Some),
+            false => Ok(None),
+        };
+        // Held until the answer is read whole. The call's own time begins once it has its turn.
+        let Ok(_turn) = turn else {
+            return Err(Fault::NotSent(format!(
+                "{place}: no turn within {:?}: other calls to it take long",
+                call.timeout
+            )));
+        };
         let start = Instant::now();
         let deadline = start + call.timeout;
-        let place = place_of(&call.url);
         let client = match timeout_at(deadline, self.inner.choose(&call, purpose)).await {
             Ok(client) => client?,
             Err(_) => return Err(Fault::NotSent(format!("{place}: no time left for the name look-up"))),

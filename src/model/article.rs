@@ -50,6 +50,23 @@ pub struct Entry {
     pub paywall: Option<bool>,
 }
 
+impl Entry {
+    /// Which of the parts that readers see differ from another version, in words.
+    pub fn differs_from(&self, other: &Self) -> Vec<&'static str> {
+        let image = |entry: &Self| entry.image.as_ref().map(|image| image.url.clone());
+        [
+            (self.title != other.title, "title"),
+            (self.link != other.link, "link"),
+            (self.summary != other.summary, "summary"),
+            (self.content != other.content, "text"),
+            (image(self) != image(other), "picture"),
+        ]
+        .into_iter()
+        .filter_map(|(differs, part)| differs.then_some(part))
+        .collect()
+    }
+}
+
 /// What a source says of a story's standing. Words: ninjs `pubStatus` (IPTC, 2025-05-21).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

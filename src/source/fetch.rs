@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{
     ACCEPT, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
     LINK, LOCATION,
@@ -14,6 +14,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::time::Instant;
 use url::Url;
 
+use super::freshness::fresh_for;
 use crate::http::{Answer, Call, Fault, Http, Trust, retry_after};
 use crate::text::plain::hex;
 
@@ -29,6 +30,9 @@ const DECODED: usize = 20 * 1024 * 1024;
 const ACCEPTED: &str =
     "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5";
 
+/// Asks for a part only. Source: RFC 3229 section 10.5.3.
+const A_IM: HeaderName = HeaderName::from_static("a-im");
+
 /// What tells a later fetch that nothing changed. To be stored in the transaction that stores the articles, never
 /// before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +45,15 @@ pub struct Validators {
     pub body_hash: Option<String>,
 }
 
+/// What an answer says of itself beside its body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// For how long the server calls it fresh, from now on.
+    pub fresh_for: Option<SignedDuration>,
+    /// It is a part of the listing, what is new in it (226): nothing follows from what it does not name.
+    pub partial: bool,
+}
+
 /// What a fetch brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
@@ -48,6 +61,8 @@ pub enum Fetched {
     Unchanged {
         /// The validators to keep from now on.
         validators: Validators,
+        /// What it says of itself.
+        heard: Heard,
         /// Where it moved for good, if every hop said so.
         moved: Option<Url>,
     },
@@ -59,6 +74,8 @@ pub enum Fetched {
         content_type: Option<String>,
         /// The validators to keep once its articles are stored.
         validators: Validators,
+        /// What it says of itself.
+        heard: Heard,
         /// Where it was found in the end: the base of its relative links.
         final_url: Option<Url>,
         /// Where it moved for good, if every hop said so.
@@ -100,6 +117,29 @@ pub enum FailKind {
     TooManyRedirects,
     /// Not allowed: an address inside, another scheme, a redirect from https to http, a file that is none.
     Refused,
+}
+
+impl FailKind {
+    /// The HTTP status, where the server answered.
+    pub const fn status(&self) -> Option<u16> {
+        match self {
+            Self::Gone410 => Some(410),
+            Self::RateLimited { .. } => Some(429),
+            Self::Http { status } => Some(*status),
+            _ => None,
+        }
+    }
+
+    /// One word for it, as it is stored.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Gone410 | Self::RateLimited { .. } | Self::Http { .. } => "status",
+            Self::TooLarge => "too_large",
+            Self::TooManyRedirects => "redirects",
+            Self::Refused => "refused",
+            _ => "unreachable",
+        }
+    }
 }
 
 fn failed(kind: FailKind, said: impl Into<String>) -> Fetched {
@@ -149,6 +189,7 @@ async fn fetch_web(http: &Http, first: Url, validators: &Validators) -> Fetched 
         call.timeout = deadline.saturating_duration_since(Instant::now());
         call.cap = DECODED;
         call.trust = trust;
+        call.polite = true;
         let answer = match http.read_or_fault(call).await {
             Ok(answer) => answer,
             Err(fault) => return faulty(fault),
@@ -179,7 +220,8 @@ fn same_place(a: &Url, b: &Url) -> bool {
     a.host() == b.host() && a.port_or_known_default() == b.port_or_known_default()
 }
 
-/// Both validators, exactly as received: an entity tag is opaque.
+/// Both validators, exactly as received: an entity tag is opaque. With one, a server that can may answer with what is new
+/// since (RFC 3229, with the instance manipulation `feed`).
 fn conditional(validators: &Validators) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
@@ -187,6 +229,9 @@ fn conditional(validators: &Validators) -> HeaderMap {
         if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(name, value);
         }
+    }
+    if headers.contains_key(IF_NONE_MATCH) {
+        headers.insert(A_IM, HeaderValue::from_static("feed"));
     }
     headers
 }
@@ -216,7 +261,19 @@ fn faulty(fault: Fault) -> Fetched {
 /// What an answer that is no redirect means.
 fn judge(answer: Answer, old: &Validators, url: Url, moved: Option<Url>, permanent: bool, now: Timestamp) -> Fetched {
     let status = answer.status;
+    let heard = Heard { fresh_for: fresh_for(&answer.headers, now), partial: false };
     match status {
+        // A part: its hash says nothing of the whole, which is compared with none from now on.
+        226 if old.etag.is_some() && is_feed_delta(&answer) => {
+            let validators = Validators {
+                etag: text(&answer.headers, ETAG),
+                last_modified: text(&answer.headers, LAST_MODIFIED),
+                body_hash: None,
+            };
+            let content_type = text(&answer.headers, CONTENT_TYPE);
+            let heard = Heard { partial: true, ..heard };
+            Fetched::Body { bytes: answer.body, content_type, validators, heard, final_url: Some(url), moved }
+        }
         200 | 203 => {
             // Only an answer without coding still states its length; a coded one is bounded by its decoded size.
             if answer.body.len() > WIRE && answer.header("content-length").is_some() {
@@ -229,11 +286,11 @@ fn judge(answer: Answer, old: &Validators, url: Url, moved: Option<Url>, permane
                 body_hash: Some(hex(&sha2::Sha256::digest(&answer.body))),
             };
             if validators.body_hash == old.body_hash {
-                return Fetched::Unchanged { validators, moved };
+                return Fetched::Unchanged { validators, heard, moved };
             }
             let links =
                 answer.headers.get_all(LINK).iter().filter_map(|it| it.to_str().ok().map(str::to_owned)).collect();
-            Fetched::Body { bytes: answer.body, content_type, validators, final_url: Some(url), moved, links }
+            Fetched::Body { bytes: answer.body, content_type, validators, heard, final_url: Some(url), moved, links }
         }
         // Only to a question that gave something to compare.
         304 if old.etag.is_some() || old.last_modified.is_some() => {
@@ -242,7 +299,7 @@ fn judge(answer: Answer, old: &Validators, url: Url, moved: Option<Url>, permane
                 last_modified: text(&answer.headers, LAST_MODIFIED).or_else(|| old.last_modified.clone()),
                 body_hash: old.body_hash.clone(),
             };
-            Fetched::Unchanged { validators, moved }
+            Fetched::Unchanged { validators, heard, moved }
         }
         _ => {
             let until = retry_after(&answer.headers, now);
@@ -256,6 +313,11 @@ fn judge(answer: Answer, old: &Validators, url: Url, moved: Option<Url>, permane
     }
 }
 
+/// Whether `IM` says that the body is what is new in a feed, and nothing else that we did not ask for.
+fn is_feed_delta(answer: &Answer) -> bool {
+    answer.header("im").is_some_and(|im| im.trim().eq_ignore_ascii_case("feed"))
+}
+
 /// A header's value exactly as received, where it is text.
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     Some(headers.get(name)?.to_str().ok()?.to_owned())
@@ -265,19 +327,20 @@ async fn fetch_file(path: &Path, old: &Validators) -> Fetched {
     match read_file(path, old.etag.as_deref()).await {
         Ok((etag, None)) => {
             let validators = Validators { etag: Some(etag), last_modified: None, body_hash: old.body_hash.clone() };
-            Fetched::Unchanged { validators, moved: None }
+            Fetched::Unchanged { validators, heard: Heard::default(), moved: None }
         }
         Ok((etag, Some(bytes))) => {
             let body_hash = Some(hex(&sha2::Sha256::digest(&bytes)));
             let unchanged = body_hash == old.body_hash;
             let validators = Validators { etag: Some(etag), last_modified: None, body_hash };
             if unchanged {
-                return Fetched::Unchanged { validators, moved: None };
+                return Fetched::Unchanged { validators, heard: Heard::default(), moved: None };
             }
             Fetched::Body {
                 bytes,
                 content_type: None,
                 validators,
+                heard: Heard::default(),
                 final_url: Url::from_file_path(path).ok(),
                 moved: None,
                 links: Vec::new(),

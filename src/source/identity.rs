@@ -85,6 +85,8 @@ pub struct Batch<'a> {
     pub source: &'a SourceName,
     /// What it brought, in document order.
     pub entries: &'a [Entry],
+    /// Whether these are a part of what it lists: nothing follows from what is not among them.
+    pub partial: bool,
     /// What is stored for the keys that [`lookup`] gives for these entries; more does no harm.
     pub known: &'a HashMap<AliasKey, ArticleId>,
     /// [`title_hash`] of the titles this source has brought before.
@@ -192,6 +194,11 @@ pub fn keys(source: &SourceName, entry: &Entry) -> Keys {
     Keys { primary: all[0].clone(), all }
 }
 
+/// The key of a guid among those of its source.
+pub fn guid_key(source: &SourceName, guid: &str) -> AliasKey {
+    AliasKey { scope: source.as_str().to_owned(), value: key("guid", guid) }
+}
+
 /// Every key that [`judge`] may ask for when it judges these entries, each once.
 pub fn lookup(source: &SourceName, entries: &[Entry]) -> Vec<AliasKey> {
     let bare = |entry: &Entry| keys(source, &Entry { guid: None, ..entry.clone() }).all;
@@ -254,6 +261,7 @@ pub fn content_hash(entry: &Entry) -> String {
         // Signatures and session ids in links and pictures change with each fetch and change nothing.
         &entry.link.as_ref().map_or_else(String::new, |link| canonical(link).unwrap_or_else(|| link.to_string())),
         entry.summary.as_deref().unwrap_or(""),
+        entry.content.as_deref().unwrap_or(""),
         entry.image.as_ref().map_or("", |image| &image.url[..url::Position::AfterPath]),
     ])
 }
@@ -454,7 +462,8 @@ fn guard(batch: &Batch, judged: &[Judged], new: &[usize]) -> Vec<Verdict> {
     let undated = new.iter().filter(|at| date(&batch.entries[**at]).is_none()).count();
     let known = judged.iter().filter(|j| matches!(j.call, Call::Known { .. })).count();
     let ever_dated = batch.entries.iter().any(|entry| date(entry).is_some());
-    let undated_flood = undated >= MANY && (ever_dated || undated > known);
+    // Where only what is new was sent, those that are known are missing because they are.
+    let undated_flood = undated >= MANY && (ever_dated || undated > known && !batch.partial);
     new.iter()
         .map(|&at| {
             let evidence = match date(&batch.entries[at]) {

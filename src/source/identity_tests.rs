@@ -53,6 +53,7 @@ impl Memory {
         Batch {
             source: &self.source,
             entries,
+            partial: false,
             known: &self.known,
             titles: &self.titles,
             first_seen: self.first,

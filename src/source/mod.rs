@@ -6,6 +6,8 @@ pub mod door;
 pub mod entry;
 pub mod feed;
 pub mod fetch;
+pub mod freshness;
+pub mod habit;
 mod head;
 pub mod identity;
 mod jsonfeed;
@@ -28,7 +30,8 @@ pub struct Settings {
     /// stories are pushed (`[source.NAME.ingest]`).
     #[serde(default)]
     pub url: Option<String>,
-    /// `every 2m` (any interval from 1 s) or a cron expression. Left out: every 5 minutes.
+    /// `every 2m` (any interval from 1 s) or a cron expression. Left out: as often as the
+    /// source's own rhythm makes worth while, from 1 to 30 minutes (5 at first), or as seldom as it asks.
     #[serde(default)]
     pub poll: Option<String>,
     /// `from now` (default) or `last N` (N up to 500): what the first poll may post.

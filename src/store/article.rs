@@ -1,11 +1,12 @@
 //! Articles, their versions, and the aliases that make two entries one story.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Conn, StoreError, get, instant, json, ms, to_json};
+use super::{Conn, StoreError, audit, get, instant, json, ms, to_json};
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, SourceName};
+use crate::model::post::Actor;
 
 /// What was decided for one channel when the article was planned and no post came of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +85,7 @@ pub async fn hash(conn: &mut Conn, id: &str) -> Result<Option<String>, StoreErro
 /// How many older versions of an article are kept beside its first.
 const VERSIONS: i64 = 20;
 
-/// Stores a new version of a known article; the one before is kept.
+/// Stores a new version of a known article; the one before is kept, and the log says what changed.
 ///
 /// # Errors
 /// The database's.
@@ -96,6 +97,7 @@ pub async fn new_version(
     title_hash: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    let Some((before, _)) = one(conn, id).await? else { return Ok(()) };
     sqlx::query(
         "INSERT INTO article_version (article, version, at, entry) SELECT id, version, changed, entry FROM article \
          WHERE id = $1 ON CONFLICT (article, version) DO NOTHING",
@@ -123,9 +125,14 @@ pub async fn new_version(
     .bind(to_json(entry))
     .bind(entry.link.as_ref().map(url::Url::as_str))
     .bind(ms(now))
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    let (old, new) = (format!("version {}", before.version), format!("version {}", before.version + 1));
+    let changed = match entry.differs_from(&before.entry).as_slice() {
+        [] => "changed by a little".to_owned(),
+        parts => format!("changed: {}", parts.join(", ")),
+    };
+    audit::add(conn, now, &Actor::Bugle, "article", id, (Some(&old), Some(&new)), &changed).await
 }
 
 /// Writes what the source says of a story beside its content (standing, embargo): no new version.
@@ -258,12 +265,82 @@ pub async fn alias(conn: &mut Conn, alias: &Alias, article: &str, now: Timestamp
     Err(StoreError::Conflict(format!("{:?} belongs to another article by now", alias.value)))
 }
 
-/// Forgets articles first seen and aliases last listed before then; articles with a post that still waits stay.
+/// Writes what the source says of a story beside its content: no new version.
+///
+/// # Errors
+/// The database's.
+pub async fn state(conn: &mut Conn, id: &str, entry: &Entry, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE article SET entry=$2, changed=$3 WHERE id = $1")
+        .bind(id)
+        .bind(to_json(entry))
+        .bind(ms(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Marks an article as taken back by its source. Returns whether it was not marked before.
+///
+/// # Errors
+/// The database's.
+pub async fn kill(conn: &mut Conn, id: &str, at: Timestamp, why: &str) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE article SET killed_at = $2, killed_why = $3 WHERE id = $1 AND killed_at IS NULL")
+        .bind(id)
+        .bind(ms(at))
+        .bind(why)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Takes the mark back: its source has it again. Returns whether it was marked.
+///
+/// # Errors
+/// The database's.
+pub async fn revive(conn: &mut Conn, id: &str) -> Result<bool, StoreError> {
+    let done =
+        sqlx::query("UPDATE article SET killed_at = NULL, killed_why = NULL WHERE id = $1 AND killed_at IS NOT NULL")
+            .bind(id)
+            .execute(conn)
+            .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// When an article was taken back, and its source's words.
+///
+/// # Errors
+/// The database's.
+pub async fn killed(conn: &mut Conn, id: &str) -> Result<Option<(Timestamp, String)>, StoreError> {
+    let sql = "SELECT killed_at, killed_why FROM article WHERE id = $1 AND killed_at IS NOT NULL";
+    let row = sqlx::query(sql).bind(id).fetch_optional(conn).await?;
+    row.map(|row| {
+        Ok((instant(get(&row, "killed_at")?), get::<Option<String>>(&row, "killed_why")?.unwrap_or_default()))
+    })
+    .transpose()
+}
+
+/// How old the note "still listed" of an alias may grow before it is written again: by so much what stands in a listing
+/// may seem to have left it before the listing was last read.
+pub const RELIST: SignedDuration = SignedDuration::from_hours(24);
+
+/// Forgets articles that last changed and aliases that were last listed before then. What stood in a source's listing
+/// when that was last read whole stands in it as long as the source answers "unchanged", however long that is: an alias
+/// whose note is no older than that reading (less [`RELIST`]) stays while the source answered well since `before`. One
+/// of the whole newsroom stays with any of the article's own aliases that does. Articles with a post that still waits
+/// stay.
 ///
 /// # Errors
 /// The database's.
 pub async fn forget(conn: &mut Conn, before: Timestamp) -> Result<u64, StoreError> {
-    sqlx::query("DELETE FROM alias WHERE last_listed < $1").bind(ms(before)).execute(&mut *conn).await?;
+    sqlx::query(
+        "DELETE FROM alias WHERE last_listed < $1 AND NOT EXISTS (SELECT 1 FROM source s WHERE s.last_good >= $1 AND \
+         s.last_read IS NOT NULL AND alias.last_listed >= s.last_read - $2 AND (s.name = alias.scope OR \
+         (alias.scope = '' AND EXISTS (SELECT 1 FROM alias b WHERE b.article = alias.article AND b.scope = s.name))))",
+    )
+    .bind(ms(before))
+    .bind(i64::try_from(RELIST.as_millis()).unwrap_or(i64::MAX))
+    .execute(&mut *conn)
+    .await?;
     let done = sqlx::query(
         "DELETE FROM article WHERE changed < $1 AND id NOT IN (SELECT article FROM alias) AND id NOT IN \
          (SELECT article FROM post WHERE state IN ('held','scheduled','publishing','uncertain'))",

@@ -95,6 +95,7 @@ const READERS: u32 = 3;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "spine", include_str!("../../migrations/0001_spine.sql")),
     (3, "push", include_str!("../../migrations/0003_push.sql")),
+    (4, "health", include_str!("../../migrations/0004_health.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
 ];
 

@@ -58,12 +58,12 @@ async fn a_body_then_the_same_by_validator_then_the_same_by_hash_then_another() 
 
     let kept = Validators { last_modified: Some("today, sort of".to_owned()), ..validators.clone() };
     let same = get(&http, server.url("/f"), &validators).await;
-    assert_eq!(same, Fetched::Unchanged { validators: kept, moved: None });
+    assert_eq!(same, Fetched::Unchanged { validators: kept, heard: Heard::default(), moved: None });
 
     // A server that forgot its validators but sends the same bytes.
     let only_hash = Validators { etag: None, last_modified: None, ..validators.clone() };
     let same = get(&http, server.url("/f"), &only_hash).await;
-    assert_eq!(same, Fetched::Unchanged { validators: validators.clone(), moved: None });
+    assert_eq!(same, Fetched::Unchanged { validators: validators.clone(), heard: Heard::default(), moved: None });
 
     // Both values are replaced, also by nothing.
     let Fetched::Body { validators: next, .. } = get(&http, server.url("/new"), &validators).await else {
@@ -99,7 +99,10 @@ async fn redirects_are_followed_and_only_permanent_ones_move() {
     }
     let known = Validators { etag: Some("\"1\"".to_owned()), ..Validators::default() };
     let kept = get(&http, server.url("/same"), &known).await;
-    assert_eq!(kept, Fetched::Unchanged { validators: known, moved: Some(server.url("/kept")) });
+    assert_eq!(
+        kept,
+        Fetched::Unchanged { validators: known, heard: Heard::default(), moved: Some(server.url("/kept")) }
+    );
 }
 
 #[tokio::test]
@@ -231,7 +234,7 @@ async fn files_are_read_once_until_they_change() {
     let Fetched::Body { bytes, validators, final_url, .. } = relative.clone() else { panic!("{relative:?}") };
     assert_eq!((bytes.as_slice(), final_url), (FEED, Some(url.clone())));
     assert_eq!(fetch(&http, url.as_str(), &none, root()).await, relative);
-    let same = Fetched::Unchanged { validators: validators.clone(), moved: None };
+    let same = Fetched::Unchanged { validators: validators.clone(), heard: Heard::default(), moved: None };
     assert_eq!(fetch(&http, "feed.xml", &validators, folder.path()).await, same);
     // Touched, with the same bytes; then with others.
     let touched = Validators { etag: Some("file:6:1".to_owned()), ..validators.clone() };

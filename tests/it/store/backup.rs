@@ -66,20 +66,10 @@ async fn fill(store: &Store) {
 
 fn a_source() -> SourceRow {
     SourceRow {
-        name: "wire".to_owned(),
-        url: odd(),
-        first_seen: at(0),
-        fresh: false,
         etag: Some(odd()),
-        last_modified: None,
         body_hash: Some(odd()),
-        next_poll: at(0),
-        last_fetch: None,
-        last_good: None,
-        last_change: None,
-        failures: 0,
-        error: None,
         polite: "{}".to_owned(),
+        ..SourceRow::new("wire", &odd(), at(0))
     }
 }
 

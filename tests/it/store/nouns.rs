@@ -439,22 +439,7 @@ async fn the_longer_pause_stays(place: Place) {
 
 async fn sources_and_the_bytes_they_brought(place: Place) {
     let store = place.open().await;
-    let bare = SourceRow {
-        name: "a".to_owned(),
-        url: String::new(),
-        first_seen: at(0),
-        fresh: false,
-        etag: None,
-        last_modified: None,
-        body_hash: None,
-        next_poll: at(1),
-        last_fetch: None,
-        last_good: None,
-        last_change: None,
-        failures: 0,
-        error: None,
-        polite: "{}".to_owned(),
-    };
+    let bare = SourceRow { next_poll: at(1), polite: "{}".to_owned(), ..SourceRow::new("a", "", at(0)) };
     let full = SourceRow {
         name: odd(),
         url: odd(),
@@ -464,8 +449,13 @@ async fn sources_and_the_bytes_they_brought(place: Place) {
         body_hash: Some(odd()),
         last_fetch: Some(at(2)),
         last_good: Some(at(3)),
+        last_read: Some(at(3)),
         last_change: Some(at(4)),
+        rhythm: Some(i64::MAX),
         failures: i64::MAX,
+        failing_since: Some(at(5)),
+        trouble: Some(odd()),
+        status: Some(503),
         error: Some(odd()),
         polite: odd(),
         ..bare.clone()
@@ -484,7 +474,14 @@ async fn sources_and_the_bytes_they_brought(place: Place) {
         source::unchanged(conn, &odd(), at(50), at(60)).await?;
         let polled = source::one(conn, &odd()).await?.expect("stored");
         assert_eq!((polled.last_fetch, polled.last_good, polled.next_poll), (Some(at(50)), Some(at(50)), at(60)));
-        assert_eq!((polled.failures, polled.error, polled.last_change), (0, None, Some(at(4))));
+        let rest =
+            SourceRow { last_fetch: full.last_fetch, last_good: full.last_good, next_poll: full.next_poll, ..polled };
+        assert_eq!(rest, full, "nothing else changes");
+        // What a push noted meanwhile is not put back.
+        source::put(conn, &SourceRow { last_change: Some(at(3)), ..full.clone() }).await?;
+        assert_eq!(source::one(conn, &odd()).await?.expect("stored").last_change, Some(at(4)));
+        source::put_off(conn, "a", at(70)).await?;
+        assert_eq!(source::one(conn, "a").await?, Some(SourceRow { next_poll: at(70), ..bare.clone() }));
         source::freshen_all(conn).await?;
         for row in source::all(conn).await? {
             assert!(row.fresh && row.etag.is_none() && row.last_modified.is_none() && row.body_hash.is_none());
@@ -492,8 +489,8 @@ async fn sources_and_the_bytes_they_brought(place: Place) {
         let bytes: Vec<u8> = (0..=255).cycle().take(200_000).collect();
         source::keep_raw(conn, "a", at(0), "first", b"").await?;
         source::keep_raw(conn, "a", at(5), &odd(), &bytes).await?;
-        let kept: Vec<u8> = sqlx::query_scalar("SELECT bytes FROM raw").fetch_one(&mut *conn).await?;
-        assert_eq!(kept, bytes);
+        assert_eq!(source::raw(conn, "a").await?, Some((at(5), odd(), bytes)));
+        assert_eq!(source::raw(conn, "b").await?, None);
         source::forget_raw(conn, at(5)).await?;
         let count = "SELECT count(*) FROM raw";
         assert_eq!(sqlx::query_scalar::<_, i64>(count).fetch_one(&mut *conn).await?, 1);
