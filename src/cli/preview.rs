@@ -17,6 +17,7 @@ use crate::platform::Identity;
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
 use crate::route::{Chosen, DEFAULT_TEMPLATE, Route, plan};
+use crate::source::language;
 
 /// The options of `bugle preview`.
 #[derive(Debug, clap::Args)]
@@ -109,9 +110,9 @@ impl Desk<'_> {
     }
 
     fn article(&self, source: &From, entry: &Entry, now: Timestamp) -> Article {
-        let mut entry = entry.clone();
-        let of_source = self.config.source(&source.name).and_then(|source| source.settings.language.clone());
-        entry.language = entry.language.or(of_source).or_else(|| self.config.newsroom.language.clone());
+        let of_source = self.config.source(&source.name).and_then(|source| source.settings.language.as_deref());
+        let language = language::of(entry, of_source, self.config.newsroom.language.as_deref());
+        let entry = Entry { language, ..entry.clone() };
         Article { id: ArticleId::fresh(), source: source.name.clone(), version: 1, first_seen: now, entry }
     }
 
@@ -163,7 +164,12 @@ impl Desk<'_> {
             state: PostState::Scheduled { approval, retry: None },
         };
         let newsroom = &self.config.newsroom;
-        let setting = Setting { templates: self.templates, newsroom: &newsroom.name, zone: &newsroom.zone };
+        let setting = Setting {
+            templates: self.templates,
+            newsroom: &newsroom.name,
+            zone: &newsroom.zone,
+            words: &self.config.words,
+        };
         let identity = self.identities.get(channel.name.as_str());
         let limit = channel.account.rules(identity).limit;
         let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0, now)

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::shared::{Need, Shop, clip, ending, post_json, table, text_of};
+use super::shared::{Need, Shop, clicks, clip, ending, post_json, table, text_of};
 use super::{Call, Exit, why};
 use crate::model::post::{HoldReason, PostState};
 use crate::store::post::{self, PostRow, short};
@@ -57,10 +57,12 @@ async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
             shut.insert(name.clone(), why::shut(&shop, &name, stored.as_ref(), &pauses));
         }
         let waits = shut.get(&name).map(|shut| waits(&shop, &row, shut)).unwrap_or_default();
-        titled.push((title_of(&mut conn, &row).await?, row, waits));
+        let mut json = post_json(&row);
+        clicks(&mut conn, &row, &mut json).await?;
+        titled.push((title_of(&mut conn, &row).await?, row, waits, json));
     }
-    let json = |(title, row, waits): &(String, PostRow, String)| {
-        let mut json = post_json(row);
+    let json = |(title, row, waits, json): &(String, PostRow, String, serde_json::Value)| {
+        let mut json = json.clone();
         if let Some(json) = json.as_object_mut() {
             json.insert("title".to_owned(), title.as_str().into());
             json.insert("reason".to_owned(), told(&row.post.state, waits).into());
@@ -71,7 +73,7 @@ async fn inner(args: Args, call: &Call) -> anyhow::Result<Exit> {
         if titled.is_empty() {
             return "nothing is in the queue".to_owned();
         }
-        let cells = titled.iter().map(|(title, row, waits)| {
+        let cells = titled.iter().map(|(title, row, waits, _)| {
             let text = row.post.text.clone().unwrap_or_else(|| title.clone());
             vec![
                 short(row.id()).to_owned(),

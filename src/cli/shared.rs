@@ -14,7 +14,7 @@ use crate::publish::Channel;
 use crate::publish::actions::{Hand, Place};
 use crate::publish::prepare::Setting;
 use crate::store::post::{self, PostRow, SHORT, short};
-use crate::store::{Conn, Dialect, Store, StoreError, amend, meta};
+use crate::store::{Conn, Dialect, Store, StoreError, amend, meta, short_link};
 
 /// The call is wrong: exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -159,7 +159,8 @@ impl Shop {
 
     /// A channel with what composing needs.
     pub fn place<'a>(&'a self, channel: &'a Channel, templates: &'a Templates) -> Place<'a> {
-        let setting = Setting { templates, newsroom: &self.config.newsroom.name, zone: self.zone() };
+        let setting =
+            Setting { templates, newsroom: &self.config.newsroom.name, zone: self.zone(), words: &self.config.words };
         Place { channel, setting }
     }
 
@@ -321,6 +322,33 @@ pub fn post_json(row: &PostRow) -> serde_json::Value {
         json.extend(state);
     }
     json
+}
+
+/// Adds a post's short link and its clicks to its JSON, where it has one. Returns them for a person.
+///
+/// # Errors
+/// The database's.
+pub async fn clicks(
+    conn: &mut Conn,
+    row: &PostRow,
+    json: &mut serde_json::Value,
+) -> Result<Option<String>, StoreError> {
+    let Some(found) = short_link::of_post(conn, row.id()).await? else { return Ok(None) };
+    let days = short_link::days(conn, &found.id).await?;
+    if let Some(json) = json.as_object_mut() {
+        let days = days.into_iter().map(|(day, count)| (day, count.into()));
+        json.insert(
+            "short_link".to_owned(),
+            serde_json::json!({
+                "id": found.id,
+                "url": found.url,
+                "clicks": found.clicks,
+                "days": serde_json::Map::from_iter(days),
+            }),
+        );
+    }
+    let word = if found.clicks == 1 { "click" } else { "clicks" };
+    Ok(Some(format!("{} {word} on /r/{}", found.clicks, found.id)))
 }
 
 /// The text that went or will go out, as far as it is settled: the frozen one, else a person's.

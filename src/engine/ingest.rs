@@ -17,6 +17,7 @@ use crate::schedule::expiry;
 use crate::source::identity::{
     AliasKey, Batch, Call, Judged, Start, Verdict, content_hash, judge, lookup, oldest_first, title_hash,
 };
+use crate::source::language;
 use crate::store::article::{Alias, alias, insert, known, known_titles, new_version};
 use crate::store::post::PostRow;
 use crate::store::source::SourceRow;
@@ -173,8 +174,8 @@ fn owner_of(judged: &[Judged], of: usize) -> Option<ArticleId> {
 }
 
 fn with_language(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
-    let language = entry.language.clone().or_else(|| source.language.clone());
-    Entry { language: language.or_else(|| setup.house.language.clone()), ..entry.clone() }
+    let language = language::of(entry, source.language.as_deref(), setup.house.language.as_deref());
+    Entry { language, ..entry.clone() }
 }
 
 /// A new version, where the content that matters differs.

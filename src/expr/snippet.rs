@@ -36,9 +36,8 @@ impl Snippet {
     /// # Errors
     /// [`ExprError`].
     pub fn render(&self, scene: &Scene) -> Result<String, ExprError> {
-        let text = env::CONDITIONS
-            .render_str(&self.text, scene.value())
-            .map_err(|e| env::fault(&e, &self.text, |at| at))?;
+        let text =
+            env::CONDITIONS.render_str(&self.text, scene.value()).map_err(|e| env::fault(&e, &self.text, |at| at))?;
         Ok(marks::unmarked(&text).split_whitespace().collect::<Vec<_>>().join(" "))
     }
 

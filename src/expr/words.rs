@@ -14,9 +14,15 @@ pub(super) const MENTIONS: &str = "__mentions";
 const MENTIONED: &str = "mentioned";
 
 pub(super) fn add(env: &mut Environment<'_>) {
-    env.add_filter("upper", |state: &State, value: &Value, how: Kwargs| cased(state, value, &how, "upper", case::upper));
-    env.add_filter("lower", |state: &State, value: &Value, how: Kwargs| cased(state, value, &how, "lower", case::lower));
-    env.add_filter("title", |state: &State, value: &Value, how: Kwargs| cased(state, value, &how, "title", case::title));
+    env.add_filter("upper", |state: &State, value: &Value, how: Kwargs| {
+        cased(state, value, &how, "upper", case::upper)
+    });
+    env.add_filter("lower", |state: &State, value: &Value, how: Kwargs| {
+        cased(state, value, &how, "lower", case::lower)
+    });
+    env.add_filter("title", |state: &State, value: &Value, how: Kwargs| {
+        cased(state, value, &how, "title", case::title)
+    });
     env.add_filter("capitalize", |state: &State, value: &Value, how: Kwargs| {
         cased(state, value, &how, "capitalize", |text, tag| case::raised(&case::lower(text, tag), tag))
     });
@@ -68,7 +74,8 @@ fn date(state: &State, value: &Value, pattern: Option<String>, how: Kwargs) -> R
         // A fault in the pattern shows also where there is no date.
         return locale::check_pattern(pattern).map(|()| String::new()).map_err(|said| wrong(format!("date: {said}")));
     }
-    let at = moment(&text).ok_or_else(|| wrong(format!("date: expected a date such as `published`, found {text:?}")))?;
+    let at =
+        moment(&text).ok_or_else(|| wrong(format!("date: expected a date such as `published`, found {text:?}")))?;
     locale::date(&at, pattern, &tag, digits).map_err(|said| wrong(format!("date: {said}")))
 }
 
@@ -191,7 +198,8 @@ mod tests {
     #[test]
     fn names_of_the_list_become_mentions_once() {
         let pairs = |list: &[(&str, &str)]| list.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-        let list = [("President Ilham Aliyev", "@president"), ("Ilham Aliyev", "@presidentaz"), ("İlham Əliyev", "@az")];
+        let list =
+            [("President Ilham Aliyev", "@president"), ("Ilham Aliyev", "@presidentaz"), ("İlham Əliyev", "@az")];
         for (title, want) in [
             ("Ilham Aliyev opens bridge", "@presidentaz opens bridge"),
             ("Talks: Ilham Aliyev, Ilham Aliyev.", "Talks: @presidentaz, Ilham Aliyev."),

@@ -18,7 +18,8 @@ use crate::platform::Payload;
 use crate::schedule::{Decision, Facts, Policy, decide};
 use crate::store::attempt::{self, AttemptRow};
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, channel, meta, pause, post};
+use crate::store::short_link::Link;
+use crate::store::{Conn, StoreError, channel, meta, pause, post, short_link};
 use crate::text::plain::hex;
 
 /// The right to send one post: its row under a lease, the frozen payload and the committed attempt. Only this module
@@ -47,6 +48,8 @@ pub struct Wish {
     pub row: PostRow,
     /// What would be sent.
     pub payload: Payload,
+    /// The short link it carries, where it was made just now.
+    pub short: Option<Link>,
     /// The channel.
     pub channel: String,
     /// Which pauses concern it.
@@ -167,6 +170,14 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     {
         let held = PostRow { post: held(&current, HoldReason::ChangedSinceApproved, wish.now)?, ..current.clone() };
         post::put(conn, &current, &held, wish.now, &Actor::Bugle, "changed since it was approved").await?;
+        return Ok(Claimed::Moved);
+    }
+    if let Some(link) = &wish.short
+        && !short_link::put(conn, link, wish.now).await?
+    {
+        let why = HoldReason::Unfit { why: format!("the short link {} is another post's already", link.id) };
+        let held = PostRow { post: held(&current, why, wish.now)?, ..current.clone() };
+        post::put(conn, &current, &held, wish.now, &Actor::Bugle, "its short link is taken").await?;
         return Ok(Claimed::Moved);
     }
     if let Some(slot) = slot {

@@ -7,6 +7,7 @@ pub mod feed;
 pub mod fetch;
 pub mod identity;
 mod jsonfeed;
+pub mod language;
 pub mod mend;
 pub mod politeness;
 mod tree;

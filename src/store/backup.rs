@@ -23,6 +23,8 @@ const TABLES: &[&str] = &[
     "sealed",
     "wall",
     "raw",
+    "short_link",
+    "short_link_click",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

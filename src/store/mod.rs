@@ -17,6 +17,7 @@ pub mod notice;
 pub mod pause;
 pub mod post;
 pub mod sealed;
+pub mod short_link;
 pub mod source;
 pub mod wall;
 
@@ -90,7 +91,10 @@ impl From<sqlx::Error> for StoreError {
 const READERS: u32 = 3;
 
 /// Every migration, in order. Never edit one that was shipped.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "spine", include_str!("../../migrations/0001_spine.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "spine", include_str!("../../migrations/0001_spine.sql")),
+    (5, "links", include_str!("../../migrations/0005_links.sql")),
+];
 
 /// The store. Cheap to clone.
 #[derive(Clone)]

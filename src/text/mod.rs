@@ -1,6 +1,7 @@
 //! Pure text work: counting as platforms count, cleaning what feeds bring, and texts proved to fit.
 
 pub mod entities;
+pub mod language;
 mod links;
 mod markup;
 pub mod measure;
@@ -8,3 +9,4 @@ pub mod plain;
 pub mod rules;
 mod telegram;
 pub mod tlds;
+pub mod tracking;

@@ -67,7 +67,8 @@ pub fn title(text: &str, tag: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut inside = false;
     for c in text.chars() {
-        let letter = c.is_alphanumeric() || (inside && matches!(c, '\'' | '’' | 'ʼ' | '\u{300}'..='\u{36F}' | '\u{200C}'));
+        let letter =
+            c.is_alphanumeric() || (inside && matches!(c, '\'' | '’' | 'ʼ' | '\u{300}'..='\u{36F}' | '\u{200C}'));
         if letter && !inside {
             out.push_str(&raised(c.encode_utf8(&mut [0; 4]), tag));
         } else {

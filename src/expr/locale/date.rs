@@ -127,7 +127,9 @@ mod tests {
     use super::*;
 
     fn at(text: &str) -> ZonedDateTime {
-        text.parse::<jiff::Timestamp>().expect("a date").to_zoned_datetime(jiff::tz::TimeZone::get("Asia/Baku").expect("a zone"))
+        text.parse::<jiff::Timestamp>()
+            .expect("a date")
+            .to_zoned_datetime(jiff::tz::TimeZone::get("Asia/Baku").expect("a zone"))
     }
 
     #[test]

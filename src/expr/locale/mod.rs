@@ -103,7 +103,10 @@ mod tests {
             assert!(locale(tag).dates.iter().all(|pattern| check_pattern(pattern).is_ok()), "{tag}");
             assert!(check_pattern(locale(tag).time).is_ok(), "{tag}");
         }
-        assert_eq!((locale("AZ-Latn").tag, locale("en_GB").tag, locale("xx").tag, locale("").tag), ("az", "en", "en", "en"));
+        assert_eq!(
+            (locale("AZ-Latn").tag, locale("en_GB").tag, locale("xx").tag, locale("").tag),
+            ("az", "en", "en", "en")
+        );
     }
 
     #[test]

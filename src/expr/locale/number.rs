@@ -23,7 +23,9 @@ pub fn number(text: &str, decimals: Option<usize>, tag: &str, digits: Digits) ->
         return Err(wrong());
     }
     let (whole, part) = match decimals {
-        Some(n) if n > MOST_DECIMALS => return Err(format!("number: expected at most {MOST_DECIMALS} decimals, found {n}")),
+        Some(n) if n > MOST_DECIMALS => {
+            return Err(format!("number: expected at most {MOST_DECIMALS} decimals, found {n}"));
+        }
         Some(n) => rounded(whole, part, n),
         None => (whole.to_owned(), part.to_owned()),
     };
