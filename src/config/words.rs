@@ -193,14 +193,12 @@ fn params(r: &mut Reading<'_>, key: &str, written: &BTreeMap<String, String>) ->
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     const HEAD: &str = "[newsroom]\nname = \"N\"\ntimezone = \"Asia/Baku\"\n[source.a]\nurl = \"a.xml\"\n\
                         [channel.t]\nplatform = \"timeline\"\nlike = \"x\"\n";
     const ROUTE: &str = "[[route]]\nfrom = [\"a\"]\nto = [\"t\"]\n";
 
-    fn read(text: &str) -> Result<super::super::Config, String> {
-        super::super::parse(text, std::path::Path::new("bugle.toml")).map_err(|faults| faults.to_string())
+    fn read(text: &str) -> Result<crate::config::Config, String> {
+        crate::config::parse(text, std::path::Path::new("bugle.toml")).map_err(|faults| faults.to_string())
     }
 
     #[test]

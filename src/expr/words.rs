@@ -150,7 +150,6 @@ fn stands_alone(text: &str, at: &std::ops::Range<usize>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::{Scene, Snippet};
-    use super::*;
 
     fn made(template: &str, scene: &Scene) -> Result<String, String> {
         Snippet::parse(template).and_then(|it| it.render(scene)).map_err(|e| e.said)

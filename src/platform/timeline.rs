@@ -259,7 +259,6 @@ mod tests {
             card: None,
             language: Some("en".to_owned()),
             mentions: Vec::new(),
-            mentions: Vec::new(),
         };
         let payload = account.freeze(&post, &ids("0a", 1)).unwrap();
         assert_eq!(payload.key, "0a".repeat(16));

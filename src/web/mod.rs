@@ -6,6 +6,8 @@
 //! are for this machine only.
 
 mod clicks;
+#[cfg(test)]
+mod clicks_tests;
 mod gate;
 mod pages;
 mod probes;

@@ -164,7 +164,9 @@ mod tests {
         .into();
         let mapped = Settings { map, ..Settings::default() };
         let auto = Settings { auto: true, ..mapped.clone() };
-        let cases: [(&Settings, &[&str], Option<u8>, &str, &[&str]); 9] = [
+        // Settings, categories, limit, platform, tags.
+        type Case<'a> = (&'a Settings, &'a [&'a str], Option<u8>, &'a str, &'a [&'a str]);
+        let cases: [Case<'_>; 9] = [
             (&Settings::default(), &["Nation"], None, "x", &[]),
             (&mapped, &["Nation", "Other"], None, "x", &["#Azerbaijan", "#AzerNews"]),
             (&mapped, &["NATION ", "nation"], None, "x", &["#Azerbaijan", "#AzerNews"]),

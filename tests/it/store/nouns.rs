@@ -46,7 +46,9 @@ async fn migrations_run_once(place: Place) {
     let mut conn = one.read().await.unwrap();
     assert_eq!(meta::get(&mut conn, meta::CHANGE).await.unwrap().as_deref(), Some("kept"));
     let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(&mut *conn).await.unwrap();
-    assert_eq!(runs, 1, "one row a migration, however often the store is opened");
+    let kinds: i64 =
+        sqlx::query_scalar("SELECT count(DISTINCT version) FROM _sqlx_migrations").fetch_one(&mut *conn).await.unwrap();
+    assert!(runs > 0 && runs == kinds, "one row a migration, however often the store is opened");
     assert_eq!((one.url(), one.dialect() == bugle::store::Dialect::Sqlite), (place.url.as_str(), place.is_sqlite()));
 }
 
