@@ -60,6 +60,7 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
         newsroom: config.newsroom.name.clone(),
         language: config.newsroom.language.clone(),
         templates,
+        words: config.words.clone(),
         scale: config.timing.scale,
         metrics: lasting.metrics.clone(),
     };

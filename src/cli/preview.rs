@@ -17,6 +17,7 @@ use crate::platform::Identity;
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
 use crate::route::{Chosen, DEFAULT_TEMPLATE, Route, plan};
+use crate::source::language;
 
 /// The options of `bugle preview`.
 #[derive(Debug, clap::Args)]
@@ -111,8 +112,9 @@ impl Desk<'_> {
     fn article(&self, source: &From, entry: &Entry, now: Timestamp) -> Article {
         let mut entry = entry.clone();
         let settings = self.config.source(&source.name).map(|source| &source.settings);
-        let language = settings.and_then(|it| it.language.as_deref()).or(self.config.newsroom.language.as_deref());
-        crate::source::lend(&mut entry, language, settings.map_or(&[], |it| &it.categories));
+        let language = settings.and_then(|it| it.language.as_deref());
+        let newsroom = self.config.newsroom.language.as_deref();
+        crate::source::lend(&mut entry, language, newsroom, settings.map_or(&[], |it| &it.categories));
         Article { id: ArticleId::fresh(), source: source.name.clone(), version: 1, first_seen: now, entry }
     }
 
@@ -164,7 +166,12 @@ impl Desk<'_> {
             state: PostState::Scheduled { approval, retry: None },
         };
         let newsroom = &self.config.newsroom;
-        let setting = Setting { templates: self.templates, newsroom: &newsroom.name, zone: &newsroom.zone };
+        let setting = Setting {
+            templates: self.templates,
+            newsroom: &newsroom.name,
+            zone: &newsroom.zone,
+            words: &self.config.words,
+        };
         let identity = self.identities.get(channel.name.as_str());
         let limit = channel.account.rules(identity).limit;
         let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0, now)

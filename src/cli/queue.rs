@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::shop::{Need, Shop};
-use super::show::{clip, post_json, table, text_of};
+use super::show::{clicks, clip, post_json, table, text_of};
 use super::{Call, Exit, why};
 use crate::model::post::{HoldReason, PostState};
 use crate::store::post::{self, PostRow, short};
@@ -60,10 +60,12 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
             None => shut.get(&name).map(|shut| waits(&shop, &row, shut)).unwrap_or_default(),
         };
         let title = story.map(|entry| entry.title).or_else(|| text_of(&row)).unwrap_or_default();
-        titled.push((title, row, waits));
+        let mut json = post_json(&row);
+        clicks(&mut conn, &row, &mut json).await?;
+        titled.push((title, row, waits, json));
     }
-    let json = |(title, row, waits): &(String, PostRow, String)| {
-        let mut json = post_json(row);
+    let json = |(title, row, waits, json): &(String, PostRow, String, serde_json::Value)| {
+        let mut json = json.clone();
         if let Some(json) = json.as_object_mut() {
             json.insert("title".to_owned(), title.as_str().into());
             json.insert("reason".to_owned(), told(&row.post.state, waits).into());
@@ -74,7 +76,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         if titled.is_empty() {
             return "nothing is in the queue".to_owned();
         }
-        let cells = titled.iter().map(|(title, row, waits)| {
+        let cells = titled.iter().map(|(title, row, waits, _)| {
             let text = row.post.text.clone().unwrap_or_else(|| title.clone());
             vec![
                 short(row.id()).to_owned(),

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::store::post::PostRow;
+use crate::store::{Conn, StoreError, short_link};
 
 /// `14:05` where it is today, else `2026-11-25 14:05`, in that zone.
 pub fn when(zone: &TimeZone, at: Timestamp, now: Timestamp) -> String {
@@ -62,6 +63,33 @@ pub fn post_json(row: &PostRow) -> serde_json::Value {
         json.extend(state);
     }
     json
+}
+
+/// Adds a post's short link and its clicks to its JSON, where it has one. Returns them for a person.
+///
+/// # Errors
+/// The database's.
+pub async fn clicks(
+    conn: &mut Conn,
+    row: &PostRow,
+    json: &mut serde_json::Value,
+) -> Result<Option<String>, StoreError> {
+    let Some(found) = short_link::of_post(conn, row.id()).await? else { return Ok(None) };
+    let days = short_link::days(conn, &found.id).await?;
+    if let Some(json) = json.as_object_mut() {
+        let days = days.into_iter().map(|(day, count)| (day, count.into()));
+        json.insert(
+            "short_link".to_owned(),
+            serde_json::json!({
+                "id": found.id,
+                "url": found.url,
+                "clicks": found.clicks,
+                "days": serde_json::Map::from_iter(days),
+            }),
+        );
+    }
+    let word = if found.clicks == 1 { "click" } else { "clicks" };
+    Ok(Some(format!("{} {word} on /r/{}", found.clicks, found.id)))
 }
 
 /// The text that went or will go out, as far as it is settled: the frozen one, else a person's.

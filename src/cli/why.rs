@@ -4,7 +4,7 @@ use url::Url;
 
 use super::queue::reason;
 use super::shop::{Need, Shop};
-use super::show::{post_json, text_of};
+use super::show::{clicks, post_json, text_of};
 use super::{Call, Exit, warn};
 use crate::model::article::Article;
 use crate::model::channel::{Pause, PauseScope};
@@ -125,9 +125,13 @@ async fn answers(
         let before = out.len();
         for post in posts.iter().filter(|row| row.post.channel.as_str() == name) {
             let embargo = article.entry.embargo.filter(|until| *until > shop.hand.now);
-            let (answer, why) = of_post(shop, post, embargo, row.as_ref(), &pauses);
+            let (answer, mut why) = of_post(shop, post, embargo, row.as_ref(), &pauses);
+            let mut json = post_json(post);
+            if let Some(clicks) = clicks(conn, post, &mut json).await? {
+                why = format!("{why}, {clicks}");
+            }
             let history = if verbose { audit::of(conn, post.id()).await? } else { Vec::new() };
-            out.push(Answer { channel: name.clone(), answer, why, post: Some(post_json(post)), history });
+            out.push(Answer { channel: name.clone(), answer, why, post: Some(json), history });
         }
         if out.len() == before {
             let verdict = verdicts.iter().find(|verdict| verdict.channel == name);

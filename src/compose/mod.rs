@@ -1,27 +1,24 @@
 //! Composing: article + template + rules -> a text that fits. Pure. What gives way in which order is in `fit`, where a
-//! text may be cut in `cut`, what becomes of emptied lines in `layout`.
+//! text may be cut in `cut`, what becomes of emptied lines in `layout`, tags, mentions and links in `words`.
 
 mod cut;
 mod fit;
 mod layout;
-
-use std::sync::LazyLock;
-
-use regex::Regex;
-use unicode_segmentation::UnicodeSegmentation as _;
+pub mod words;
 
 use crate::expr::marks::{self, Part};
 use crate::expr::{Scene, Templates};
 use crate::model::article::Article;
-use crate::text::plain::defuse;
-use crate::text::rules::{FittedText, TextRules};
+use crate::text::plain::{defuse, delink};
+use crate::text::rules::{FittedText, TextRules, Unit};
 
 /// Why no text could be made: a person decides.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unfit(pub String);
 
-/// What the template sees of an article. For a route's condition `channel` and `platform` are empty.
+/// What the template sees of an article, its words not dressed yet (see `words`). For a route's condition `channel` and
+/// `platform` are empty.
 pub fn scene(article: &Article, newsroom: &str, zone: &jiff::tz::TimeZone, channel: &str, platform: &str) -> Scene {
     let entry = &article.entry;
     let published = entry.published.map(|_| article.date().to_zoned_datetime(zone.clone()));
@@ -32,7 +29,9 @@ pub fn scene(article: &Article, newsroom: &str, zone: &jiff::tz::TimeZone, chann
         content: entry.content.clone().unwrap_or_default(),
         authors: entry.authors.clone(),
         categories: entry.categories.clone(),
-        hashtags: hashtags(&entry.categories),
+        category: entry.categories.first().cloned().unwrap_or_default(),
+        keywords: entry.keywords.clone(),
+        hashtags: String::new(),
         language: entry.language.clone().unwrap_or_default(),
         source: article.source.to_string(),
         newsroom: newsroom.to_owned(),
@@ -40,35 +39,18 @@ pub fn scene(article: &Article, newsroom: &str, zone: &jiff::tz::TimeZone, chann
         platform: platform.to_owned(),
         published: published.map(|z| z.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()).unwrap_or_default(),
         image: entry.image.as_ref().map(|i| i.url.to_string()).unwrap_or_default(),
+        mentions: Vec::new(),
     }
 }
 
-/// Categories as hashtags: the words of each joined, none twice, none without a letter.
-pub fn hashtags(categories: &[String]) -> String {
-    static OTHER: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[^\p{L}\p{M}\p{Nd}_]").expect("a constant pattern"));
-    let mut seen = std::collections::HashSet::new();
-    let mut out = String::new();
-    for category in categories {
-        let joined: String = category.unicode_words().collect();
-        let tag = OTHER.replace_all(&joined, "");
-        if tag.chars().any(char::is_alphabetic) && seen.insert(tag.to_lowercase()) {
-            if !out.is_empty() {
-                out.push(' ');
-            }
-            out.push('#');
-            out.push_str(&tag);
-        }
-    }
-    out
-}
-
-/// Renders the template and makes it fit. Mentions that come with the article are broken before anything is counted.
+/// Renders the template and makes it fit. Mentions and links that come with the article's texts are broken before anything
+/// is counted.
 ///
 /// # Errors
 /// [`Unfit`]: the template failed, or what may not give way is too long.
 pub fn compose(templates: &Templates, name: &str, scene: &Scene, rules: TextRules) -> Result<FittedText, Unfit> {
     let at_fault = |said: &dyn std::fmt::Display| Unfit(format!("template {name}: {said}"));
-    let rendered = templates.render(name, &harmless(scene)).map_err(|e| match e.line {
+    let rendered = templates.render(name, &harmless(scene, rules.unit)).map_err(|e| match e.line {
         Some(line) => at_fault(&format_args!("line {line}: {e}")),
         None => at_fault(&e),
     })?;
@@ -94,16 +76,19 @@ fn stays(parts: &[Part], link: &str) -> bool {
     parts.iter().any(|p| matches!(p, Part::Text(text) if text.contains(link)))
 }
 
-/// The scene with every mention of the article's own texts broken.
-fn harmless(scene: &Scene) -> Scene {
-    let all = |texts: &[String]| texts.iter().map(|t| defuse(t)).collect();
+/// The scene with every mention and link of the article's own texts broken: whom a post calls and where it leads is the
+/// template's to say.
+fn harmless(scene: &Scene, unit: Unit) -> Scene {
+    let one = |text: &str| delink(&defuse(text), unit, &scene.link);
+    let all = |texts: &[String]| texts.iter().map(|text| one(text)).collect();
     Scene {
-        title: defuse(&scene.title),
-        summary: defuse(&scene.summary),
-        content: defuse(&scene.content),
+        title: one(&scene.title),
+        summary: one(&scene.summary),
+        content: one(&scene.content),
         authors: all(&scene.authors),
         categories: all(&scene.categories),
-        hashtags: defuse(&scene.hashtags),
+        category: one(&scene.category),
+        keywords: all(&scene.keywords),
         ..scene.clone()
     }
 }

@@ -1,6 +1,9 @@
 //! Composing as a whole: the order of giving way, and what holds for any text.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::*;
 use crate::text::entities::{self, Kind, entities};
@@ -52,7 +55,10 @@ fn parts_give_way_in_their_order() {
         (80, "Bridge opens\nTraffic rolls from Monday.\nhttps://e.org/1\n#Nation #City"),
         (67, "Bridge opens\nTraffic rolls from…\nhttps://e.org/1\n#Nation #City"),
         (54, "Bridge opens\nTraffic ro…\nhttps://e.org/1\n#Nation #City"),
-        (53, "Bridge opens\nTraffic rolls from…\nhttps://e.org/1"),
+        // A tag is whole or gone; the last goes first.
+        (53, "Bridge opens\nTraffic rolls from…\nhttps://e.org/1\n#Nation"),
+        (47, "Bridge opens\nTraffic ro…\nhttps://e.org/1\n#Nation"),
+        (46, "Bridge opens\nTraffic rolls…\nhttps://e.org/1"),
         (40, "Bridge opens\nTraffic ro…\nhttps://e.org/1"),
         (39, "Bridge opens\nhttps://e.org/1"),
         (28, "Bridge opens\nhttps://e.org/1"),
@@ -137,18 +143,6 @@ fn the_default_templates_fit_every_platform() {
 }
 
 #[test]
-fn categories_become_hashtags() {
-    for (categories, want) in [
-        (vec!["Nation", "Foreign policy", "nation"], "#Nation #Foreignpolicy"),
-        (vec!["2026", "G20", "!!!"], "#G20"),
-        (vec!["Women's rights", "Azərbaycan xəbərləri"], "#Womensrights #Azərbaycanxəbərləri"),
-        (vec!["हिन्दी", "日本 経済"], "#हिन्दी #日本経済"),
-    ] {
-        assert_eq!(hashtags(&categories.into_iter().map(str::to_owned).collect::<Vec<_>>()), want);
-    }
-}
-
-#[test]
 fn the_scene_has_the_newsrooms_time() {
     let article = Article {
         id: "a".into(),
@@ -166,7 +160,55 @@ fn the_scene_has_the_newsrooms_time() {
     let zone = jiff::tz::TimeZone::get("Asia/Baku").expect("a known zone");
     let s = scene(&article, "News", &zone, "main", "x");
     assert_eq!(s.published, "2026-11-25T12:00:00+04:00");
-    assert_eq!((s.link.as_str(), s.hashtags.as_str(), s.source.as_str()), ("https://e.org/1", "#Nation", "main"));
+    assert_eq!((s.link.as_str(), s.category.as_str(), s.source.as_str()), ("https://e.org/1", "Nation", "main"));
+}
+
+/// Every kind of bait of reliability.md section 5: what a feed brings is text, whatever is in it.
+#[rustfmt::skip]
+const BAITS: &[&str] = &[
+    "@president says", "Hello @everyone and @here", "RT@name wins", "by @a@b.example", "＠name", "@name.bsky.social won",
+    ".@name,@other", "(@name)", "a@b.example wrote", "https://evil.example/x now", "http://127.0.0.1/", "evil.com wins",
+    "go to www.evil.com/a?b=c#d", "t.me/spam", "see evil.co.uk.", "HTTPS://EVIL.EXAMPLE", "javascript:alert(1)",
+    "[text](https://evil.example)", "<https://evil.example|text>", "<a href='https://evil.example'>x</a>",
+    "<script>alert(1)</script>", "**bold** _it_ `code` ~s~", "# heading", "{{ link }} {% if x %}", "\u{202E}moc.live",
+    "\u{1}1;0\u{2}@name\u{3}", "https://own.example/1.evil.com", "https://own.example/1@name", "ＥＶＩＬ．com", "evil。com",
+    "@\u{200B}name https://evil\u{200B}.com", "tg://resolve?domain=x", "mailto:a@evil.com", "//evil.com/a", "evil.com@name",
+    "ftp://evil.com/a", "@name@", "@@name", "#tag@name", "https://evil.com/@name", "@_name", "xn--e1aybc.com", "тест.рф",
+];
+
+/// Of an article full of bait only what the template puts there can be clicked: its link, its tags, its mention.
+#[test]
+fn bait_in_a_feed_makes_no_mention_link_or_markup() {
+    let all = templates(
+        "{{ title | mentions }} {{ summary | mentions | elastic }}\n{{ authors | join(', ') }} {{ categories | join(', ') }} \
+         {{ category }} {{ keywords | join(' ') }}\n{{ content | elastic }}\n{{ link }}\n{{ hashtags }} by @own_desk\n",
+    );
+    let units = [Unit::Weighted, Unit::Mastodon { link: 23 }, Unit::Graphemes, Unit::Utf16, Unit::CodePoints];
+    for (bait, unit) in BAITS.iter().flat_map(|bait| units.map(|unit| (*bait, unit))) {
+        // As ingest cleans it.
+        let bait = crate::text::plain::title(bait);
+        let s = Scene {
+            title: format!("{bait} Ilham Aliyev"),
+            summary: bait.clone(),
+            content: bait.clone(),
+            authors: vec![bait.clone()],
+            categories: vec![bait.clone()],
+            category: bait.clone(),
+            keywords: vec![bait.clone()],
+            link: "https://own.example/1".into(),
+            hashtags: "#Own".into(),
+            mentions: vec![("Ilham Aliyev".into(), "@presidentaz".into())],
+            ..Scene::default()
+        };
+        let text = compose(&all, "t", &s, TextRules { limit: 9_999, unit, bytes: None }).expect("it fits");
+        // Bluesky knows handles with a full stop only.
+        let wanted: &[&str] = if unit == Unit::Graphemes { &[] } else { &["presidentaz", "own_desk"] };
+        let found = entities(text.as_str(), unit);
+        let of = |kind: Kind| found.iter().filter(|e| e.kind == kind).map(|e| e.value.as_str()).collect::<Vec<_>>();
+        assert_eq!(of(Kind::Mention), wanted, "{bait:?} {unit:?}: {}", text.as_str());
+        assert_eq!(of(Kind::Link), ["https://own.example/1"], "{bait:?} {unit:?}: {}", text.as_str());
+        assert!(!text.as_str().chars().any(|c| c.is_control() && c != '\n'), "{bait:?}");
+    }
 }
 
 fn unit() -> impl Strategy<Value = Unit> {
@@ -210,7 +252,9 @@ proptest! {
                 prop_assert!(t.length() <= limit && measure::length(t.as_str(), unit) <= limit && t.as_str().len() <= limit * 3);
                 prop_assert!(t.as_str().split('\n').any(|l| l == "https://e.org/1"), "{}", t.as_str());
                 prop_assert!(!t.as_str().chars().any(|c| c.is_control() && c != '\n'));
-                prop_assert!(entities(t.as_str(), unit).iter().all(|e| e.kind != Kind::Mention));
+                let seen = entities(t.as_str(), unit);
+                prop_assert!(seen.iter().all(|e| e.kind != Kind::Mention));
+                prop_assert!(seen.iter().all(|e| e.kind != Kind::Link || e.text == "https://e.org/1"));
             }
             Err(e) => prop_assert!(limit < 80 || e.0.contains("allowed"), "{e}"),
         }

@@ -12,7 +12,8 @@ use crate::model::id::ChannelName;
 use crate::schedule;
 
 /// The keys of [`Common`].
-const COMMON: [&str; 7] = ["platform", "account", "slots", "quiet", "pace", "on_uncertain", "strict_order"];
+const COMMON: [&str; 9] =
+    ["platform", "account", "slots", "quiet", "pace", "on_uncertain", "strict_order", "hashtags", "link_params"];
 
 pub(super) fn channels(r: &mut Reading<'_>) -> Vec<Channel> {
     let names = check::names(r, "channel");
@@ -91,6 +92,8 @@ fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
         schedule,
         on_uncertain: common.on_uncertain,
         strict_order: common.strict_order,
+        hashtags: common.hashtags,
+        link_params: common.link_params,
     })
 }
 

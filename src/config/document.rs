@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::diagnostic::{self, Fault, Faults};
 use super::schema::Schemas;
 use super::shape::{Findings, Shape};
-use super::{Config, Origin, channel, check};
+use super::{Config, Origin, channel, check, words};
 use crate::platform::Platform;
 
 /// What the checks share: the text, its tables and schemas, and what was found so far.
@@ -67,6 +67,7 @@ fn build(reading: &mut Reading<'_>) -> Option<Config> {
     let channels = channel::channels(reading);
     let routes = check::routes(reading);
     check::timing(reading, &timing, &channels);
+    let words = words::words(reading, &channels, &routes, &web);
     Some(Config {
         newsroom: newsroom?,
         store: store?,
@@ -79,6 +80,7 @@ fn build(reading: &mut Reading<'_>) -> Option<Config> {
         sources,
         channels,
         routes,
+        words,
         origin: Origin::default(),
     })
 }

@@ -2,7 +2,7 @@
 //! touches the network, and secrets stay references.
 //!
 //! `document.rs` reads the file section by section, `shape.rs` compares it with its schema, `check.rs` and `channel.rs`
-//! build what the modules further up are handed, `draft.rs` writes a first config, `rehearse.rs` turns one into its
+//! build what the modules further up are handed, `words.rs` does so for tags, mentions and links, `draft.rs` writes a first config, `rehearse.rs` turns one into its
 //! rehearsal.
 
 mod channel;
@@ -16,6 +16,7 @@ mod settings;
 mod shape;
 #[cfg(test)]
 mod trial;
+mod words;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -67,6 +68,8 @@ pub struct Config {
     pub channels: Vec<Channel>,
     /// The routes, in the order of the file.
     pub routes: Vec<Rule>,
+    /// Tags, mentions and links.
+    pub words: crate::compose::words::Words,
     origin: Origin,
 }
 
@@ -145,6 +148,10 @@ pub struct Channel {
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up the next ones.
     pub strict_order: bool,
+    /// The most hashtags of a post; `None`: as `[hashtags]` says.
+    pub hashtags: Option<u8>,
+    /// Own parameters of links, by name: templates as written.
+    pub link_params: BTreeMap<String, String>,
 }
 
 /// The file a config came from, for faults that are found later.

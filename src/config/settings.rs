@@ -34,6 +34,15 @@ pub(super) struct Document {
     /// Routes; where two reach one channel, the first that matches wins.
     #[schemars(default)]
     route: Vec<crate::route::Rule>,
+    /// Hashtags from categories and keywords.
+    #[schemars(default)]
+    hashtags: crate::compose::words::hashtags::Settings,
+    /// Who may be mentioned: from a name to its accounts, by the platform's word.
+    #[schemars(default)]
+    mentions: crate::compose::words::mentions::Settings,
+    /// What becomes of articles' links.
+    #[schemars(default)]
+    links: crate::compose::words::links::Settings,
     /// The key that seals tokens.
     #[schemars(default)]
     vault: crate::vault::Settings,
@@ -136,4 +145,10 @@ pub(super) struct Common {
     /// Whether a post in doubt holds up the next ones.
     #[serde(default)]
     pub strict_order: bool,
+    /// The most hashtags of a post. Left out: as `[hashtags]` says.
+    #[serde(default)]
+    pub hashtags: Option<u8>,
+    /// Own parameters of the links posted here, each value a template; they go before those of `[links]`.
+    #[serde(default)]
+    pub link_params: BTreeMap<String, String>,
 }

@@ -251,8 +251,12 @@ fn owner_of(judged: &[Judged], of: usize) -> Option<ArticleId> {
 /// The entry with what its source and the newsroom lend it.
 fn settled(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
     let mut entry = entry.clone();
-    let language = source.language.as_deref().or(setup.house.language.as_deref());
-    crate::source::lend(&mut entry, language, &source.categories);
+    crate::source::lend(
+        &mut entry,
+        source.language.as_deref(),
+        setup.house.language.as_deref(),
+        &source.categories,
+    );
     entry
 }
 

@@ -36,6 +36,7 @@ pub(super) fn environment() -> Environment<'static> {
     env.add_test("matching", matching);
     env.add_filter("elastic", elastic);
     env.add_filter("optional", optional);
+    super::words::add(&mut env);
     env
 }
 
@@ -52,11 +53,14 @@ fn elastic(value: &Value, options: Kwargs) -> Result<String, Error> {
     if !(1..=MAX_WEIGHT).contains(&weight) {
         return Err(wrong(format!("elastic: expected a weight from 1 to {MAX_WEIGHT}, found {weight}")));
     }
-    Ok(marks::elastic(&text(value, "elastic")?, weight, min))
+    let text = text(value, "elastic")?;
+    // A tag is whole or not there.
+    Ok(marks::tags(&text).unwrap_or_else(|| marks::elastic(&text, weight, min)))
 }
 
 fn optional(value: &Value) -> Result<String, Error> {
-    Ok(marks::optional(&text(value, "optional")?))
+    let text = text(value, "optional")?;
+    Ok(marks::tags(&text).unwrap_or_else(|| marks::optional(&text)))
 }
 
 fn text(value: &Value, filter: &str) -> Result<String, Error> {
@@ -66,11 +70,11 @@ fn text(value: &Value, filter: &str) -> Result<String, Error> {
     }
 }
 
-fn kind(value: &Value) -> String {
+pub(super) fn kind(value: &Value) -> String {
     format!("a {}", value.kind())
 }
 
-fn wrong(said: String) -> Error {
+pub(super) fn wrong(said: String) -> Error {
     Error::new(ErrorKind::InvalidOperation, said)
 }
 

@@ -48,6 +48,22 @@ pub(super) fn optional(text: &str) -> String {
     format!("{OPTIONAL}{text}{CLOSE}")
 }
 
+/// A text of nothing but hashtags as optional parts, one a tag: they leave whole, one by one, the last first. `None` for
+/// any other text.
+pub(super) fn tags(text: &str) -> Option<String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let plain = |word: &&str| word.starts_with('#') && word.len() > 1 && unmarked(word).len() == word.len();
+    if words.is_empty() || !words.iter().all(plain) {
+        return None;
+    }
+    let mut out = String::new();
+    for (n, word) in words.iter().enumerate() {
+        // The blank before a tag goes with it.
+        out.push_str(&if n == 0 { optional(word) } else { optional(&format!(" {word}")) });
+    }
+    Some(out)
+}
+
 /// Reads a rendered template. Marks torn apart by a later filter are an error.
 ///
 /// # Errors
@@ -129,6 +145,16 @@ mod tests {
         ];
         assert_eq!(parts(&text), Ok(want));
         assert_eq!(unmarked(&text), "a 2;5tt b\nx1;0ss");
+    }
+
+    #[test]
+    fn tags_leave_one_by_one() {
+        let one = |text: &str| Part::Optional(vec![Part::Text(text.into())]);
+        let text = tags("#Nation #City").expect("tags");
+        assert_eq!(parts(&text), Ok(vec![one("#Nation"), one(" #City")]));
+        for text in ["", "#", "see #Nation", "#Nation, and", "\u{4}#a\u{3}"] {
+            assert_eq!(tags(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -1,16 +1,21 @@
 //! The language of templates and conditions: what they see (`Scene`), conditions, and their faults. The environment is
-//! in `env`, the templates in `templates`, the marks for what may give way in `marks`.
+//! in `env`, the templates in `templates`, one-line values of the config in `snippet`, the marks for what may give way in
+//! `marks`; filters that depend on the language are in `words`, the facts of languages in `locale`.
 
 mod env;
+pub mod locale;
 pub mod marks;
 mod scene;
+mod snippet;
 mod templates;
+mod words;
 
 use std::sync::Arc;
 
 use minijinja::Expression;
 
 pub use self::scene::{NAMES, Scene};
+pub use self::snippet::Snippet;
 pub use self::templates::Templates;
 
 /// A fault in a template or condition: what, and where.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minijinja::Value;
 
-use super::marks;
+use super::{marks, words};
 
 /// What a condition or a template sees: every documented variable, always defined (missing = empty).
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -21,7 +21,11 @@ pub struct Scene {
     pub authors: Vec<String>,
     /// Its categories.
     pub categories: Vec<String>,
-    /// `#Tag #Other`: its categories as hashtags.
+    /// The first of its categories, or empty.
+    pub category: String,
+    /// What the story is about, where the source tells that from its categories.
+    pub keywords: Vec<String>,
+    /// `#Tag #Other`: what the config's `[hashtags]` makes of categories and keywords; empty in a route's conditions.
     pub hashtags: String,
     /// BCP 47 tag, or empty.
     pub language: String,
@@ -37,6 +41,8 @@ pub struct Scene {
     pub published: String,
     /// The picture's address, or empty.
     pub image: String,
+    /// The names that may become mentions on the platform, and their handles there; only the filter `mentions` sees them.
+    pub mentions: Vec<(String, String)>,
 }
 
 /// The names of all variables, for messages.
@@ -47,6 +53,8 @@ pub const NAMES: &[&str] = &[
     "content",
     "authors",
     "categories",
+    "category",
+    "keywords",
     "hashtags",
     "language",
     "source",
@@ -67,6 +75,8 @@ impl Scene {
             content: "Traffic rolls from Monday.\nThe city expects thirty thousand cars a day.".into(),
             authors: vec!["Leyla Aliyeva".into(), "John Doe".into()],
             categories: vec!["Nation".into(), "Transport".into()],
+            category: "Nation".into(),
+            keywords: vec!["Bay Bridge".into()],
             hashtags: "#Nation #Transport".into(),
             language: "en".into(),
             source: "main".into(),
@@ -75,6 +85,7 @@ impl Scene {
             platform: "platform".into(),
             published: "2026-11-25T12:00:00+04:00".into(),
             image: "https://news.example/2026/bridge.jpg".into(),
+            mentions: Vec::new(),
         }
     }
 
@@ -94,6 +105,8 @@ impl Scene {
             text(&self.content),
             list(&self.authors),
             list(&self.categories),
+            text(&self.category),
+            list(&self.keywords),
             text(&self.hashtags),
             text(&self.language),
             text(&self.source),
@@ -103,6 +116,11 @@ impl Scene {
             text(&self.published),
             text(&self.image),
         ];
-        Value::from(NAMES.iter().copied().zip(all).collect::<BTreeMap<_, _>>())
+        let mut values: BTreeMap<_, _> = NAMES.iter().copied().zip(all).collect();
+        if !self.mentions.is_empty() {
+            let pairs = self.mentions.iter().map(|(name, handle)| Value::from(vec![text(name), text(handle)]));
+            values.insert(words::MENTIONS, Value::from(pairs.collect::<Vec<_>>()));
+        }
+        Value::from(values)
     }
 }

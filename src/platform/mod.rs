@@ -209,6 +209,17 @@ pub struct Outgoing {
     pub card: Option<Card>,
     /// BCP 47 tag.
     pub language: Option<String>,
+    /// Who may be mentioned: every other `@` is text.
+    pub mentions: Vec<Mention>,
+}
+
+/// An account that a text may mention.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// As it stands in the text, with its `@`.
+    pub handle: String,
+    /// The id its platform needs, where it needs one.
+    pub id: Option<String>,
 }
 
 /// What a link card shows.

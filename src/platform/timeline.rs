@@ -263,6 +263,7 @@ mod tests {
             link: Url::parse("https://news.example/a").ok(),
             card: None,
             language: Some("en".to_owned()),
+            mentions: Vec::new(),
         };
         let payload = account.freeze(&post, &ids("0a", 1)).unwrap();
         assert_eq!(payload.key, "0a".repeat(16));

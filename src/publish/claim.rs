@@ -19,7 +19,8 @@ use crate::schedule::{Decision, Facts, Policy, decide};
 use crate::store::attempt::{self, AttemptRow};
 use crate::store::channel::ChannelRow;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, channel, pause, post};
+use crate::store::short_link::Link;
+use crate::store::{Conn, StoreError, channel, pause, post, short_link};
 use crate::text::plain::hex;
 
 /// The right to send one post: its row under a lease, the frozen payload and the committed attempt. Only this module
@@ -54,6 +55,8 @@ pub struct Wish {
     pub row: PostRow,
     /// What would be sent.
     pub payload: Payload,
+    /// The short link it carries, where it was made just now.
+    pub short: Option<Link>,
     /// The channel.
     pub channel: String,
     /// Which pauses concern it.
@@ -172,12 +175,13 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     if let PostState::Scheduled { approval, .. } = &wish.row.post.state
         && approval.payload.as_ref().is_some_and(|approved| *approved != wish.payload.seen_hash())
     {
-        let why = HoldReason::ChangedSinceApproved;
-        let held = PostRow { post: held(&wish.row, why, wish.now)?, ..wish.row.clone() };
-        return match post::put(conn, &wish.row, &held, wish.now, &Actor::Bugle, "changed since it was approved").await {
-            Ok(_) | Err(StoreError::Conflict(_)) => Ok(Claimed::Moved),
-            Err(error) => Err(error),
-        };
+        return hold(conn, &wish, HoldReason::ChangedSinceApproved, "changed since it was approved").await;
+    }
+    if let Some(link) = &wish.short
+        && !short_link::put(conn, link, wish.now).await?
+    {
+        let why = HoldReason::Unfit { why: format!("the short link {} is another post's already", link.id) };
+        return hold(conn, &wish, why, "its short link is taken").await;
     }
     let name = wish.channel.clone();
     let still_closed = row.closed_since.is_some() && !wish.reachable;
@@ -187,6 +191,15 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
         channel::set_slot(conn, &name, slot).await?;
     }
     Ok(claimed)
+}
+
+/// Leaves it to a person, unless somebody did something else with it meanwhile.
+async fn hold(conn: &mut Conn, wish: &Wish, why: HoldReason, said: &str) -> Result<Claimed, StoreError> {
+    let next = PostRow { post: held(&wish.row, why, wish.now)?, ..wish.row.clone() };
+    match post::put(conn, &wish.row, &next, wish.now, &Actor::Bugle, said).await {
+        Ok(_) | Err(StoreError::Conflict(_)) => Ok(Claimed::Moved),
+        Err(error) => Err(error),
+    }
 }
 
 /// Late news is not sent; what may be out already from an earlier send is a person's to judge.

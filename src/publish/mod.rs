@@ -22,6 +22,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use crate::clock::SharedClock;
+use crate::compose::words::Words;
 use crate::expr::Templates;
 use crate::http::Http;
 use crate::model::channel::PauseScope;
@@ -53,6 +54,8 @@ pub struct House {
     pub language: Option<String>,
     /// The templates.
     pub templates: Templates,
+    /// Tags, mentions and links.
+    pub words: Words,
     /// All waits are multiplied by this.
     pub scale: f64,
     /// What is counted.

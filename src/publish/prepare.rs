@@ -7,10 +7,12 @@ use sha2::Digest as _;
 
 use super::Channel;
 use crate::compose;
+use crate::compose::words::{Place, Words};
 use crate::expr::Templates;
 use crate::model::article::Article;
 use crate::model::post::{Occasion, Post};
-use crate::platform::{Card, Identity, Ids, Outgoing, Payload};
+use crate::platform::{Card, Identity, Ids, Mention, Outgoing, Payload};
+use crate::store::short_link::Link;
 use crate::text::plain::hex;
 use crate::text::rules::FittedText;
 
@@ -23,6 +25,8 @@ pub struct Setting<'a> {
     pub newsroom: &'a str,
     /// Its zone.
     pub zone: &'a TimeZone,
+    /// Its tags, mentions and links.
+    pub words: &'a Words,
 }
 
 /// A post ready to be frozen.
@@ -32,6 +36,8 @@ pub struct Prepared {
     pub payload: Payload,
     /// Its text and what it counts.
     pub text: FittedText,
+    /// The short link it carries, to be stored before it leaves.
+    pub short: Option<Link>,
 }
 
 /// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
@@ -48,27 +54,51 @@ pub fn prepare(
     at: Timestamp,
 ) -> Result<Prepared, String> {
     let rules = channel.account.rules(identity);
+    let ids = ids(article, post, revision, at);
+    let spec = channel.account.spec();
+    // A timeline speaks as the platform it is like.
+    let platform = channel.account.like().unwrap_or(spec.id);
+    let mut scene = compose::scene(article, setting.newsroom, setting.zone, channel.name.as_str(), spec.id);
+    let place =
+        Place { channel: channel.name.as_str(), platform, unit: rules.unit, route: post.route, seed: &ids.seed };
+    scene.platform = platform.to_owned();
+    let dressed = setting.words.dress(&mut scene, &article.entry, &place).map_err(|e| e.to_string())?;
+    scene.platform = spec.id.to_owned();
     let text = match &post.text {
         Some(text) => FittedText::new(text.clone(), rules).map_err(|e| e.to_string())?,
-        None => {
-            let platform = channel.account.spec().id;
-            let scene = compose::scene(article, setting.newsroom, setting.zone, channel.name.as_str(), platform);
-            compose::compose(setting.templates, &post.template, &scene, rules).map_err(|e| e.to_string())?
-        }
+        None => compose::compose(setting.templates, &post.template, &scene, rules).map_err(|e| e.to_string())?,
     };
     let entry = &article.entry;
-    let card = entry.link.as_ref().map(|url| Card {
+    // What is looked for later is the link as it was sent.
+    let link = match &post.text {
+        Some(text) => dressed.link_in(text),
+        None => dressed.link.clone(),
+    };
+    let card = link.as_ref().map(|url| Card {
         url: url.clone(),
         title: entry.title.clone(),
         description: entry.summary.clone().unwrap_or_default(),
         image: entry.image.as_ref().map(|image| image.url.clone()),
     });
-    let outgoing = Outgoing { text: text.clone(), link: entry.link.clone(), card, language: entry.language.clone() };
-    let ids = ids(article, post, revision, at);
+    let mentions = dressed.mentions.iter().map(|it| Mention { handle: it.handle.clone(), id: it.id.clone() });
+    let outgoing = Outgoing {
+        text: text.clone(),
+        link: link.clone(),
+        card,
+        language: entry.language.clone(),
+        mentions: mentions.collect(),
+    };
     let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
     // The same counter has the last word over what was frozen: an adapter may have written the text in another form.
     FittedText::new(payload.text.clone(), rules).map_err(|e| format!("as it would be sent, {e}"))?;
-    Ok(Prepared { payload, text })
+    let short = dressed.short.filter(|short| link.as_ref() == Some(&short.link)).map(|short| Link {
+        id: short.id,
+        url: short.target.to_string(),
+        post: post.id.to_string(),
+        channel: channel.name.to_string(),
+        article: article.id.to_string(),
+    });
+    Ok(Prepared { payload, text, short })
 }
 
 /// The client-chosen ids of a post: from the channel, the story, the occasion and the revision, never from chance. The

@@ -3,6 +3,8 @@
 
 mod plan;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 pub use plan::{Chosen, Plan, Verdict, plan};
@@ -31,6 +33,15 @@ pub struct Rule {
     /// `true`, `false` (default) or a condition: whether a person has to approve.
     #[serde(default)]
     pub approve: Approve,
+    /// The most hashtags of a post; left out: as its channel says.
+    #[serde(default)]
+    pub hashtags: Option<u8>,
+    /// Own parameters of the links, each value a template; they go before those of the channel and of `[links]`.
+    #[serde(default)]
+    pub link_params: BTreeMap<String, String>,
+    /// Whether posts carry a short link of our own, which counts clicks; needs `[web] public_url`. Left out: no.
+    #[serde(default)]
+    pub short_links: bool,
 }
 
 /// Whether a person has to approve.

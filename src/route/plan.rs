@@ -129,6 +129,9 @@ mod tests {
             template: None,
             urgency: Urgency::Normal,
             approve: Approve::Fixed(false),
+            hashtags: None,
+            link_params: std::collections::BTreeMap::new(),
+            short_links: false,
         }
     }
 

@@ -11,6 +11,7 @@ use url::Url;
 use crate::model::article::Entry;
 use crate::model::id::{ArticleId, SourceName};
 use crate::text::plain::hex;
+use crate::text::tracking::is_tracking;
 
 /// An entry older than this before the last good fetch is no news of today. Source: reliability.md section 5, 2026-11.
 pub const OLD: SignedDuration = SignedDuration::from_hours(48);
@@ -22,34 +23,6 @@ const MANY: usize = 3;
 const LONGEST_KEY: usize = 500;
 /// The most articles `start = "last N"` may ask for. Source: product.md, 2026-11.
 pub const MAX_LAST: usize = 500;
-
-/// Parameters that tell where a reader came from, never what is read. Those ending in `*` are prefixes.
-const TRACKING: [&str; 24] = [
-    "utm_*",
-    "fbclid",
-    "gclid",
-    "gclsrc",
-    "dclid",
-    "gbraid",
-    "wbraid",
-    "msclkid",
-    "yclid",
-    "ysclid",
-    "twclid",
-    "igshid",
-    "igsh",
-    "mc_cid",
-    "mc_eid",
-    "mkt_tok",
-    "_openstat",
-    "at_medium",
-    "at_campaign",
-    "ocid",
-    "cmpid",
-    "pk_*",
-    "mtm_*",
-    "_hs*",
-];
 
 /// One name an article is known by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -224,14 +197,7 @@ fn path_of(guid: &str) -> Option<String> {
 pub fn canonical(link: &Url) -> Option<String> {
     let host = link.host_str()?.trim_end_matches('.').to_ascii_lowercase();
     let port = link.port().map(|p| format!(":{p}")).unwrap_or_default();
-    let tracks = |pair: &str| {
-        let name = pair.split('=').next().unwrap_or("").to_ascii_lowercase();
-        TRACKING.iter().any(|known| match known.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == *known,
-        })
-    };
-    let query: Vec<&str> = link.query().unwrap_or("").split('&').filter(|p| !p.is_empty() && !tracks(p)).collect();
+    let query: Vec<&str> = link.query().unwrap_or("").split('&').filter(|p| !p.is_empty() && !is_tracking(p)).collect();
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
     let path = link.path().strip_suffix('/').unwrap_or(link.path());
     // A fragment with a path in it is the address of a page that scripts build.

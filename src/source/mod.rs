@@ -11,6 +11,7 @@ pub mod habit;
 mod head;
 pub mod identity;
 mod jsonfeed;
+pub mod language;
 pub mod mend;
 pub mod opml;
 mod picture;
@@ -54,11 +55,9 @@ pub struct Settings {
     pub ingest: Option<door::Settings>,
 }
 
-/// Gives an entry what its source lends: the language where it states none, the categories where it lacks them.
-pub fn lend(entry: &mut Entry, language: Option<&str>, categories: &[String]) {
-    if entry.language.is_none() {
-        entry.language = language.map(str::to_owned);
-    }
+/// Gives an entry what its source and the newsroom lend it: the language where it states none, the categories it lacks.
+pub fn lend(entry: &mut Entry, own: Option<&str>, newsroom: Option<&str>, categories: &[String]) {
+    entry.language = language::of(entry, own, newsroom);
     for category in categories {
         if !entry.categories.contains(category) {
             entry.categories.push(category.clone());
@@ -73,12 +72,12 @@ mod tests {
     #[test]
     fn a_source_lends_what_is_missing() {
         let mut entry = Entry { categories: vec!["City".to_owned()], ..Entry::default() };
-        lend(&mut entry, Some("nl"), &["News".to_owned(), "City".to_owned()]);
+        lend(&mut entry, Some("nl"), None, &["News".to_owned(), "City".to_owned()]);
         assert_eq!(
             (entry.language.as_deref(), entry.categories.as_slice()),
             (Some("nl"), &["City".into(), "News".into()][..])
         );
-        lend(&mut entry, Some("en"), &[]);
+        lend(&mut entry, Some("en"), Some("az"), &[]);
         assert_eq!(entry.language.as_deref(), Some("nl"));
     }
 }

@@ -26,6 +26,8 @@ const TABLES: &[&str] = &[
     "hub_offer",
     "subscription",
     "webhook_seen",
+    "short_link",
+    "short_link_click",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

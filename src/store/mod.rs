@@ -17,6 +17,7 @@ pub mod notice;
 pub mod pause;
 pub mod post;
 pub mod sealed;
+pub mod short_link;
 pub mod source;
 pub mod subscription;
 mod tally;
@@ -96,6 +97,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "spine", include_str!("../../migrations/0001_spine.sql")),
     (3, "push", include_str!("../../migrations/0003_push.sql")),
     (4, "health", include_str!("../../migrations/0004_health.sql")),
+    (5, "links", include_str!("../../migrations/0005_links.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
 ];
 

@@ -111,6 +111,12 @@ pub fn seen(text: &str, sight: Sight, unit: Unit) -> Vec<Entity> {
     out
 }
 
+/// Whether the platform that counts in `unit` takes the whole of `text` for one such entity, also in the middle of a line.
+pub fn is_whole(text: &str, kind: Kind, unit: Unit) -> bool {
+    let found = entities(&format!("a {text} b"), unit);
+    matches!(&found[..], [one] if one.kind == kind && one.text == text)
+}
+
 static SCHEME: LazyLock<Regex> = LazyLock::new(|| pattern(r"\A(?:[a-zA-Z]+://|(?i:xmpp|magnet|nostr):)"));
 
 /// What an entity says, without the signs that mark it.
@@ -206,6 +212,23 @@ mod tests {
     use super::*;
 
     const MASTODON: Unit = Unit::Mastodon { link: 23 };
+
+    #[test]
+    fn a_tag_that_breaks_off_is_told() {
+        let units = [Unit::Weighted, MASTODON, Unit::Graphemes, Unit::Utf16];
+        for (text, kind, want) in [
+            ("#Baku", Tag, [true; 4]),
+            ("#İqtisadiyyat", Tag, [true; 4]),
+            ("#COP-29", Tag, [false, false, true, false]),
+            ("#2026", Tag, [false; 4]),
+            ("#a b", Tag, [false; 4]),
+            ("@presidentaz", Mention, [true, true, false, true]),
+            ("@a@b.example", Mention, [false, true, false, false]),
+            ("@news.bsky.social", Mention, [false, true, true, false]),
+        ] {
+            assert_eq!(units.map(|unit| is_whole(text, kind, unit)), want, "{text}");
+        }
+    }
 
     #[test]
     fn offsets_are_the_platforms_own() {

@@ -8,7 +8,9 @@ use regex::Regex;
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::entities::{Kind, entities};
 use super::markup::{BREAK, MARKUP, resolve, strip};
+use super::rules::Unit;
 
 /// Bytes of one text field; what is longer is cut. Source: reliability.md section 6.
 pub const MAX_FIELD: usize = 64 * 1024;
@@ -86,6 +88,39 @@ pub fn defuse(text: &str) -> String {
         if named && !(c == '@' && is_mail(&text[..i], after)) {
             out.push('\u{200B}');
         }
+    }
+    out
+}
+
+/// Breaks what the platform that counts in `unit` would make a link in a feed's text (a domain in a headline), so that
+/// only the article's own link can be clicked: U+200B after each full stop of it, as in [`defuse`]. `but` stays.
+pub fn delink(text: &str, unit: Unit, but: &str) -> String {
+    let inner = |c: char| c.is_alphanumeric();
+    if !text.match_indices('.').any(|(i, _)| text[i + 1..].starts_with(inner)) {
+        return text.to_owned();
+    }
+    let mut out = text.to_owned();
+    // What is left of a broken link may be seen as another one: rarely twice, never for ever.
+    for _ in 0..4 {
+        let found = entities(&out, unit);
+        let mut next = String::with_capacity(out.len() + 16);
+        let mut at = 0;
+        for link in found.iter().filter(|e| e.kind == Kind::Link && (but.is_empty() || e.text != but)) {
+            let Some(start) = out[at..].find(&link.text).map(|i| at + i) else { continue };
+            next.push_str(&out[at..start]);
+            for c in link.text.chars() {
+                next.push(c);
+                if matches!(c, '.' | '。' | '．' | '｡') {
+                    next.push('\u{200B}');
+                }
+            }
+            at = start + link.text.len();
+        }
+        if at == 0 {
+            break;
+        }
+        next.push_str(&out[at..]);
+        out = next;
     }
     out
 }
@@ -179,8 +214,6 @@ fn is_hidden(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::entities::{Kind, entities};
-    use crate::text::rules::Unit;
     use proptest::prelude::*;
 
     #[test]
@@ -256,6 +289,26 @@ mod tests {
     }
 
     #[test]
+    fn links_of_a_feeds_text_are_broken_where_they_would_be_seen() {
+        let mastodon = Unit::Mastodon { link: 23 };
+        for (unit, raw, want) in [
+            (Unit::Weighted, "Booking.com fined", "Booking.\u{200B}com fined"),
+            (mastodon, "Booking.com fined", "Booking.com fined"),
+            (
+                mastodon,
+                "see https://e.example.org/a.html now",
+                "see https://e.\u{200B}example.\u{200B}org/a.\u{200B}html now",
+            ),
+            (Unit::Utf16, "t.me/spam, 3.5 percent", "t.\u{200B}me/spam, 3.5 percent"),
+            (Unit::Graphemes, "go to example.org", "go to example.\u{200B}org"),
+            (Unit::Weighted, "It rose 3.5. Then fell", "It rose 3.5. Then fell"),
+            (Unit::Weighted, "https://own.example/1 evil.com", "https://own.example/1 evil.\u{200B}com"),
+        ] {
+            assert_eq!(delink(raw, unit, "https://own.example/1"), want, "{unit:?}");
+        }
+    }
+
+    #[test]
     fn hostile_markup_takes_linear_time() {
         for piece in [
             "<",
@@ -288,6 +341,15 @@ mod tests {
                 prop_assert!(!text.chars().any(|c| c.is_control() || ('\u{202A}'..='\u{202E}').contains(&c)), "{text:?}");
                 prop_assert!(!text.contains("  ") && text.trim() == text && is_nfc(&text));
                 prop_assert_eq!(&line(&text), &text);
+            }
+        }
+
+        #[test]
+        fn no_link_survives(raw in "[a-z./:@ -。]{0,20}(com|org|t\\.me|https?://e\\.co)?[a-z./:@ -]{0,20}") {
+            for unit in [Unit::Weighted, Unit::Mastodon { link: 23 }, Unit::Graphemes, Unit::Utf16, Unit::CodePoints] {
+                let text = delink(&raw, unit, "");
+                let found: Vec<_> = entities(&text, unit).into_iter().filter(|e| e.kind == Kind::Link).collect();
+                prop_assert!(found.is_empty(), "{found:?} in {text:?} of {raw:?} {unit:?}");
             }
         }
 

@@ -1,11 +1,14 @@
-//! The service's port: health, metrics, read-only pages, and where others push articles in. The pages change nothing:
-//! every request for one that is not a GET or HEAD is refused.
+//! The service's port: health, metrics, short links, read-only pages, and where others push articles in. The pages change
+//! nothing: every request for one that is not a GET or HEAD is refused.
 //!
 //! Here: what the engine hands over ([`State`]) and the server itself ([`serve`]). `gate.rs` decides who is answered at
-//! all, `probes.rs` answers machines, `pages/` answers people, `push.rs` takes
-//! what is pushed. Not here: signing in and acting; until then the pages
+//! all, `probes.rs` answers machines, `clicks.rs` leads readers on, `pages/` answers people, `push.rs` takes what is
+//! pushed. Not here: signing in and acting; until then the pages
 //! are for this machine only.
 
+mod clicks;
+#[cfg(test)]
+mod clicks_tests;
 mod gate;
 mod pages;
 mod probes;
@@ -98,7 +101,7 @@ pub enum Readiness {
 /// What the engine hands over.
 #[derive(Clone)]
 pub struct State {
-    /// The store; only read from.
+    /// The store; read from, and clicks on short links are written to it.
     pub store: Store,
     /// The process's metrics; those that count rows of the store are refreshed at each scrape.
     pub metrics: Arc<Metrics>,
@@ -142,6 +145,8 @@ struct Site {
     state: State,
     /// Whether only this machine can reach the port.
     local: bool,
+    /// Clicks on short links, not written yet.
+    clicks: clicks::Counter,
 }
 
 type Shared = axum::extract::State<Arc<Site>>;
@@ -160,20 +165,48 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
     // From now on a tick is awaited: an engine that never gets going is not alive either.
     let now = state.clock.now().as_millisecond();
     let _ = state.tick.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-    let router = router(Arc::new(Site { state, local }));
+    let site = Arc::new(Site { state, local, clicks: clicks::Counter::default() });
     let halt = stop.clone();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async move { halt.cancelled().await });
-    tokio::select! {
-        done = server.into_future() => done,
-        // A connection that never ends its request must not hold up the end of the process.
-        () = async { stop.cancelled().await; tokio::time::sleep(STOP_WITHIN).await } => Ok(()),
-    }
+    let server =
+        axum::serve(listener, router(Arc::clone(&site))).with_graceful_shutdown(async move { halt.cancelled().await });
+    let serving = async {
+        tokio::select! {
+            done = server.into_future() => done,
+            // A connection that never ends its request must not hold up the end of the process.
+            () = async { stop.cancelled().await; tokio::time::sleep(STOP_WITHIN).await } => Ok(()),
+        }
+    };
+    let (done, ()) = tokio::join!(serving, clicks::write_on(&site, &stop));
+    site.clicks.flush(&site.state.store).await;
+    done
 }
 
 fn router(site: Arc<Site>) -> Router {
-    let set = |name: HeaderName, value: &'static str| {
-        SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
-    };
+    pages_router(Arc::clone(&site)).merge(links_router(site))
+}
+
+fn set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// Short links: public, and nothing of a reader is kept or handed on but what a browser itself hands on.
+fn links_router(site: Arc<Site>) -> Router {
+    Router::new()
+        .route("/r/{id}", get(clicks::follow))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
+        .layer(RequestBodyLimitLayer::new(BODY_CAP))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .layer(CatchPanicLayer::custom(broke))
+        .layer(set(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        // The browsers' own default: the publisher's statistics see the site a reader came from, never the page.
+        .layer(set(header::REFERRER_POLICY, "strict-origin-when-cross-origin"))
+        // Every click is asked for again, so that it can be counted and the link can lead elsewhere after an edit.
+        .layer(set(header::CACHE_CONTROL, "private, max-age=0"))
+        .with_state(site)
+}
+
+fn pages_router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))

@@ -19,10 +19,10 @@ use crate::store::{self, article, channel, job, notice, post, wall};
 
 const HOSTILE: &str = "<script>alert(\"1\")</script> & 'it' \u{202e}\u{5e9}\u{5dc}\u{5d5}\u{5dd}";
 
-struct Desk {
+pub(super) struct Desk {
     at: SocketAddr,
-    store: Store,
-    clock: Arc<FakeClock>,
+    pub(super) store: Store,
+    pub(super) clock: Arc<FakeClock>,
     tick: Arc<AtomicI64>,
     ready: watch::Sender<Readiness>,
     view: watch::Sender<Arc<View>>,
@@ -31,14 +31,14 @@ struct Desk {
     _folder: tempfile::TempDir,
 }
 
-struct Answer {
-    status: u16,
+pub(super) struct Answer {
+    pub(super) status: u16,
     head: String,
     body: String,
 }
 
 impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
     }
@@ -61,7 +61,7 @@ fn view() -> View {
 }
 
 impl Desk {
-    async fn open(address: &str) -> Self {
+    pub(super) async fn open(address: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("bugle.db").display());
         let store = Store::open(&url).await.unwrap();
@@ -86,7 +86,7 @@ impl Desk {
         Self { at, store, clock, tick, ready, view, stop, done, _folder: folder }
     }
 
-    async fn send(&self, request: &str) -> Answer {
+    pub(super) async fn send(&self, request: &str) -> Answer {
         let mut stream = TcpStream::connect(self.at).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
@@ -95,6 +95,12 @@ impl Desk {
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
         Answer { status, head: head.to_owned(), body: body.to_owned() }
+    }
+
+    /// Stops it, and waits for its end.
+    pub(super) async fn close(self) {
+        self.stop.cancel();
+        self.done.await.unwrap().unwrap();
     }
 
     async fn ask(&self, method: &str, path: &str, host: &str) -> Answer {

@@ -416,6 +416,7 @@ mod tests {
                 image: Some(Url::parse("https://e.org/p.png").unwrap()),
             }),
             language: Some("az".to_owned()),
+            mentions: Vec::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::platform::{Ids, Outgoing};
+use crate::platform::{Ids, Mention, Outgoing};
 
 /// Where posts live in a repository.
 pub const COLLECTION: &str = "app.bsky.feed.post";
@@ -23,7 +23,7 @@ pub fn record(post: &Outgoing, created: Timestamp) -> Value {
     if let Some(language) = post.language.as_deref().filter(|tag| is_language(tag)) {
         record["langs"] = json!([language]);
     }
-    let facets = facets(text, post.link.as_ref().map(url::Url::as_str));
+    let facets = facets(text, post.link.as_ref().map(url::Url::as_str), &post.mentions);
     if !facets.is_empty() {
         record["facets"] = Value::Array(facets);
     }
@@ -76,9 +76,9 @@ pub fn tid(ids: &Ids) -> String {
         .collect()
 }
 
-/// What of the text can be clicked: the article's own link and hashtags, in order, by offsets in bytes of UTF-8. No
-/// mention: a name in a headline is a name.
-fn facets(text: &str, link: Option<&str>) -> Vec<Value> {
+/// What of the text can be clicked: the article's own link, hashtags and the accounts that may be mentioned, in order, by
+/// offsets in bytes of UTF-8. No other mention: a name in a headline is a name.
+fn facets(text: &str, link: Option<&str>, mentions: &[Mention]) -> Vec<Value> {
     let mut found: Vec<(usize, usize, Value)> = Vec::new();
     if let Some(link) = link.filter(|link| !link.is_empty()) {
         for (start, _) in text.match_indices(link) {
@@ -88,6 +88,21 @@ fn facets(text: &str, link: Option<&str>) -> Vec<Value> {
             let starts = text[..start].chars().next_back().is_none_or(|c| !c.is_alphanumeric());
             if starts && ends {
                 found.push((start, end, json!({"$type": "app.bsky.richtext.facet#link", "uri": link})));
+            }
+        }
+    }
+    for (mention, did) in mentions.iter().filter_map(|it| Some((it, it.id.as_deref()?))) {
+        for (start, _) in text.match_indices(&mention.handle) {
+            let end = start + mention.handle.len();
+            let starts = text[..start].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && !"/=_".contains(c));
+            let mut after = text[end..].chars();
+            let ends = match after.next() {
+                Some('.' | '-') => !after.next().is_some_and(char::is_alphanumeric),
+                Some(c) => !(c.is_alphanumeric() || c == '_'),
+                None => true,
+            };
+            if starts && ends && found.iter().all(|(from, to, _)| end <= *from || start >= *to) {
+                found.push((start, end, json!({"$type": "app.bsky.richtext.facet#mention", "did": did})));
             }
         }
     }
@@ -178,7 +193,7 @@ mod tests {
             ("#हिन्दी https://e.org/a #🎉", &[("#हिन्दी", "tag"), ("https://e.org/a", "uri"), ("#🎉", "tag")]),
         ];
         for (text, expected) in cases {
-            let found: Vec<(String, String)> = facets(text, link)
+            let found: Vec<(String, String)> = facets(text, link, &[])
                 .iter()
                 .map(|facet| {
                     let at = |key: &str| usize::try_from(facet["index"][key].as_u64().unwrap()).unwrap();
@@ -196,8 +211,29 @@ mod tests {
             let expected: Vec<_> = expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
             assert_eq!(found, expected, "{text}");
         }
-        let fragment = facets("https://e.org/#top #top", Some("https://e.org/#top"));
+        let fragment = facets("https://e.org/#top #top", Some("https://e.org/#top"), &[]);
         assert_eq!(fragment.len(), 2);
+    }
+
+    #[test]
+    fn who_may_be_mentioned_is_by_the_id_and_nobody_else() {
+        let wanted = [
+            Mention { handle: "@a.bsky.social".to_owned(), id: Some("did:plc:a".to_owned()) },
+            Mention { handle: "@b.bsky.social".to_owned(), id: None },
+        ];
+        for (text, expected) in [
+            ("é @a.bsky.social's", Some((3, 17))),
+            ("@a.bsky.social.", Some((0, 14))),
+            ("@a.bsky.social.example", None),
+            ("mail@a.bsky.social @b.bsky.social @c.bsky.social", None),
+        ] {
+            let found = facets(text, None, &wanted);
+            let place = |facet: &Value| {
+                (facet["index"]["byteStart"].as_u64().unwrap(), facet["index"]["byteEnd"].as_u64().unwrap())
+            };
+            assert_eq!(found.iter().map(place).next(), expected, "{text}");
+            assert!(found.iter().all(|facet| facet["features"][0]["did"] == "did:plc:a") && found.len() < 2, "{text}");
+        }
     }
 
     #[test]

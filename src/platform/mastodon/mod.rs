@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, wire,
+    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Mention, ONLY,
+    Outgoing, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::post::Rejection;
@@ -153,7 +153,7 @@ impl Account for Instance {
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
-        let text = without_mentions(post.text.as_str());
+        let text = without_mentions(post.text.as_str(), &post.mentions);
         if text.trim().is_empty() {
             return Err((Rejection::Content, "expected a text, found none".to_owned()));
         }
@@ -162,9 +162,12 @@ impl Account for Instance {
         {
             return Err((Rejection::TooLong, format!("with its mentions made plain text, {e}")));
         }
+        let mut body = json!({"status": text, "visibility": self.config.visibility});
         // `allowed_mentions` empty: the second line against mentions out of a feed; servers that do not know the name
-        // pass it over.
-        let mut body = json!({"status": text, "visibility": self.config.visibility, "allowed_mentions": []});
+        // pass it over. It takes ids, which only the server knows, so a mention that is wanted leaves it out.
+        if !post.mentions.iter().any(|mention| text.contains(&mention.handle)) {
+            body["allowed_mentions"] = json!([]);
+        }
         if let Some(language) = post.language.as_deref().and_then(language) {
             body["language"] = json!(language);
         }
@@ -298,22 +301,35 @@ impl Instance {
     }
 }
 
-/// Makes what would be read as a mention plain text: a joiner after the `@`, which belongs to the same grapheme cluster
-/// and shows nothing.
-fn without_mentions(text: &str) -> String {
+/// Makes what would be read as a mention plain text, but for the wanted ones: a joiner after the `@`, which belongs to the
+/// same grapheme cluster and shows nothing.
+fn without_mentions(text: &str, wanted: &[Mention]) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
     let mut before: Option<char> = None;
-    while let Some(c) = chars.next() {
+    for (at, c) in text.char_indices() {
         out.push(c);
         // Inside a word or a URL's path an `@` names nobody. Source: Mastodon's Account::MENTION_RE, 2026-08.
         let opens = before.is_none_or(|b| !(b.is_alphanumeric() || matches!(b, '_' | '/' | '=')));
-        if c == '@' && opens && chars.peek().is_some_and(|n| n.is_alphanumeric() || *n == '_') {
+        let rest = &text[at..];
+        let named = rest.chars().nth(1).is_some_and(|n| n.is_alphanumeric() || n == '_');
+        if c == '@' && opens && named && !wanted.iter().any(|mention| is_all_of(rest, &mention.handle)) {
             out.push('\u{200D}');
         }
         before = Some(c);
     }
     out
+}
+
+/// Whether the name that `text` begins with is that one and no longer one.
+fn is_all_of(text: &str, handle: &str) -> bool {
+    text.strip_prefix(handle).is_some_and(|after| {
+        let mut after = after.chars();
+        match after.next() {
+            Some('.' | '-') => !after.next().is_some_and(char::is_alphanumeric),
+            Some(c) => !(c.is_alphanumeric() || matches!(c, '_' | '@')),
+            None => true,
+        }
+    })
 }
 
 /// The language as Mastodon names it (ISO 639-1, or 639-3 where there is none).
@@ -373,6 +389,7 @@ mod tests {
             link: Some(Url::parse("https://e.org/a").unwrap()),
             card: None,
             language: language.map(str::to_owned),
+            mentions: Vec::new(),
         }
     }
 
@@ -417,8 +434,26 @@ mod tests {
             ("mail a@b.example or 5 @ 3", "mail a@b.example or 5 @ 3"),
             ("https://e.org/@name/1", "https://e.org/@name/1"),
         ] {
-            assert_eq!(without_mentions(text), expected);
+            assert_eq!(without_mentions(text, &[]), expected);
         }
+    }
+
+    #[test]
+    fn a_wanted_mention_stays_and_no_other() {
+        let mention = Mention { handle: "@a@b.example".to_owned(), id: None };
+        for (text, expected) in [
+            ("@a@b.example's", "@a@b.example's"),
+            ("@a@b.example. @c@b.example", "@a@b.example. @\u{200D}c@b.example"),
+            ("@a@b.example.org", "@\u{200D}a@b.example.org"),
+            ("@a", "@\u{200D}a"),
+        ] {
+            assert_eq!(without_mentions(text, std::slice::from_ref(&mention)), expected);
+        }
+        let account = account("server = \"https://m.example\"").ok().unwrap();
+        let wanted = |text: &str| Outgoing { mentions: vec![mention.clone()], ..post(text, None) };
+        let body = |text: &str| account.freeze(&wanted(text), &ids()).unwrap().planned(ONLY).unwrap().body.clone();
+        assert!(!body("by @a@b.example").contains("allowed_mentions"));
+        assert!(body("by nobody").contains("allowed_mentions"), "the second line stays where nobody is wanted");
     }
 
     #[test]

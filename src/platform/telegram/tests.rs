@@ -16,6 +16,7 @@ fn frozen(keys: &str, text: &str, link: Option<&str>) -> Value {
         link: link.map(|link| Url::parse(link).unwrap()),
         card: None,
         language: None,
+        mentions: Vec::new(),
     };
     let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision: 0 };
     let payload = open(keys).unwrap().freeze(&post, &ids).unwrap();
@@ -64,6 +65,7 @@ fn freezes_to_these_bytes() {
         link: Url::parse("https://news.example/a?x=1&y=2").ok(),
         card: None,
         language: None,
+        mentions: Vec::new(),
     };
     let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision: 1 };
     let payload =

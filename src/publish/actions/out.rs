@@ -15,6 +15,7 @@ use crate::publish::prepare::prepare;
 use crate::source::identity::{content_hash, keys, title_hash};
 use crate::store::amend::AmendRow;
 use crate::store::post::{PostRow, short};
+use crate::store::short_link::{self, Link};
 use crate::store::{Conn, Store, StoreError, amend, article, audit, channel, meta, notice, post};
 use crate::text::rules::FittedText;
 
@@ -151,7 +152,7 @@ async fn edit_out(
     let prepared = prepare(place.setting, place.channel, identity, &article, &wanted, row.revision, hand.now)
         .map_err(StoreError::Conflict)?;
     let payload = crate::store::to_json(&prepared.payload);
-    ask(store, hand, row.id(), "edit", Some(payload)).await
+    ask(store, hand, row.id(), "edit", Some((payload, prepared.short))).await
 }
 
 /// Asks for a post to be taken down. Returns the wish's id.
@@ -180,8 +181,9 @@ async fn ask(
     hand: &Hand,
     id: &str,
     op: &'static str,
-    payload: Option<String>,
+    payload: Option<(String, Option<Link>)>,
 ) -> Result<String, StoreError> {
+    let (payload, link) = payload.map_or((None, None), |(payload, link)| (Some(payload), link));
     let (hand, id) = (hand.clone(), id.to_owned());
     let job = crate::store::job(move |conn| {
         Box::pin(async move {
@@ -207,6 +209,11 @@ async fn ask(
                 state: "asked".to_owned(),
                 said: None,
             };
+            if let Some(link) = &link
+                && !short_link::put(conn, link, hand.now).await?
+            {
+                return Err(said(format!("the short link {} is another post's already", link.id)));
+            }
             amend::ask(conn, &wish).await?;
             let why = if op == "delete" { "asked for it to be taken down" } else { "asked for it to be changed" };
             audit::add(conn, hand.now, &hand.actor(), "post", &id, (Some("published"), None), why).await?;

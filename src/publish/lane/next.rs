@@ -16,6 +16,7 @@ use crate::model::post::{Actor, HoldReason};
 use crate::model::receipt::Receipt;
 use crate::platform::{ConnectError, Journal, ONLY, Payload, PublishError, Recovery, Sought};
 use crate::store::post::PostRow;
+use crate::store::short_link::Link;
 use crate::store::{StoreError, article, attempt, post};
 
 /// The longest back-off and the longest wait of the breaker, doubled: what is further away was set before the clock was
@@ -51,7 +52,8 @@ impl Lane {
         }
         let frozen = row.payload.as_deref().map(serde_json::from_str::<Payload>);
         let payload = match (frozen, found) {
-            (Some(Ok(payload)), _) => Ok(payload),
+            // Its short link was stored together with it.
+            (Some(Ok(payload)), _) => Ok((payload, None)),
             (Some(Err(e)), _) => Err(format!("its frozen payload cannot be read: {e}")),
             (None, None) => Err("its article is gone".to_owned()),
             (None, Some((article, _))) => {
@@ -59,12 +61,13 @@ impl Lane {
                     templates: &self.house.templates,
                     newsroom: &self.house.newsroom,
                     zone: &self.house.zone,
+                    words: &self.house.words,
                 };
                 prepare(setting, &self.channel, hands.identity.as_ref(), &article, &row.post, row.revision, hands.now)
-                    .map(|prepared| prepared.payload)
+                    .map(|prepared| (prepared.payload, prepared.short))
             }
         };
-        let payload = match payload {
+        let (payload, short) = match payload {
             Ok(payload) => payload,
             Err(why) => {
                 self.flush().await?;
@@ -79,7 +82,7 @@ impl Lane {
             self.verify(hands, row, &payload).await?;
             return Ok(Turn::Again);
         }
-        match self.claim(hands, row, payload, repeat).await? {
+        match self.claim(hands, row, (payload, short), repeat).await? {
             Claimed::Go(claim) => {
                 self.house.store.count_claims(claim.claims);
                 self.taken = Some(claim.channel.clone());
@@ -205,13 +208,14 @@ impl Lane {
         &mut self,
         hands: &Hands,
         row: PostRow,
-        payload: Payload,
+        (payload, short): (Payload, Option<Link>),
         repeat: bool,
     ) -> Result<Claimed, StoreError> {
         let wish = Wish {
             deadline: self.deadline(&payload),
             row,
             payload,
+            short,
             channel: self.name().to_owned(),
             scopes: self.channel.scopes(&hands.credential),
             policy: self.channel.policy.clone(),

@@ -11,7 +11,7 @@ use super::shown::{self, Shown, platform_name};
 use super::{Desk, Frame, Shared, Site, Trouble, answer, part};
 use crate::model::receipt::Outcome;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, article, attempt, audit, post};
+use crate::store::{Conn, StoreError, article, attempt, audit, post, short_link};
 
 /// The most characters of the summary that are shown.
 const SUMMARY: usize = 600;
@@ -28,6 +28,8 @@ struct Line {
 struct Told {
     shown: Shown,
     text: Option<String>,
+    /// What became of its short link.
+    clicks: Option<String>,
     lines: Vec<Line>,
 }
 
@@ -153,9 +155,14 @@ async fn told(
         who,
         why: look::sentence(&why),
     });
+    let clicks = short_link::of_post(conn, row.id()).await?.map(|link| {
+        let word = if link.clicks == 1 { "click" } else { "clicks" };
+        format!("{} {word} on /r/{}", link.clicks, link.id)
+    });
     Ok(Told {
         shown: Shown::new(desk, row, Some((title.0.clone(), title.1.clone()))),
         text: shown::text(row),
+        clicks,
         lines: lines.collect(),
     })
 }

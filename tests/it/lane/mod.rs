@@ -321,6 +321,7 @@ impl Stage {
             newsroom: "The Trial".to_owned(),
             language: None,
             templates: Templates::load(None).expect("the built-in templates are sound"),
+            words: bugle::compose::words::Words::default(),
             scale: 1.0,
             metrics: Arc::new(Metrics::new()),
         };

@@ -5,6 +5,7 @@ mod backup;
 mod listed;
 mod nouns;
 mod posts;
+mod short_links;
 mod writer;
 
 use bugle::model::article::{Article, Entry};

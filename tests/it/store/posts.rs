@@ -277,6 +277,7 @@ async fn of_eight_claims_one_wins(place: Place) {
         let wish = Wish {
             row: row.clone(),
             payload: payload("the text"),
+            short: None,
             channel: "main".to_owned(),
             scopes: Vec::new(),
             policy: Arc::new(Policy::default()),
