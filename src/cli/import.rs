@@ -198,8 +198,8 @@ fn new_sources(
     for feed in feeds {
         let sources = config.map(|config| config.sources.as_slice()).unwrap_or_default();
         let same = sources.iter().find(|source| {
-            url::Url::parse(&source.settings.url).is_ok_and(|url| url == feed.url)
-                || source.settings.url == feed.url.as_str()
+            let url = source.settings.url.as_deref();
+            url.is_some_and(|url| url == feed.url.as_str() || url::Url::parse(url).is_ok_and(|url| url == feed.url))
         });
         match same {
             Some(source) => known.push((feed.url.to_string(), source.name.as_str().to_owned())),

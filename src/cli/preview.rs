@@ -17,7 +17,6 @@ use crate::platform::Identity;
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
 use crate::route::{Chosen, DEFAULT_TEMPLATE, Route, plan};
-use crate::source::language;
 
 /// The options of `bugle preview`.
 #[derive(Debug, clap::Args)]

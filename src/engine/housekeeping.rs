@@ -11,9 +11,7 @@ use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState, SkipReason};
 use crate::publish::{claim, recover, retry};
 use crate::store::post::PostRow;
-use crate::store::{
-    Conn, StoreError, article, attempt, meta, notice, pause, post, short_link, source, subscription,
-};
+use crate::store::{Conn, StoreError, article, attempt, meta, notice, pause, post, short_link, source, subscription};
 
 /// How often changes made beside the service are looked for.
 const LOOK: Duration = Duration::from_millis(500);

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::revise::{Update, update};
-pub use super::standing::stand;
 use super::{Setup, Source, tombstones};
 use crate::compose;
 use crate::model::article::{Article, Entry};
@@ -210,25 +209,6 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
     Ok(brought)
 }
 
-/// Gives a known article another standing. Returns how many posts may go out now that could not before.
-///
-/// # Errors
-/// The database's.
-pub async fn stand(
-    conn: &mut Conn,
-    _setup: &Arc<Setup>,
-    id: &ArticleId,
-    standing: Standing,
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    let Some((mut article, _)) = article::one(conn, id.as_str()).await? else { return Ok(0) };
-    if article.entry.standing != standing {
-        article.entry.standing = standing;
-        article::state(conn, id.as_str(), &article.entry, now).await?;
-    }
-    Ok(0)
-}
-
 type Found = HashMap<AliasKey, (ArticleId, Timestamp)>;
 
 async fn recall(conn: &mut Conn, name: &SourceName, entries: &[Entry]) -> Result<Found, StoreError> {
@@ -251,12 +231,7 @@ fn owner_of(judged: &[Judged], of: usize) -> Option<ArticleId> {
 /// The entry with what its source and the newsroom lend it.
 fn settled(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
     let mut entry = entry.clone();
-    crate::source::lend(
-        &mut entry,
-        source.language.as_deref(),
-        setup.house.language.as_deref(),
-        &source.categories,
-    );
+    crate::source::lend(&mut entry, source.language.as_deref(), setup.house.language.as_deref(), &source.categories);
     entry
 }
 

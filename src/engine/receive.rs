@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::ingest::{Beside, self, Brought, Catch, Listing};
+use super::ingest::{self, Beside, Brought, Catch, Listing};
 use super::push::{after_denial, key_of, secret};
 use super::{Setup, Source};
 use crate::model::article::Entry;
@@ -275,7 +275,10 @@ fn busy() -> Reply {
 
 /// The row of a source that was never polled.
 fn row(source: &Source, now: Timestamp) -> SourceRow {
-    SourceRow { last_good: (!source.is_polled()).then_some(now), ..SourceRow::new(source.name.as_str(), &source.address, now) }
+    SourceRow {
+        last_good: (!source.is_polled()).then_some(now),
+        ..SourceRow::new(source.name.as_str(), &source.address, now)
+    }
 }
 
 /// Stores what a hub's question came to.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Setup;
-use super::ingest::stand;
+use super::standing::stand;
 use crate::model::article::{Entry, Standing};
 use crate::model::id::SourceName;
 use crate::model::post::Actor;

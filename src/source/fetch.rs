@@ -258,6 +258,11 @@ fn faulty(fault: Fault) -> Fetched {
     }
 }
 
+/// Its `Link` headers.
+fn links(answer: &Answer) -> Vec<String> {
+    answer.headers.get_all(LINK).iter().filter_map(|it| it.to_str().ok().map(str::to_owned)).collect()
+}
+
 /// What an answer that is no redirect means.
 fn judge(answer: Answer, old: &Validators, url: Url, moved: Option<Url>, permanent: bool, now: Timestamp) -> Fetched {
     let status = answer.status;
@@ -272,7 +277,8 @@ fn judge(answer: Answer, old: &Validators, url: Url, moved: Option<Url>, permane
             };
             let content_type = text(&answer.headers, CONTENT_TYPE);
             let heard = Heard { partial: true, ..heard };
-            Fetched::Body { bytes: answer.body, content_type, validators, heard, final_url: Some(url), moved }
+            let links = links(&answer);
+            Fetched::Body { bytes: answer.body, content_type, validators, heard, final_url: Some(url), moved, links }
         }
         200 | 203 => {
             // Only an answer without coding still states its length; a coded one is bounded by its decoded size.
@@ -288,8 +294,7 @@ fn judge(answer: Answer, old: &Validators, url: Url, moved: Option<Url>, permane
             if validators.body_hash == old.body_hash {
                 return Fetched::Unchanged { validators, heard, moved };
             }
-            let links =
-                answer.headers.get_all(LINK).iter().filter_map(|it| it.to_str().ok().map(str::to_owned)).collect();
+            let links = links(&answer);
             Fetched::Body { bytes: answer.body, content_type, validators, heard, final_url: Some(url), moved, links }
         }
         // Only to a question that gave something to compare.

@@ -121,7 +121,7 @@ pub fn write(title: &str, subscriptions: &[Subscription]) -> String {
 
 /// A source of the config as a subscription; `None` for one that is a file.
 pub fn subscription(name: &str, settings: &Settings) -> Option<Subscription> {
-    let url = entry::resolve(&settings.url, &Url::parse("about:blank").ok()?)?;
+    let url = entry::resolve(settings.url.as_deref()?, &Url::parse("about:blank").ok()?)?;
     let (categories, language) = (settings.categories.clone(), settings.language.clone());
     Some(Subscription { title: name.to_owned(), url, categories, language })
 }

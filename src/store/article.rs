@@ -265,20 +265,6 @@ pub async fn alias(conn: &mut Conn, alias: &Alias, article: &str, now: Timestamp
     Err(StoreError::Conflict(format!("{:?} belongs to another article by now", alias.value)))
 }
 
-/// Writes what the source says of a story beside its content: no new version.
-///
-/// # Errors
-/// The database's.
-pub async fn state(conn: &mut Conn, id: &str, entry: &Entry, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE article SET entry=$2, changed=$3 WHERE id = $1")
-        .bind(id)
-        .bind(to_json(entry))
-        .bind(ms(now))
-        .execute(conn)
-        .await?;
-    Ok(())
-}
-
 /// Marks an article as taken back by its source. Returns whether it was not marked before.
 ///
 /// # Errors
