@@ -215,6 +215,7 @@ mod tests {
 
     #[test]
     fn a_tag_that_breaks_off_is_told() {
+        use Kind::{Mention, Tag};
         let units = [Unit::Weighted, MASTODON, Unit::Graphemes, Unit::Utf16];
         for (text, kind, want) in [
             ("#Baku", Tag, [true; 4]),

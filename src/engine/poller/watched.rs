@@ -154,7 +154,18 @@ mod tests {
     }
 
     fn source(address: &str) -> Source {
-        Source { name: "wire".into(), address: address.to_owned(), rhythm: None, start: Start::FromNow, language: None }
+        Source {
+            name: "wire".into(),
+            address: address.to_owned(),
+            rhythm: None,
+            start: Start::FromNow,
+            language: None,
+            categories: Vec::new(),
+            websub: true,
+            hub: None,
+            door: None,
+            nudge: std::sync::Arc::default(),
+        }
     }
 
     fn hours(n: i64) -> SignedDuration {
