@@ -9,7 +9,7 @@ endif
 export CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run lint fmt test tools bench torture image
+.PHONY: help run lint fmt test tools bench fuzz torture image
 
 help: ## Shows this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ tools: ## Only fetches what lint and test need
 
 bench: ## Measures speed and memory
 	bash scripts/bench.sh
+
+fuzz: ## Feeds the readers noise until one breaks: make fuzz T=600 (seconds each), or N=10000000 (runs each)
+	bash scripts/fuzz.sh $(if $(N),-n $(N),-t $(or $(T),60))
 
 torture: ## Kills Bugle again and again and counts the posts: make torture N=1000
 	bash scripts/torture.sh $(N)

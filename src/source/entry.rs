@@ -71,24 +71,8 @@ pub(super) fn read(item: &Node, base: &Url, lang: Option<String>) -> Result<Entr
         guid,
         title: title.unwrap_or_default(),
         link,
-        published: when(
-            item,
-            &[
-                (Feed, "pubdate"),
-                (Feed, "published"),
-                (Feed, "issued"),
-                (DublinCore, "issued"),
-                (DublinCore, "date"),
-                (Feed, "created"),
-                (DublinCore, "created"),
-                (Feed, "date"),
-            ],
-        ),
-        updated: when(
-            item,
-            &[(Feed, "updated"), (Feed, "modified"), (DublinCore, "modified"), (Feed, "lastbuilddate")],
-        )
-        .or_else(|| date::read(item.attribute("lastmod")?, &TimeZone::UTC)),
+        published: published(item),
+        updated: updated(item),
         authors: authors(item),
         categories: categories(item),
         summary: plain(summary),
@@ -123,6 +107,32 @@ fn spoken(item: &Node) -> Option<String> {
 fn tagged(item: &Node, names: &[&str]) -> Option<String> {
     let nodes = names.iter().flat_map(|name| item.children().filter(move |child| child.name == *name));
     nodes.filter_map(|node| node.attribute("xml:lang")).find_map(language)
+}
+
+/// The date that orders an item among others.
+pub(super) fn date(item: &Node) -> Option<Timestamp> {
+    published(item).or_else(|| updated(item))
+}
+
+fn published(item: &Node) -> Option<Timestamp> {
+    when(
+        item,
+        &[
+            (Feed, "pubdate"),
+            (Feed, "published"),
+            (Feed, "issued"),
+            (DublinCore, "issued"),
+            (DublinCore, "date"),
+            (Feed, "created"),
+            (DublinCore, "created"),
+            (Feed, "date"),
+        ],
+    )
+}
+
+fn updated(item: &Node) -> Option<Timestamp> {
+    when(item, &[(Feed, "updated"), (Feed, "modified"), (DublinCore, "modified"), (Feed, "lastbuilddate")])
+        .or_else(|| date::read(item.attribute("lastmod")?, &TimeZone::UTC))
 }
 
 /// The first of these elements whose text is a date.

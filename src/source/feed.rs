@@ -4,6 +4,8 @@
 //! The reader is our own, over `mend`'s tokens: each item is read for itself, so a broken one costs only itself, and
 //! only one item is ever held as a tree.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -71,10 +73,17 @@ impl Feed {
         }
     }
 
+    /// Notes how many entries there were, where some were passed over.
+    pub(super) fn note_kept(&mut self, passed: usize) {
+        let all = self.entries.len() + passed;
+        if all > MAX_KEPT {
+            self.note(format!("{all} items, of which the newest {MAX_KEPT} are kept"));
+        }
+    }
+
     /// Keeps the newest entries, hands on the feed's language, in document order still.
     pub(super) fn finish(mut self) -> Self {
         if self.entries.len() > MAX_KEPT {
-            self.note(format!("{} items, of which the newest {MAX_KEPT} are kept", self.entries.len()));
             let mut last = None;
             // An entry without a date is as old as the one above it.
             let mut dated: Vec<_> = std::mem::take(&mut self.entries)
@@ -82,7 +91,7 @@ impl Feed {
                 .enumerate()
                 .map(|(at, entry)| {
                     last = entry.published.or(entry.updated).or(last);
-                    (std::cmp::Reverse(last), at, entry)
+                    (Reverse(last), at, entry)
                 })
                 .collect();
             dated.sort_by_key(|(date, at, _)| (*date, *at));
@@ -96,6 +105,42 @@ impl Feed {
             }
         }
         self
+    }
+}
+
+/// Tells of an item that it cannot be among the newest, so that nobody need read it: most of a long feed is old.
+#[derive(Default)]
+pub(super) struct Newest {
+    /// The dates of the newest so far, the oldest of them on top.
+    dates: BinaryHeap<Reverse<Option<Timestamp>>>,
+    last: Option<Timestamp>,
+    /// How many were passed over.
+    pub passed: usize,
+}
+
+impl Newest {
+    /// Whether there are not enough items yet to pass over any.
+    pub fn is_open(&self) -> bool {
+        self.dates.len() < MAX_KEPT
+    }
+
+    /// Whether an item of that date may be passed over. An item without a date is as old as the one above it.
+    pub fn passes(&mut self, date: Option<Timestamp>) -> bool {
+        let date = date.or(self.last);
+        let old = !self.is_open() && self.dates.peek().is_some_and(|Reverse(oldest)| date <= *oldest);
+        if old {
+            (self.last, self.passed) = (date, self.passed + 1);
+        }
+        old
+    }
+
+    /// Counts an item that was read.
+    pub fn took(&mut self, entry: &Entry) {
+        self.last = entry.published.or(entry.updated).or(self.last);
+        self.dates.push(Reverse(self.last));
+        if self.dates.len() > MAX_KEPT {
+            self.dates.pop();
+        }
     }
 }
 
@@ -159,6 +204,7 @@ struct Reader<'a> {
     seen: usize,
     atom: bool,
     head: Head,
+    newest: Newest,
     feed: Feed,
 }
 
@@ -174,6 +220,7 @@ impl<'a> Reader<'a> {
             seen: 0,
             atom: false,
             head: Head::default(),
+            newest: Newest::default(),
             feed: Feed::default(),
         }
     }
@@ -210,6 +257,7 @@ impl<'a> Reader<'a> {
         if self.item.is_some() {
             self.feed.note(format!("item {}: cut off", self.seen + 1));
         }
+        self.feed.note_kept(self.newest.passed);
         self.feed.ttl = self.head.rest();
         self.feed.language = self.feed.language.or(spoken);
         Ok(self.feed.finish())
@@ -325,6 +373,9 @@ impl<'a> Reader<'a> {
         } else if self.item == Some(self.stack.len()) {
             self.item = None;
             self.seen += 1;
+            if !self.newest.is_open() && self.newest.passes(entry::date(&node)) {
+                return;
+            }
             let base = frame.base.unwrap_or_else(|| self.base_here());
             let lang = frame.lang.or_else(|| self.stack.iter().rev().find_map(|f| f.lang.clone()));
             match entry::read(&node, &base, lang) {
@@ -332,6 +383,7 @@ impl<'a> Reader<'a> {
                     if entry.authors.is_empty() {
                         entry.authors.clone_from(&self.head.authors);
                     }
+                    self.newest.took(&entry);
                     self.feed.entries.push(entry);
                 }
                 Err(why) => self.feed.note(format!("item {}: {why}", self.seen)),

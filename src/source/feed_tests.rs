@@ -495,3 +495,34 @@ fn a_json_feed_says_where_it_can_be_followed() {
     let others: Vec<_> = entry.pictures.iter().map(|p| (p.url.path(), p.alt.as_deref())).collect();
     assert_eq!(others, [("/d.png", Some("D")), ("/c.jpg", Some("C"))]);
 }
+
+/// Passing over what is too old changes nothing of what is kept.
+#[test]
+fn keeps_the_newest_in_whatever_order_they_come() {
+    // The items of 2 days a number, scrambled, some without a date or without a story.
+    let date = |n: usize| Timestamp::from_second(1_700_000_000 + i64::try_from(n).unwrap() * 86_400).unwrap();
+    let numbers: Vec<usize> = (0..2_000).map(|n| n * 7_919 % 2_003).collect();
+    for order in [numbers.clone(), (0..2_000).collect(), (0..2_000).rev().collect()] {
+        let (mut xml, mut json, mut dated, mut last) = (String::new(), Vec::new(), Vec::new(), None);
+        for (at, n) in order.iter().copied().enumerate() {
+            if n % 11 == 0 {
+                xml.push_str("<item><author>x</author></item>");
+                json.push("{}".to_owned());
+                continue;
+            }
+            let stated = (n % 5 > 0).then(|| date(n));
+            last = stated.or(last);
+            dated.push((std::cmp::Reverse(last), at, n.to_string()));
+            let told = stated.map(|d| d.to_string()).unwrap_or_default();
+            xml.push_str(&format!("<item><title>{n}</title><dc:date>{told}</dc:date></item>"));
+            json.push(format!("{{\"title\":\"{n}\",\"date_published\":\"{told}\"}}"));
+        }
+        dated.sort();
+        dated.truncate(MAX_KEPT);
+        dated.sort_by_key(|(_, at, _)| *at);
+        let expected: Vec<&str> = dated.iter().map(|(_, _, title)| title.as_str()).collect();
+        assert_eq!(titles(&feed(rss(&xml).as_bytes())), expected);
+        let json = format!("{{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[{}]}}", json.join(","));
+        assert_eq!(titles(&feed(json.as_bytes())), expected);
+    }
+}

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use super::entry::{self, resolve};
-use super::feed::{Feed, LONGEST_TTL, MAX_READ, Unreadable};
+use super::feed::{Feed, LONGEST_TTL, MAX_READ, Newest, Unreadable};
 use super::head::keep_hub;
 use super::picture::{Pictures, Place};
 use super::{date, mend};
@@ -49,9 +49,12 @@ pub(super) fn read(text: &str, base: &Url) -> Result<Feed, Unreadable> {
         feed.ttl = Some(LONGEST_TTL);
         feed.note("the feed says that it has ended".to_owned());
     }
+    let mut newest = Newest::default();
     for (number, item) in found.items.iter().enumerate() {
-        match read_item(item, base) {
-            Ok(mut entry) => {
+        match read_item(item, base, &mut newest) {
+            Ok(None) => {}
+            Ok(Some(mut entry)) => {
+                newest.took(&entry);
                 if entry.authors.is_empty() {
                     entry.authors.clone_from(&found.authors);
                 }
@@ -60,6 +63,7 @@ pub(super) fn read(text: &str, base: &Url) -> Result<Feed, Unreadable> {
             Err(why) => feed.note(format!("item {}: {why}", number + 1)),
         }
     }
+    feed.note_kept(newest.passed);
     if found.more {
         feed.note(format!("more than {MAX_READ} items: the others were not read"));
     }
@@ -73,7 +77,8 @@ fn plain_line(text: &str) -> String {
     entry::line(&mend::escape(text))
 }
 
-fn read_item(raw: &RawValue, base: &Url) -> Result<Entry, String> {
+/// Reads an item, unless it is too old to be kept.
+fn read_item(raw: &RawValue, base: &Url, newest: &mut Newest) -> Result<Option<Entry>, String> {
     if raw.get().len() > MAX_ITEM {
         return Err(format!("larger than {} MiB", MAX_ITEM / 1024 / 1024));
     }
@@ -82,6 +87,11 @@ fn read_item(raw: &RawValue, base: &Url) -> Result<Entry, String> {
         return Err("expected an object".to_owned());
     }
     let text = |key: &str| loose(item.get(key));
+    let moment = |key: &str| text(key).and_then(|t| date::read(&t, &TimeZone::UTC));
+    let (published, updated) = (moment("date_published"), moment("date_modified"));
+    if !newest.is_open() && newest.passes(published.or(updated)) {
+        return Ok(None);
+    }
     let title = text("title").map(|t| plain_line(&t)).unwrap_or_default();
     let html = text("content_html");
     let content = html.clone().or_else(|| text("content_text").map(|t| mend::escape(&t)));
@@ -109,18 +119,17 @@ fn read_item(raw: &RawValue, base: &Url) -> Result<Entry, String> {
         pictures.of_text(html, base);
     }
     let (image, pictures) = pictures.choose();
-    let moment = |key: &str| text(key).and_then(|t| date::read(&t, &TimeZone::UTC));
     let tags = item
         .get("tags")
         .and_then(Value::as_array)
         .map(|tags| tags.iter().filter_map(|tag| loose(Some(tag))).map(|tag| plain_line(&tag)).collect());
     let full = |html: Option<String>| html.map(|h| entry::text(&h)).filter(|t| !t.is_empty());
-    Ok(Entry {
+    Ok(Some(Entry {
         guid,
         title,
         link,
-        published: moment("date_published"),
-        updated: moment("date_modified"),
+        published,
+        updated,
         authors: authors(item.get("authors"), item.get("author")),
         categories: entry::distinct(tags.unwrap_or_default()),
         summary: full(summary),
@@ -129,7 +138,7 @@ fn read_item(raw: &RawValue, base: &Url) -> Result<Entry, String> {
         pictures,
         language: text("language").and_then(|l| entry::language(&l)),
         ..Entry::default()
-    })
+    }))
 }
 
 /// A text, or a number that stands for one; blank is nothing.

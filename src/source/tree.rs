@@ -37,6 +37,8 @@ impl Space {
         let bare = uri.trim().trim_start_matches("http://").trim_start_matches("https://").to_ascii_lowercase();
         Some(match bare.trim_end_matches(['/', '#']) {
             "www.w3.org/2005/atom" | "purl.org/atom/ns" | "www.w3.org/1999/02/22-rdf-syntax-ns" => Self::Feed,
+            // XHTML: an item's `body`; and what a feed that is all declared to be XHTML consists of.
+            "www.w3.org/1999/xhtml" => Self::Feed,
             "backend.userland.com/rss2" | "blogs.law.harvard.edu/tech/rss" | "my.netscape.com/rdf/simple/0.9" => {
                 Self::Feed
             }
@@ -55,7 +57,6 @@ impl Space {
     /// What a prefix means that is declared nowhere, or for a URI nobody knows.
     pub fn of_prefix(prefix: &str) -> Self {
         match prefix.to_ascii_lowercase().as_str() {
-            // XHTML: an item's `body`.
             "" | "atom" | "atom10" | "a10" | "rss" | "rdf" | "xhtml" => Self::Feed,
             "dc" | "dcterms" => Self::DublinCore,
             "content" => Self::Content,
@@ -137,12 +138,14 @@ impl Node {
     pub fn text(&self) -> String {
         let mut out = String::new();
         self.gather(&mut out);
-        let clean = |c: char| !c.is_control() || matches!(c, '\t' | '\n' | '\r');
-        if out.chars().all(clean) {
-            out.trim().to_owned()
-        } else {
-            out.chars().filter(|c| clean(*c)).collect::<String>().trim().to_owned()
+        // Bytes are quicker to look at than characters: a control has a byte below the blank, or is DEL or of C1.
+        let bytes = out.as_bytes();
+        let low = bytes.iter().any(|b| (*b < b' ' && !matches!(b, b'\t' | b'\n' | b'\r')) || *b == 0x7f);
+        if low || has_c1(bytes) {
+            out.retain(|c| !c.is_control() || matches!(c, '\t' | '\n' | '\r'));
         }
+        let trimmed = out.trim();
+        if trimmed.len() == out.len() { out } else { trimmed.to_owned() }
     }
 
     fn gather(&self, out: &mut String) {
@@ -202,13 +205,17 @@ fn unwrapped(base64: &str) -> Option<String> {
     text.chars().all(|c| !c.is_control() || c.is_whitespace()).then_some(text)
 }
 
+/// Whether a text in UTF-8 holds one of the characters U+0080 to U+009F.
+fn has_c1(text: &[u8]) -> bool {
+    text.contains(&0xc2) && text.windows(2).any(|pair| pair[0] == 0xc2 && pair[1] < 0xa0)
+}
+
 /// Text with the characters U+0080 to U+009F, which nobody means, read as the windows-1252 they were copied from.
 fn spelt(text: &str) -> Cow<'_, str> {
-    let stray = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
-    // Their first byte in UTF-8; looking for a byte is quick.
-    if !text.as_bytes().contains(&0xc2) || !text.contains(stray) {
+    if !has_c1(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
+    let stray = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match u8::try_from(u32::from(c)) {

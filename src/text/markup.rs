@@ -32,18 +32,43 @@ pub(super) fn resolve(text: &str) -> String {
 
 /// One reading. Only whole references count (`&name;`, `&#…;`): a bare `&copy` is as likely part of an address.
 fn resolve_once(text: &str) -> String {
-    let names: BTreeSet<&str> =
-        REFERENCE.find_iter(text).map(|m| m.as_str()).filter(|r| !r.starts_with("&#")).collect();
-    let known = named(&names);
+    let names = REFERENCE.find_iter(text).map(|m| m.as_str());
+    let names: BTreeSet<&str> = names.filter(|r| !r.starts_with("&#") && common(r).is_none()).collect();
+    let known = if names.is_empty() { BTreeMap::new() } else { named(&names) };
     REFERENCE
         .replace_all(text, |found: &regex::Captures<'_>| {
             let reference = &found[0];
             match reference.strip_prefix("&#") {
                 Some(code) => numbered(code.trim_end_matches(';')).to_string(),
-                None => known.get(reference).map_or_else(|| reference.to_owned(), Clone::clone),
+                None => match common(reference) {
+                    Some(text) => text.to_owned(),
+                    None => known.get(reference).map_or_else(|| reference.to_owned(), Clone::clone),
+                },
             }
         })
         .into_owned()
+}
+
+/// The names that nearly every text has: the parser need not be asked.
+fn common(reference: &str) -> Option<&'static str> {
+    Some(match reference {
+        "&amp;" => "&",
+        "&lt;" => "<",
+        "&gt;" => ">",
+        "&quot;" => "\"",
+        "&apos;" => "'",
+        "&nbsp;" => "\u{A0}",
+        "&hellip;" => "…",
+        "&ndash;" => "–",
+        "&mdash;" => "—",
+        "&lsquo;" => "‘",
+        "&rsquo;" => "’",
+        "&ldquo;" => "“",
+        "&rdquo;" => "”",
+        "&laquo;" => "«",
+        "&raquo;" => "»",
+        _ => return None,
+    })
 }
 
 /// What the names stand for, all read by the HTML parser at once. It sees one text without a tag, whatever the input.
@@ -92,7 +117,7 @@ pub(super) fn strip(html: &str, blocks: bool) -> (String, bool) {
     let (mut at, mut seen) = (0, false);
     while let Some(step) = html[at..].find('<') {
         let open = at + step;
-        out.extend(html[at..open].chars().filter(|c| *c != BREAK));
+        push(&mut out, &html[at..open]);
         let rest = &html[open..];
         if let Some(inner) = rest.strip_prefix("<![CDATA[") {
             at = html.len() - inner.len();
@@ -112,8 +137,11 @@ pub(super) fn strip(html: &str, blocks: bool) -> (String, bool) {
         at = tag_end(html, open, last_double, last_single);
         let closing = rest[1..].starts_with('/');
         let name_at = open + 1 + usize::from(closing);
-        let name: String = html[name_at..].chars().take(12).take_while(char::is_ascii_alphanumeric).collect();
-        match name.to_ascii_lowercase().as_str() {
+        // No name that matters is longer.
+        let mut name = [0u8; 12];
+        let letters = html.as_bytes()[name_at..].iter().take(12).take_while(|b| b.is_ascii_alphanumeric());
+        let length = letters.zip(&mut name).map(|(b, slot)| *slot = b.to_ascii_lowercase()).count();
+        match std::str::from_utf8(&name[..length]).unwrap_or("") {
             word @ ("script" | "style" | "noscript" | "template" | "svg" | "iframe") if !closing => {
                 at = after_end_of(html, at, word);
             }
@@ -124,8 +152,17 @@ pub(super) fn strip(html: &str, blocks: bool) -> (String, bool) {
             _ => {}
         }
     }
-    out.extend(html[at..].chars().filter(|c| *c != BREAK));
+    push(&mut out, &html[at..]);
     (out, seen)
+}
+
+/// Adds text without what stands for a paragraph's end.
+fn push(out: &mut String, text: &str) {
+    if text.contains(BREAK) {
+        out.extend(text.chars().filter(|c| *c != BREAK));
+    } else {
+        out.push_str(text);
+    }
 }
 
 /// The index after the tag that opens at `open`; a quote that never closes is none.

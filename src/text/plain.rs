@@ -159,6 +159,16 @@ fn floor(text: &str, max: usize) -> &str {
 /// `text` as one line: NFC, blanks collapsed, nothing that is invisible or that templates use as marks.
 fn one_line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    // Most lines of most languages in Latin letters: nothing to look at but blanks.
+    if text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\n' | b'\r')) {
+        for word in text.split_ascii_whitespace() {
+            if !out.is_empty() {
+                out.push(' ');
+            }
+            out.push_str(word);
+        }
+        return out;
+    }
     let chars: Vec<char> = text.chars().filter(|c| !is_hidden(*c)).collect();
     let mut blank = false;
     for (i, &c) in chars.iter().enumerate() {
@@ -200,6 +210,9 @@ const fn is_joiner(c: char) -> bool {
 
 /// Controls, directional marks, characters without width or meaning. Blanks among the controls stay to be collapsed.
 fn is_hidden(c: char) -> bool {
+    if matches!(c, ' '..='~' | '\u{A0}'..='\u{AC}' | '\u{AE}'..='\u{34E}' | '\u{350}'..='\u{61B}') {
+        return false;
+    }
     if c.is_control() {
         return !matches!(c, '\t' | '\n' | '\r' | '\u{B}' | '\u{C}' | '\u{85}');
     }

@@ -205,3 +205,30 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
     assert_eq!(child.try_wait().unwrap(), None);
     child.kill().await.unwrap();
 }
+
+/// What is exported can be imported by another newsroom, and its config is good then.
+#[test]
+fn sources_travel_from_one_config_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let newsroom = "[newsroom]\nname = \"N\"\ntimezone = \"UTC\"\n";
+    let sources = "[source.city]\nurl = \"https://city.example/rss?a=1&b=2\"\ncategories = [\"News\", \"City, land\"]\n\
+                   [source.radio]\nurl = \"https://radio.example/feed\"\nlanguage = \"az\"\n[source.file]\nurl = \"a.xml\"\n";
+    std::fs::write(folder.path().join("from.toml"), format!("{newsroom}{sources}")).unwrap();
+    std::fs::write(folder.path().join("to.toml"), newsroom).unwrap();
+    let list = bugle(folder.path(), &["export", "--opml", "--config", "from.toml"], b"");
+    assert_eq!(list.status.code(), Some(0), "{}", err(&list));
+    assert!(err(&list).contains("source file is a file"), "{}", err(&list));
+    std::fs::write(folder.path().join("list.opml"), out(&list)).unwrap();
+
+    let dry = bugle(folder.path(), &["import", "list.opml", "--dry-run", "--config", "to.toml"], b"");
+    assert!(out(&dry).contains("[source.city]"), "{}{}", out(&dry), err(&dry));
+    assert_eq!(std::fs::read_to_string(folder.path().join("to.toml")).unwrap(), newsroom);
+
+    let done = bugle(folder.path(), &["import", "list.opml", "--config", "to.toml", "--json"], b"");
+    assert_eq!(done.status.code(), Some(0), "{}", err(&done));
+    assert_eq!(json_of(&done)["sources"], serde_json::json!(["radio", "city"]));
+    let check = bugle(folder.path(), &["check", "--config", "to.toml"], b"");
+    assert_eq!(check.status.code(), Some(0), "{}{}", out(&check), err(&check));
+    let again = bugle(folder.path(), &["export", "--opml", "--config", "to.toml"], b"");
+    assert_eq!(out(&again), out(&list));
+}
