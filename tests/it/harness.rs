@@ -87,6 +87,7 @@ pub struct Newsroom {
     channels: Vec<Account>,
     routes: String,
     more: String,
+    public: Option<String>,
     log: &'static str,
     env: Vec<(String, String)>,
 }
@@ -108,6 +109,7 @@ impl Newsroom {
             channels: Vec::new(),
             routes: String::new(),
             more: String::new(),
+            public: None,
             log: "debug",
             env: Vec::new(),
         }
@@ -122,6 +124,18 @@ impl Newsroom {
     /// Every wait times this.
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
+        self
+    }
+
+    /// More of the config: tables of their own.
+    pub fn more(mut self, text: &str) -> Self {
+        writeln!(self.more, "{text}").expect("a text grows");
+        self
+    }
+
+    /// Where readers reach it.
+    pub fn public(mut self, url: &str) -> Self {
+        self.public = Some(url.to_owned());
         self
     }
 
@@ -299,10 +313,11 @@ impl Newsroom {
         let allow: Vec<String> = self.allow.iter().map(|host| format!("{host:?}")).collect();
         let mut text = format!(
             "[newsroom]\nname = {:?}\ntimezone = \"Asia/Baku\"\nlanguage = \"en\"\n\n[store]\nurl = {:?}\n\n\
-             [web]\nlisten = \"127.0.0.1:0\"\n\n[network]\nallow_private = [{}]\n\n[timing]\nscale = {}\n\n\
+             [web]\nlisten = \"127.0.0.1:0\"\n{}\n[network]\nallow_private = [{}]\n\n[timing]\nscale = {}\n\n\
              [log]\nlevel = \"{}\"\n\n{}{}",
             self.name,
             self.url().await,
+            self.public.as_ref().map(|url| format!("public_url = {url:?}\n")).unwrap_or_default(),
             allow.join(", "),
             self.scale,
             self.log,
@@ -501,14 +516,22 @@ impl Running {
         std::fs::read_to_string(&self.out).is_ok_and(|text| text.contains(": http://"))
     }
 
+    /// Where its port is.
+    ///
+    /// # Panics
+    /// Where it is not up.
+    pub fn address(&self) -> String {
+        let text = std::fs::read_to_string(&self.out).unwrap_or_default();
+        let at = text.split_once(": http://").and_then(|(_, rest)| rest.split('/').next()).expect("it is up");
+        format!("http://{at}")
+    }
+
     /// What its port answers at that path.
     ///
     /// # Panics
     /// Where it does not answer.
     pub async fn page(&self, path: &str) -> String {
-        let text = std::fs::read_to_string(&self.out).unwrap_or_default();
-        let at = text.split_once(": http://").and_then(|(_, rest)| rest.split('/').next()).expect("it is up");
-        let answer = Ask::get(format!("http://{at}{path}")).send().await;
+        let answer = Ask::get(format!("{}{path}", self.address())).send().await;
         answer.unwrap_or_else(|fault| panic!("{path}: {fault}\n{}", self.log())).text()
     }
 
