@@ -7,6 +7,9 @@ const SPLIT: char = '\u{2}';
 const CLOSE: char = '\u{3}';
 /// Opens an optional part; closed by [`CLOSE`].
 const OPTIONAL: char = '\u{4}';
+/// Opens a hashtag, which leaves as a whole: an optional part of its own, or a piece of the one around it. Closed by
+/// [`CLOSE`].
+const TAG: char = '\u{E}';
 /// A place that leaves nothing behind: a line with nothing else goes.
 pub const SOFT: char = '\u{5}';
 
@@ -37,7 +40,7 @@ pub enum Part {
 
 /// `text` without any mark.
 pub(super) fn unmarked(text: &str) -> String {
-    text.chars().filter(|c| !(ELASTIC..=SOFT).contains(c)).collect()
+    text.chars().filter(|c| !(ELASTIC..=SOFT).contains(c) && *c != TAG).collect()
 }
 
 pub(super) fn elastic(text: &str, weight: u32, min: usize) -> String {
@@ -59,7 +62,8 @@ pub(super) fn tags(text: &str) -> Option<String> {
     let mut out = String::new();
     for (n, word) in words.iter().enumerate() {
         // The blank before a tag goes with it.
-        out.push_str(&if n == 0 { optional(word) } else { optional(&format!(" {word}")) });
+        let blank = if n == 0 { "" } else { " " };
+        out.push_str(&format!("{TAG}{blank}{word}{CLOSE}"));
     }
     Some(out)
 }
@@ -90,6 +94,12 @@ fn read(chars: &mut std::str::Chars<'_>, depth: usize) -> Result<Vec<Part>, Stri
             SOFT => Part::Soft,
             OPTIONAL if depth > 0 => return Err("an optional part inside an optional part".into()),
             OPTIONAL => Part::Optional(read(chars, depth + 1)?),
+            TAG if depth > 0 => {
+                push(&mut parts, &mut text);
+                parts.extend(read(chars, depth + 1)?);
+                continue;
+            }
+            TAG => Part::Optional(read(chars, depth + 1)?),
             ELASTIC => read_elastic(chars)?,
             c => {
                 text.push(c);
@@ -152,6 +162,11 @@ mod tests {
         let one = |text: &str| Part::Optional(vec![Part::Text(text.into())]);
         let text = tags("#Nation #City").expect("tags");
         assert_eq!(parts(&text), Ok(vec![one("#Nation"), one(" #City")]));
+        // Inside an optional part they are a piece of it.
+        let inside = format!("{}{text}{CLOSE}", OPTIONAL);
+        let pieces = ["#Nation", " #City"].map(|text| Part::Text(text.into()));
+        assert_eq!(parts(&inside), Ok(vec![Part::Optional(pieces.to_vec())]));
+        assert_eq!(unmarked(&text), "#Nation #City");
         for text in ["", "#", "see #Nation", "#Nation, and", "\u{4}#a\u{3}"] {
             assert_eq!(tags(text), None, "{text:?}");
         }

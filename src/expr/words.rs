@@ -126,8 +126,9 @@ fn mentions(state: &mut State, value: &Value) -> Result<String, Error> {
 /// Where a name first stands by itself: as it is written, or all in capitals; not inside a longer word, a link, a tag or
 /// another mention.
 fn first(text: &str, name: &str, tag: &str) -> Option<std::ops::Range<usize>> {
-    let large = case::upper(name, tag);
-    let mut found: Vec<_> = text.match_indices(name).chain(text.match_indices(&large)).collect();
+    // A foreign name in a Turkic text may keep its own capitals.
+    let forms = [name.to_owned(), case::upper(name, tag), case::upper(name, "")];
+    let mut found: Vec<_> = forms.iter().flat_map(|form| text.match_indices(form.as_str())).collect();
     found.sort_by_key(|(at, _)| *at);
     found.into_iter().map(|(at, it)| at..at + it.len()).find(|at| stands_alone(text, at))
 }

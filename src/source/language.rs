@@ -2,13 +2,13 @@
 //! else the newsroom's.
 
 use crate::model::article::Entry;
-use crate::text::language::detect;
+use crate::text::language::{detect, shortened};
 
 /// The BCP 47 tag to store with an entry, if any is known.
 pub fn of(entry: &Entry, source: Option<&str>, newsroom: Option<&str>) -> Option<String> {
     let known = entry.language.as_deref().or(source);
     let seen = || detect(&format!("{}\n{}", entry.title, entry.summary.as_deref().unwrap_or_default()));
-    known.or_else(seen).or(newsroom).map(str::to_owned)
+    known.or_else(seen).or(newsroom).map(shortened)
 }
 
 #[cfg(test)]
@@ -26,6 +26,7 @@ mod tests {
         let azeri = "Prezident yeni körpünün açılışında iştirak edib və tikinti işləri ilə tanış olub";
         for (language, source, newsroom, title, want) in [
             (Some("fr"), Some("ru"), Some("en"), azeri, Some("fr")),
+            (Some("aze"), None, None, "Qısa", Some("az")),
             (None, Some("ru"), Some("en"), azeri, Some("ru")),
             (None, None, Some("en"), azeri, Some("az")),
             (None, None, None, azeri, Some("az")),

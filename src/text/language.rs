@@ -43,6 +43,17 @@ const TAGS: &[(&str, &str)] = &[
     ("tur", "tr"), ("ukr", "uk"), ("urd", "ur"), ("uzb", "uz"), ("vie", "vi"), ("yid", "yi"), ("zul", "zu"),
 ];
 
+/// A language tag with its language in two letters where it has such: some feeds write ISO 639-3 (`aze`), which platforms
+/// that take a language do not know.
+pub fn shortened(tag: &str) -> String {
+    let (first, rest) = tag.split_at(tag.find('-').unwrap_or(tag.len()));
+    let code = first.to_ascii_lowercase();
+    match TAGS.iter().find(|(long, _)| *long == code) {
+        Some((_, short)) => format!("{short}{rest}"),
+        None => tag.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,6 +97,15 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(detect(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn three_letters_become_two_where_there_are_two() {
+        for (tag, want) in
+            [("aze", "az"), ("ENG-GB", "en-GB"), ("az-Latn", "az-Latn"), ("en", "en"), ("gag", "gag"), ("", "")]
+        {
+            assert_eq!(shortened(tag), want);
         }
     }
 

@@ -93,10 +93,11 @@ pub fn defuse(text: &str) -> String {
 }
 
 /// Breaks what the platform that counts in `unit` would make a link in a feed's text (a domain in a headline), so that
-/// only the article's own link can be clicked: U+200B after each full stop of it, as in [`defuse`]. `but` stays.
+/// only the article's own link can be clicked: U+200B after its scheme and each of its full stops, as in [`defuse`]. `but`
+/// stays.
 pub fn delink(text: &str, unit: Unit, but: &str) -> String {
     let inner = |c: char| c.is_alphanumeric();
-    if !text.match_indices('.').any(|(i, _)| text[i + 1..].starts_with(inner)) {
+    if !text.contains("://") && !text.match_indices('.').any(|(i, _)| text[i + 1..].starts_with(inner)) {
         return text.to_owned();
     }
     let mut out = text.to_owned();
@@ -108,9 +109,10 @@ pub fn delink(text: &str, unit: Unit, but: &str) -> String {
         for link in found.iter().filter(|e| e.kind == Kind::Link && (but.is_empty() || e.text != but)) {
             let Some(start) = out[at..].find(&link.text).map(|i| at + i) else { continue };
             next.push_str(&out[at..start]);
-            for c in link.text.chars() {
+            for (i, c) in link.text.char_indices() {
                 next.push(c);
-                if matches!(c, '.' | '。' | '．' | '｡') {
+                // Also the scheme: what is left of a text that is cut would begin like a link.
+                if matches!(c, '.' | '。' | '．' | '｡') || (c == ':' && link.text[i..].starts_with("://")) {
                     next.push('\u{200B}');
                 }
             }
@@ -310,7 +312,7 @@ mod tests {
             (
                 mastodon,
                 "see https://e.example.org/a.html now",
-                "see https://e.\u{200B}example.\u{200B}org/a.\u{200B}html now",
+                "see https:\u{200B}//e.\u{200B}example.\u{200B}org/a.\u{200B}html now",
             ),
             (Unit::Utf16, "t.me/spam, 3.5 percent", "t.\u{200B}me/spam, 3.5 percent"),
             (Unit::Graphemes, "go to example.org", "go to example.\u{200B}org"),
@@ -358,7 +360,7 @@ mod tests {
         }
 
         #[test]
-        fn no_link_survives(raw in "[a-z./:@ -。]{0,20}(com|org|t\\.me|https?://e\\.co)?[a-z./:@ -]{0,20}") {
+        fn no_link_survives(raw in "([a-z./:@ -。]{0,20} )?(https?://|HTTP://|www\\.)?[a-z0-9.]{0,6}(\\.(com|org|co|me)|。com)?[a-z./:@ ?=-]{0,20}") {
             for unit in [Unit::Weighted, Unit::Mastodon { link: 23 }, Unit::Graphemes, Unit::Utf16, Unit::CodePoints] {
                 let text = delink(&raw, unit, "");
                 let found: Vec<_> = entities(&text, unit).into_iter().filter(|e| e.kind == Kind::Link).collect();

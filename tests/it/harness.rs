@@ -88,6 +88,7 @@ pub struct Newsroom {
     channels: Vec<Account>,
     routes: String,
     more: String,
+    public: Option<String>,
     log: &'static str,
     env: Vec<(String, String)>,
 }
@@ -110,6 +111,7 @@ impl Newsroom {
             channels: Vec::new(),
             routes: String::new(),
             more: String::new(),
+            public: None,
             log: "debug",
             env: Vec::new(),
         }
@@ -124,6 +126,18 @@ impl Newsroom {
     /// Every wait times this.
     pub fn scale(mut self, scale: f64) -> Self {
         self.scale = scale;
+        self
+    }
+
+    /// More of the config: tables of their own.
+    pub fn more(mut self, text: &str) -> Self {
+        writeln!(self.more, "{text}").expect("a text grows");
+        self
+    }
+
+    /// Where readers reach it.
+    pub fn public(mut self, url: &str) -> Self {
+        self.public = Some(url.to_owned());
         self
     }
 
@@ -532,13 +546,20 @@ impl Running {
         at.to_owned()
     }
 
+    /// Its web address, `http://HOST:PORT`.
+    ///
+    /// # Panics
+    /// Where it is not up.
+    pub fn address(&self) -> String {
+        format!("http://{}", self.port())
+    }
+
     /// What its port answers at that path.
     ///
     /// # Panics
     /// Where it does not answer.
     pub async fn page(&self, path: &str) -> String {
-        let at = self.port();
-        let answer = Ask::get(format!("http://{at}{path}")).send().await;
+        let answer = Ask::get(format!("{}{path}", self.address())).send().await;
         answer.unwrap_or_else(|fault| panic!("{path}: {fault}\n{}", self.log())).text()
     }
 

@@ -137,7 +137,9 @@ mod tests {
             assert_eq!(tag(category, language).as_deref(), want, "{category}");
             let units = [Unit::Weighted, Unit::Mastodon { link: 23 }, Unit::Graphemes, Unit::Utf16, Unit::CodePoints];
             for (tag, unit) in tag(category, language).iter().flat_map(|tag| units.map(|unit| (tag, unit))) {
-                assert!(is_whole(tag, Kind::Tag, unit), "{tag} breaks off for {unit:?}");
+                // On Telegram a tag ends at a vowel sign of Indic scripts: there it is left out.
+                let whole = !(unit == Unit::Utf16 && language == "hi");
+                assert_eq!(is_whole(tag, Kind::Tag, unit), whole, "{tag} for {unit:?}");
             }
         }
     }
