@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::entities::{Kind, Raw};
+use super::punycode::{MAX_LABEL, ascii_len};
 use super::tlds::{self, List};
 
 /// Letters with accents that X takes for Latin ones, as the inside of a character class. Source: twitter-text, 2021-10.
@@ -15,8 +16,6 @@ pub(super) const LATIN: &str = r"\x{C0}-\x{D6}\x{D8}-\x{F6}\x{F8}-\x{FF}\x{100}-
 
 /// Characters of a link's longest spelling that X still links, counted in UTF-16 units. Source: twitter-text, 2021-10.
 const MAX_URL: usize = 4096;
-/// Characters of one label of a host name, in its ASCII spelling. Source: RFC 1035.
-const MAX_LABEL: usize = 63;
 /// Characters of the path of a t.co link that X still links. Source: twitter-text, 2021-10.
 const MAX_TCO: usize = 40;
 /// Labels of one host name that are looked at: a name has at most 127 by its length (RFC 1035).
@@ -367,60 +366,6 @@ pub(super) fn is_latin_accent(c: char) -> bool {
     )
 }
 
-/// Characters of a label in its ASCII spelling (RFC 3492); only the length is needed.
-fn ascii_len(label: &str) -> usize {
-    if label.is_ascii() {
-        return label.len();
-    }
-    let mut points: Vec<u32> = label.chars().map(u32::from).collect();
-    let total = points.len();
-    if total > MAX_LABEL {
-        return total;
-    }
-    let basic = points.iter().filter(|&&p| p < 0x80).count();
-    let mut len = 4 + basic + usize::from(basic > 0);
-    let (mut n, mut delta, mut bias, mut done) = (0x80_u32, 0_u32, 72_u32, basic as u32);
-    let all = std::mem::take(&mut points);
-    while (done as usize) < total {
-        let Some(next) = all.iter().copied().filter(|&p| p >= n).min() else { break };
-        delta = delta.saturating_add((next - n).saturating_mul(done + 1));
-        n = next;
-        for &p in &all {
-            if p < n {
-                delta = delta.saturating_add(1);
-            } else if p == n {
-                let (mut q, mut k) = (delta, 36);
-                loop {
-                    let t = if k <= bias { 1 } else { (k - bias).min(26) };
-                    len += 1;
-                    if q < t {
-                        break;
-                    }
-                    q = (q - t) / (36 - t);
-                    k += 36;
-                }
-                bias = adapt(delta, done + 1, done as usize == basic);
-                delta = 0;
-                done += 1;
-            }
-        }
-        delta = delta.saturating_add(1);
-        n += 1;
-    }
-    len
-}
-
-fn adapt(delta: u32, points: u32, first: bool) -> u32 {
-    let mut delta = if first { delta / 700 } else { delta / 2 };
-    delta += delta / points;
-    let mut k = 0;
-    while delta > 455 {
-        delta /= 35;
-        k += 36;
-    }
-    k + 36 * delta / (delta + 38)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -481,15 +426,6 @@ mod tests {
             ("gemini://example.org/x", vec!["gemini://example.org/x"]),
         ] {
             assert_eq!(seen(text, Dialect::Mastodon), want, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_ascii_spelling_has_the_right_length() {
-        for (label, want) in
-            [("bücher", "xn--bcher-kva"), ("日本語", "xn--wgv71a119e"), ("abc", "abc"), ("рф", "xn--p1ai")]
-        {
-            assert_eq!(ascii_len(label), want.len(), "{label}");
         }
     }
 

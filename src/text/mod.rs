@@ -13,6 +13,7 @@ mod mastodon;
 pub mod measure;
 mod misskey;
 pub mod plain;
+mod punycode;
 pub mod rules;
 mod telegram;
 pub mod tlds;

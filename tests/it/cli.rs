@@ -46,6 +46,11 @@ fn measure_counts_standard_input() {
         ("bluesky", "👩‍👩‍👧e\u{301}", "2"),
         ("mastodon", "https://example.com/a/very/long/path/that/counts/as/23", "23"),
         ("telegram", "a👍", "3"),
+        ("telegram-caption", " a👍 ", "3"),
+        ("threads", "a👍", "5"),
+        ("linkedin", "#a (b)", "9"),
+        ("slack", "a & b", "9"),
+        ("gotosocial", "https://example.com/a", "21"),
         ("x", "", "0"),
         ("x", "one line end is not counted\n", "27"),
     ] {
@@ -63,11 +68,28 @@ fn measure_counts_standard_input() {
     for (args, input, code) in [
         (&["measure", "--platform", "nowhere"][..], &b"a"[..], 2),
         (&["measure"], b"a", 2),
+        (&["measure", "--list", "--platform", "x"], b"a", 2),
         (&["measure", "--platform", "x"], b"\xff", 1),
     ] {
         let said = bugle(folder.path(), args, input);
         assert_eq!((said.status.code(), out(&said).as_str()), (Some(code), ""), "{args:?}: {}", err(&said));
         assert!(!err(&said).is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn measure_lists_every_platforms_limits() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = out(&bugle(folder.path(), &["measure", "--list"], b""));
+    let rows = json_of(&bugle(folder.path(), &["measure", "--list", "--json"], b""));
+    let rows = rows.as_array().expect("an array");
+    assert_eq!(said.lines().count(), rows.len());
+    for (line, row) in said.lines().zip(rows) {
+        let word = row["platform"].as_str().expect("a word");
+        assert!(line.starts_with(&format!("{word}\t{} ", row["limit"])), "{line}");
+        // What is listed can be asked for.
+        let one = json_of(&bugle(folder.path(), &["measure", "--platform", word, "--json"], b"abc"));
+        assert_eq!((&one["limit"], &one["fits"]), (&row["limit"], &json!(true)), "{word}");
     }
 }
 
