@@ -14,7 +14,6 @@ set -euo pipefail
 HADOLINT_VERSION=2.15.1
 SNAC_VERSION='2.75-2~bpo12+1'
 POSTGRES_MAJOR=15
-HUB_VERSION=0.5
 
 # once FOLDER COMMAND...: runs COMMAND with an empty folder as its last word, then renames that folder to FOLDER.
 # Two clones at the same time wait for each other.
@@ -82,9 +81,12 @@ need_snac() {
   esac
 }
 
+# With all it needs, each in its exact version.
 need_hub() {
-  HUB=$BUGLE_TOOLS/hub-$HUB_VERSION
-  once "$HUB" python3 -m pip install --quiet "Flask-WebSub[celery,redis]==$HUB_VERSION" --target
+  local lock
+  lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/hub/requirements.txt | cut -c1-12)
+  HUB=$BUGLE_TOOLS/hub-$lock
+  once "$HUB" python3 -m pip install --quiet --no-deps --requirement "$BUGLE_ROOT/tests/servers/hub/requirements.txt" --target
 }
 
 fetch_pds() {

@@ -16,6 +16,7 @@ mod story_access;
 mod story_answers;
 mod story_clocks;
 mod story_disk;
+mod story_door;
 mod story_doubt;
 mod story_feeds;
 mod story_hostile;

@@ -169,9 +169,11 @@ async fn only_what_was_asked_for_is_confirmed() {
     let bugle = stage.start().await;
     let asked = stage.hub.wait_asked(1).await;
     let challenge = "&hub.challenge=c&hub.lease_seconds=60";
-    for (mode, topic) in
-        [("subscribe", "http://other.example/"), ("unsubscribe", asked.topic.as_str()), ("publish", asked.topic.as_str())]
-    {
+    for (mode, topic) in [
+        ("subscribe", "http://other.example/"),
+        ("unsubscribe", asked.topic.as_str()),
+        ("publish", asked.topic.as_str()),
+    ] {
         let answer = ask_back(&asked, mode, topic, challenge).await;
         assert_eq!(answer.status, 404, "{mode} {topic}");
         assert_ne!(answer.text(), "c");
