@@ -385,7 +385,8 @@ async fn bring(
     let job = crate::store::job(move |conn| {
         Box::pin(async move {
             let brought = ingest::store(conn, &inner, &mut catch).await?;
-            subscription::offer(conn, &catch.row.name, offer.as_ref().map(|it| (&it.hub, &it.topic)), now).await?;
+            subscription::offer(conn, &catch.row.name, offer.as_ref().map(|it| (it.hub.as_ref(), &it.topic)), now)
+                .await?;
             notice::settle(conn, &format!("source.{}", catch.row.name)).await?;
             Ok((brought, catch.row))
         })

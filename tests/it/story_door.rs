@@ -61,7 +61,7 @@ fn story(slug: &str, more: Value) -> Value {
 async fn who_proves_who_it_is_may_push() {
     let mastodon = FakeMastodon::start();
     let newsroom = newsroom("door", &mastodon, "");
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     let answer = pushed(&bugle, &story("token", json!({}))).await;
     assert_eq!((answer.status, &answer.json()["posts"]), (200, &json!(1)), "{}", answer.text());
     let answer = signed(&bugle, "m1", now(), &story("signed", json!({}))).await;
@@ -107,7 +107,7 @@ async fn who_proves_who_it_is_may_push() {
 async fn what_is_not_understood_is_refused_with_its_place() {
     let mastodon = FakeMastodon::start();
     let newsroom = newsroom("door_refuses", &mastodon, "");
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     for (body, status, said) in [
         (story("a", json!({ "embargoed": "2026-11-25T15:00:00Z" })), 422, "embargoed: unknown key"),
         (json!([story("a", json!({})), { "title": "T" }]), 422, "story 2: expected an id or a link"),
@@ -136,7 +136,7 @@ async fn an_embargo_holds_for_every_class_of_news() {
         let newsroom = newsroom(&format!("embargo_{urgency}"), &mastodon, "");
         let route = format!("from = [\"cms\"]\nto = [\"mastodon\"]\nurgency = {urgency:?}");
         let newsroom = newsroom.route(&route);
-        let bugle = newsroom.start().await;
+        let bugle = newsroom.ready(&[]).await;
         let books = newsroom.books().await;
         let far = now() + SignedDuration::from_hours(30);
         for slug in ["kept", "lifted", "nearer"] {
@@ -177,7 +177,7 @@ async fn an_embargo_holds_for_every_class_of_news() {
 async fn a_story_is_withheld_and_comes_back() {
     let mastodon = FakeMastodon::start();
     let newsroom = newsroom("withheld", &mastodon, "");
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     let books = newsroom.books().await;
     // A draft is known and not planned.
     let answer = pushed(&bugle, &story("draft", json!({ "standing": "withheld" }))).await.json();
@@ -211,7 +211,7 @@ async fn a_story_is_withheld_and_comes_back() {
 async fn a_story_that_is_taken_back_stops_what_waits_and_is_told() {
     let mastodon = FakeMastodon::start();
     let newsroom = newsroom("killed", &mastodon, "");
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     let books = newsroom.books().await;
     pushed(&bugle, &story("out", json!({}))).await;
     mastodon.ledger().wait_for(1).await;
@@ -241,7 +241,7 @@ async fn a_story_that_is_taken_back_stops_what_waits_and_is_told() {
 async fn corrections_are_versions_and_never_go_backwards() {
     let mastodon = FakeMastodon::start();
     let newsroom = newsroom("corrections", &mastodon, "");
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     let books = newsroom.books().await;
     let version = |title: &str, minutes: i64| {
         story("s", json!({ "title": title, "updated": (now() - SignedDuration::from_mins(minutes)).to_string() }))
@@ -274,7 +274,7 @@ async fn a_door_beside_a_feed() {
     let (press, mastodon) = (Press::start(), FakeMastodon::start());
     let more = format!("url = {:?}\npoll = \"every 1s\"\n", press.url());
     let newsroom = newsroom("door_and_feed", &mastodon, &more).allowing(&press.web.host());
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     press.read().await;
     let as_pushed = |slug: &str, more: Value| {
         let mut story = story(slug, more);
@@ -302,12 +302,12 @@ async fn a_push_to_the_door_survives_a_kill() {
     let mastodon = FakeMastodon::start();
     let newsroom = newsroom("door_kill", &mastodon, "");
     for (point, slug) in [("push_read", "one"), ("push_stored", "two")] {
-        let mut bugle = newsroom.start_with(&[("CRASH_AT", &format!("{point}:1"))]).await;
+        let mut bugle = newsroom.ready(&[("CRASH_AT", &format!("{point}:1"))]).await;
         let url = format!("http://{}/ingest/cms", bugle.port());
         let lost = Ask::post(url, &story(slug, json!({}))).bearer(TOKEN).send().await;
         assert!(lost.is_err(), "{point}: {lost:?}");
         assert!(!bugle.wait_exit().await.success());
-        let bugle = newsroom.start().await;
+        let bugle = newsroom.ready(&[]).await;
         assert_eq!(pushed(&bugle, &story(slug, json!({}))).await.status, 200);
         mastodon.ledger().wait_for(if slug == "one" { 1 } else { 2 }).await;
         assert!(bugle.term().await.success());
@@ -324,7 +324,7 @@ async fn a_door_without_its_secret_stays_shut() {
     let mastodon = FakeMastodon::start();
     let lines = "[source.cms.ingest]\ntoken = { env = \"NOBODY_SETS_THIS\" }";
     let newsroom = Newsroom::new("no_key").source_with("cms", lines).mastodon(&mastodon);
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     let answer = pushed(&bugle, &story("s", json!({}))).await;
     assert_eq!(answer.status, 503, "{}", answer.text());
     let check = newsroom.command(&["check"]).await;

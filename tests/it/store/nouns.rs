@@ -45,8 +45,9 @@ async fn migrations_run_once(place: Place) {
     let (one, _two) = (one.unwrap(), two.unwrap());
     let mut conn = one.read().await.unwrap();
     assert_eq!(meta::get(&mut conn, meta::CHANGE).await.unwrap().as_deref(), Some("kept"));
-    let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(&mut *conn).await.unwrap();
-    assert_eq!(runs, 1, "one row a migration, however often the store is opened");
+    let sql = "SELECT count(*) - count(DISTINCT version) FROM _sqlx_migrations";
+    let twice: i64 = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(twice, 0, "one row a migration, however often the store is opened");
     assert_eq!((one.url(), one.dialect() == bugle::store::Dialect::Sqlite), (place.url.as_str(), place.is_sqlite()));
 }
 
