@@ -9,7 +9,7 @@ endif
 export CARGO_TARGET_DIR
 
 .DEFAULT_GOAL := help
-.PHONY: help run lint fmt test tools bench fuzz torture image
+.PHONY: help run lint fmt test ghost tools bench fuzz torture image
 
 help: ## Shows this list
 	@sed -nE 's/^([a-z]+):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -23,8 +23,11 @@ lint: ## Formatting, clippy, docs, licences and bans, Dockerfile
 fmt: ## Formats the code
 	cargo fmt
 
-test: ## All tests, against real PostgreSQL, PDS and snac (fetched and started here)
+test: ## All tests but those of `ghost`, against real PostgreSQL, PDS, snac and WebSub hub (fetched and started here)
 	bash scripts/test.sh
+
+ghost: ## The stories of a newsroom that writes in Ghost (fetched and started here: 7 minutes, once)
+	bash scripts/ghost.sh
 
 tools: ## Only fetches what lint and test need
 	bash scripts/tools.sh all

@@ -1,6 +1,6 @@
 -- What pushes articles to us. Instants are BIGINT milliseconds since 1970 (UTC), as in 0001.
 
--- The hub and topic that a source named when it was last read.
+-- The hub (empty: none) and topic that a source named when it was last read.
 CREATE TABLE hub_offer (
     source TEXT PRIMARY KEY,
     hub TEXT NOT NULL,

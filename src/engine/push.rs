@@ -78,11 +78,14 @@ fn plan(
         .iter()
         .filter_map(|(source, hub)| {
             let offer = offers.iter().find(|offer| offer.source == *source)?;
-            Some(Offer { hub: hub.clone().unwrap_or_else(|| offer.hub.clone()), ..offer.clone() })
+            // The config's hub goes before the feed's; without either there is nothing to subscribe to.
+            let hub = hub.clone().or_else(|| offer.hub.clone())?;
+            Some(Offer { hub: Some(hub), ..offer.clone() })
         })
         .collect();
     let is_wanted = |it: &Subscription| {
-        let fits = |offer: &Offer| offer.source == it.source && offer.hub == it.hub && offer.topic == it.topic;
+        let fits =
+            |offer: &Offer| offer.source == it.source && offer.hub.as_ref() == Some(&it.hub) && offer.topic == it.topic;
         it.callback.starts_with(callback) && offers.iter().any(fits)
     };
     for it in have {
@@ -179,7 +182,7 @@ async fn begin(setup: &Setup, push: &Push, offer: Offer, now: Timestamp) -> Resu
         secret: setup.house.vault.seal(&place(&token), &secret),
         token,
         source: offer.source,
-        hub: offer.hub,
+        hub: offer.hub.unwrap_or_default(),
         topic: offer.topic,
         state: State::Pending,
         asked: None,
@@ -316,7 +319,7 @@ mod tests {
     }
 
     fn offer(source: &str, hub: &str) -> Offer {
-        Offer { source: source.to_owned(), hub: hub.to_owned(), topic: "https://t.example/".to_owned() }
+        Offer { source: source.to_owned(), hub: Some(hub.to_owned()), topic: "https://t.example/".to_owned() }
     }
 
     fn have(state: State, next: i64, tries: i64) -> Subscription {
@@ -388,6 +391,10 @@ mod tests {
         let named = [("news".to_owned(), Some(other.to_owned()))];
         let acts = plan(&named, &[offer("news", hub)], &[], "https://us.example/websub/", at(10));
         assert_eq!(acts, [Act::Begin(offer("news", other))], "the config's hub, the feed's topic");
+        let bare = Offer { hub: None, ..offer("news", hub) };
+        assert_eq!(plan(&named, std::slice::from_ref(&bare), &[], "https://us.example/websub/", at(10)), acts);
+        let unnamed = [("news".to_owned(), None)];
+        assert_eq!(plan(&unnamed, &[bare], &[], "https://us.example/websub/", at(10)), []);
     }
 
     #[test]

@@ -18,17 +18,18 @@ const LONGEST_CHALLENGE: usize = 1_024;
 /// The longest reason of a refusal that is kept.
 const LONGEST_REASON: usize = 200;
 
-/// A hub, and the topic to subscribe to there.
+/// What a feed offers to who would subscribe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// The hub.
-    pub hub: Url,
-    /// The feed's own address: what the hub knows it by.
+    /// The hub, if it names one.
+    pub hub: Option<Url>,
+    /// The feed's own address: what a hub knows it by.
     pub topic: Url,
 }
 
 /// What an answer offers: its `Link` headers first, else what the document says (section 4). `at`: where it was fetched,
-/// the topic of a feed that does not name its own address. Of several hubs the first with https.
+/// the topic of a feed that does not name its own address. Of several hubs the first with https. `None` for what is not on
+/// the web.
 pub fn discover(links: &[String], hubs: &[Url], own: Option<&Url>, at: &Url) -> Option<Offer> {
     let header = |rel: &str| -> Vec<Url> {
         links.iter().flat_map(|value| targets(value, rel)).filter_map(|it| web(at.join(&it).ok()?)).collect()
@@ -36,11 +37,11 @@ pub fn discover(links: &[String], hubs: &[Url], own: Option<&Url>, at: &Url) -> 
     let named = header("hub");
     let all = if named.is_empty() { hubs.to_vec() } else { named };
     let secure = |hub: &&Url| hub.scheme() == "https";
-    let hub = all.iter().find(secure).or(all.first())?.clone();
+    let hub = all.iter().find(secure).or(all.first()).cloned().and_then(web);
     let topic = header("self").into_iter().next().or_else(|| own.cloned()).unwrap_or_else(|| at.clone());
     let mut topic = web(topic)?;
     topic.set_fragment(None);
-    Some(Offer { hub: web(hub)?, topic })
+    Some(Offer { hub, topic })
 }
 
 fn web(url: Url) -> Option<Url> {
@@ -261,7 +262,6 @@ mod tests {
                 Some("https://news.example/own#x"),
                 Some((hub, "https://news.example/own")),
             ),
-            ("self alone", &["<https://news.example/own>; rel=self"], &[], None, None),
             ("no web", &["<mailto:a@b.example>; rel=hub"], &[], None, None),
             ("broken", &["<https://hub.example/; rel=hub", "rel=hub", "<>"], &[], None, None),
             ("another relation", &["<https://hub.example/>; rel=hubs; title=hub"], &[], None, None),
@@ -269,8 +269,13 @@ mod tests {
             let links: Vec<String> = links.iter().map(|it| (*it).to_owned()).collect();
             let hubs: Vec<Url> = hubs.iter().map(|it| url(it)).collect();
             let found = discover(&links, &hubs, own.map(url).as_ref(), &url(feed));
-            assert_eq!(found, expected.map(|(hub, topic)| Offer { hub: url(hub), topic: url(topic) }), "{name}");
+            let (hub, topic) = expected.map_or((None, feed), |(hub, topic)| (Some(url(hub)), topic));
+            assert_eq!(found, Some(Offer { hub, topic: url(topic) }), "{name}");
         }
+        let own = Url::parse("https://news.example/own").unwrap();
+        let alone = discover(&[], &[], Some(&own), &url(feed));
+        assert_eq!(alone, Some(Offer { hub: None, topic: own }), "for a hub that the config names");
+        assert_eq!(discover(&[], &[], None, &url("file:///feed.xml")), None);
     }
 
     #[test]

@@ -82,8 +82,8 @@ impl std::fmt::Debug for Subscription {
 pub struct Offer {
     /// The source.
     pub source: String,
-    /// The hub.
-    pub hub: String,
+    /// The hub, if it names one.
+    pub hub: Option<String>,
     /// The topic.
     pub topic: String,
 }
@@ -95,7 +95,7 @@ pub struct Offer {
 pub async fn offer(
     conn: &mut Conn,
     source: &str,
-    offered: Option<(&Url, &Url)>,
+    offered: Option<(Option<&Url>, &Url)>,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let known = sqlx::query("SELECT hub, topic FROM hub_offer WHERE source = $1")
@@ -104,7 +104,8 @@ pub async fn offer(
         .await?
         .map(|row| Ok::<_, StoreError>((get::<String>(&row, "hub")?, get::<String>(&row, "topic")?)))
         .transpose()?;
-    let offered = offered.map(|(hub, topic)| (hub.as_str().to_owned(), topic.as_str().to_owned()));
+    // A feed without a hub may be known to one that the config names.
+    let offered = offered.map(|(hub, topic)| (hub.map_or("", Url::as_str).to_owned(), topic.as_str().to_owned()));
     if known == offered {
         return Ok(());
     }
@@ -130,7 +131,10 @@ pub async fn offer(
 pub async fn offers(conn: &mut Conn) -> Result<Vec<Offer>, StoreError> {
     let rows = sqlx::query("SELECT source, hub, topic FROM hub_offer ORDER BY source").fetch_all(conn).await?;
     rows.iter()
-        .map(|row| Ok(Offer { source: get(row, "source")?, hub: get(row, "hub")?, topic: get(row, "topic")? }))
+        .map(|row| {
+            let hub = Some(get::<String>(row, "hub")?).filter(|hub| !hub.is_empty());
+            Ok(Offer { source: get(row, "source")?, hub, topic: get(row, "topic")? })
+        })
         .collect()
 }
 

@@ -387,6 +387,16 @@ impl Newsroom {
         running
     }
 
+    /// As [`start_with`](Self::start_with), and waits until it does its work: only then pushes are taken.
+    ///
+    /// # Panics
+    /// Where it ends instead.
+    pub async fn ready(&self, env: &[(&str, &str)]) -> Running {
+        let running = self.start_with(env).await;
+        until("bugle is ready", async || running.page("/readyz").await.starts_with("ready")).await;
+        running
+    }
+
     /// Runs another command beside the service, with the same config, and waits for its end.
     ///
     /// # Panics

@@ -58,7 +58,7 @@ impl Stage {
     }
 
     async fn start(&self) -> Running {
-        let bugle = self.newsroom.start().await;
+        let bugle = self.newsroom.ready(&[]).await;
         self.front.lead_to(&bugle);
         bugle
     }
@@ -274,7 +274,7 @@ async fn a_push_survives_a_kill() {
     let (bugle, asked) = stage.subscribed(3600).await;
     bugle.kill9().await;
     for (point, slug) in [("push_read", "one"), ("push_stored", "two")] {
-        let mut bugle = stage.newsroom.start_with(&[("CRASH_AT", &format!("{point}:1"))]).await;
+        let mut bugle = stage.newsroom.ready(&[("CRASH_AT", &format!("{point}:1"))]).await;
         stage.front.lead_to(&bugle);
         let body = paper(&[slug]);
         let signature = sign("sha256", &asked.secret, &body);
@@ -288,7 +288,7 @@ async fn a_push_survives_a_kill() {
     }
     saw(stage.mastodon.ledger(), &[link("one"), link("two")]);
     // A push that is never repeated: the poll at the next start finds it.
-    let mut bugle = stage.newsroom.start_with(&[("CRASH_AT", "push_read:1")]).await;
+    let mut bugle = stage.newsroom.ready(&[("CRASH_AT", "push_read:1")]).await;
     stage.front.lead_to(&bugle);
     let body = paper(&["three"]);
     assert!(push(&asked, &body, Some(sign("sha256", &asked.secret, &body))).await.is_err());
@@ -370,7 +370,7 @@ async fn a_real_hub_verifies_and_pushes() {
     let host = hub.strip_prefix("http://").and_then(|rest| rest.split('/').next()).unwrap();
     let newsroom = Newsroom::new("real_hub").source_with("news", &lines).allowing(&publisher.host()).allowing(host);
     let mut newsroom = newsroom.public(&front.url()).mastodon(&mastodon);
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     front.lead_to(&bugle);
     let books = newsroom.books().await;
     let active = "SELECT count(*) FROM subscription WHERE state = 'active' AND lease_until IS NOT NULL";

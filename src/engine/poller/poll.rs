@@ -209,7 +209,7 @@ impl Poll<'_> {
         let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 let brought = ingest::store(conn, &inner, &mut catch).await?;
-                let offer = offer.as_ref().map(|it| (&it.hub, &it.topic));
+                let offer = offer.as_ref().map(|it| (it.hub.as_ref(), &it.topic));
                 subscription::offer(conn, &catch.row.name, offer, now).await?;
                 next.row = catch.row;
                 next.row.polite = String::new();

@@ -39,7 +39,8 @@ pub struct Asked {
 pub struct Hub {
     feeds: BTreeMap<String, Reply>,
     asked: Vec<Asked>,
-    topic: String,
+    /// The topic it knows.
+    pub topic: String,
 }
 
 impl Rules for Hub {
