@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use url::Url;
 
-use super::{Context, PublishError};
+use super::{Context, Payload, Planned, PublishError};
 use crate::http::{Answer, CallError};
+use crate::model::post::Rejection;
+use crate::model::receipt::Receipt;
 
 /// A pause is never longer, whatever a platform says. Source: reliability.md section 3, `RateLimited`.
 const LONGEST_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
@@ -90,6 +92,64 @@ pub fn instant(text: &str) -> Option<Timestamp> {
         return of(seconds).ok();
     }
     text.parse().ok().or_else(|| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok())
+}
+
+/// The receipt of a post from those of its parts, in order: it is known by its first part.
+///
+/// # Errors
+/// `Rejected` where there is no part: such a payload cannot have been frozen by this adapter.
+pub fn whole(parts: Vec<Receipt>) -> Result<Receipt, PublishError> {
+    let ids: Vec<String> = parts.iter().filter_map(|part| part.remote_id.clone()).collect();
+    let Some(first) = parts.into_iter().next() else {
+        let said = "expected a create step in the payload, found none".to_owned();
+        return Err(PublishError::Rejected { reason: Rejection::Invalid, said });
+    };
+    Ok(Receipt { parts: if ids.len() > 1 { ids } else { Vec::new() }, ..first })
+}
+
+/// The remote ids of what is out, the last part first: taken down in that order no reader finds an answer to nothing.
+pub fn last_first(receipt: &Receipt) -> Vec<&String> {
+    match receipt.parts.as_slice() {
+        [] => receipt.remote_id.iter().collect(),
+        parts => parts.iter().rev().collect(),
+    }
+}
+
+/// The parts that are out, each with what it shall show.
+///
+/// # Errors
+/// `Rejected` where an id is not known, or the parts differ in number: a thread is edited part by part.
+pub fn edited<'a>(receipt: &'a Receipt, payload: &'a Payload) -> Result<Vec<(&'a str, &'a Planned)>, PublishError> {
+    let refuse = |said: String| PublishError::Rejected { reason: Rejection::Invalid, said };
+    let ids: Vec<&str> = match receipt.parts.as_slice() {
+        [] => receipt.remote_id.as_deref().into_iter().collect(),
+        parts => parts.iter().map(String::as_str).collect(),
+    };
+    let planned: Vec<&Planned> = payload.creates().collect();
+    match (ids.len(), planned.len()) {
+        (0, _) => Err(refuse("expected the remote id of what is to be changed, found none".to_owned())),
+        (out, new) if out != new => {
+            Err(refuse(format!("expected as many parts as are out ({out}), found {new}: take it down and post anew")))
+        }
+        _ => Ok(ids.into_iter().zip(planned).collect()),
+    }
+}
+
+/// A frozen JSON body with one more field, for what is known only once the part before is out.
+///
+/// # Errors
+/// `Rejected` where the body is no JSON object.
+pub fn with_field(body: &str, name: &str, value: serde_json::Value) -> Result<String, PublishError> {
+    match serde_json::from_str(body) {
+        Ok(serde_json::Value::Object(mut fields)) => {
+            fields.insert(name.to_owned(), value);
+            Ok(serde_json::Value::Object(fields).to_string())
+        }
+        _ => {
+            let said = "expected a JSON object as a frozen body, found something else".to_owned();
+            Err(PublishError::Rejected { reason: Rejection::Invalid, said })
+        }
+    }
 }
 
 /// The first words of an answer's body, for a person.

@@ -63,7 +63,13 @@ pub fn prepare(
         description: entry.summary.clone().unwrap_or_default(),
         image: entry.image.as_ref().map(|image| image.url.clone()),
     });
-    let outgoing = Outgoing { text: text.clone(), link: entry.link.clone(), card, language: entry.language.clone() };
+    let outgoing = Outgoing {
+        text: text.clone(),
+        more: Vec::new(),
+        link: entry.link.clone(),
+        card,
+        language: entry.language.clone(),
+    };
     let ids = ids(article, post, revision, at);
     let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
     Ok(Prepared { payload, text })

@@ -7,4 +7,5 @@ pub mod measure;
 pub mod plain;
 pub mod rules;
 mod telegram;
+pub mod thread;
 pub mod tlds;

@@ -16,6 +16,7 @@ fn open(more: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
 fn outgoing(text: &str) -> Outgoing {
     Outgoing {
         text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
+        more: Vec::new(),
         link: Some(Url::parse("https://news.example/a?x=1&y=2").unwrap()),
         card: None,
         language: Some("en".to_owned()),
