@@ -24,6 +24,9 @@ pub struct Args {
     /// The feed: an http(s) URL, or a file.
     #[arg(value_name = "URL-or-FILE")]
     place: String,
+    /// The template to show instead of the routes'.
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
     /// Another article than the newest: the Nth as the feed lists them, counted from 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     item: Option<u32>,
@@ -52,7 +55,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     })?;
     let identities = identities(&config).await;
     let now = clock.now();
-    let desk = Desk { config: &config, templates: &templates, identities: &identities };
+    let desk = Desk { config: &config, templates: &templates, identities: &identities, named: args.template.as_deref() };
     let source = desk.source(&args.place);
     let article = desk.article(&source, entry, now);
     let shown = desk.shown(&article, &source, now)?;
@@ -93,6 +96,8 @@ struct Desk<'a> {
     config: &'a Config,
     templates: &'a Templates,
     identities: &'a HashMap<String, Identity>,
+    /// The template that is asked for instead of the routes'.
+    named: Option<&'a str>,
 }
 
 impl Desk<'_> {
@@ -113,6 +118,11 @@ impl Desk<'_> {
         let of_source = self.config.source(&source.name).and_then(|source| source.settings.language.clone());
         entry.language = entry.language.or(of_source).or_else(|| self.config.newsroom.language.clone());
         Article { id: ArticleId::fresh(), source: source.name.clone(), version: 1, first_seen: now, entry }
+    }
+
+    /// The template that is shown for a channel.
+    fn template<'b>(&'b self, chosen: Option<&'b Chosen>) -> &'b str {
+        self.named.or(chosen.map(|chosen| chosen.template.as_str())).unwrap_or(DEFAULT_TEMPLATE)
     }
 
     /// Every channel's post, in the order of their names; also where no route leads there, with the reason.
@@ -153,7 +163,7 @@ impl Desk<'_> {
             article: article.id.clone(),
             occasion: Occasion::First,
             route: chosen.map_or(0, |chosen| chosen.route),
-            template: chosen.map_or(DEFAULT_TEMPLATE, |chosen| chosen.template.as_str()).to_owned(),
+            template: self.template(chosen).to_owned(),
             urgency: chosen.map_or(Urgency::Normal, |chosen| chosen.urgency),
             created: now,
             expires: None,
@@ -167,7 +177,7 @@ impl Desk<'_> {
         let identity = self.identities.get(channel.name.as_str());
         let limit = channel.account.rules(identity).limit;
         let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0, now)
-            .map(|prepared| (prepared.text.as_str().to_owned(), prepared.text.length()));
+            .map(|prepared| prepared.composed.parts().map(|part| (part.as_str().to_owned(), part.length())).collect());
         Shown {
             channel: channel.name.to_string(),
             platform: channel.platform.id,
@@ -195,16 +205,18 @@ struct Shown {
     /// Why it would not be posted by itself.
     not: Option<String>,
     limit: usize,
-    /// The text and what it counts, or why there is none.
-    outcome: Result<(String, usize), String>,
+    /// The text of each part and what it counts, or why there is none.
+    outcome: Result<Vec<(String, usize)>, String>,
 }
 
 impl Shown {
     fn json(&self, article: &Article) -> Value {
-        let (text, length, held) = match &self.outcome {
-            Ok((text, length)) => (Some(text), Some(length), None),
-            Err(why) => (None, None, Some(why)),
+        let (parts, held) = match &self.outcome {
+            Ok(parts) => (parts.as_slice(), None),
+            Err(why) => (&[][..], Some(why)),
         };
+        let text = (!parts.is_empty()).then(|| crate::text::thread::join(parts.iter().map(|(text, _)| text.as_str())));
+        let each: Vec<Value> = parts.iter().map(|(text, length)| json!({ "text": text, "length": length })).collect();
         json!({
             "channel": self.channel,
             "platform": self.platform,
@@ -215,7 +227,8 @@ impl Shown {
             "urgency": self.urgency,
             "needs_approval": self.needs_approval,
             "text": text,
-            "length": length,
+            "length": parts.iter().map(|(_, length)| length).max(),
+            "parts": each,
             "limit": self.limit,
             "fits": self.outcome.is_ok(),
             "held": held,
@@ -224,15 +237,26 @@ impl Shown {
     }
 
     fn text(&self) -> String {
-        let length = self.outcome.as_ref().map_or("?".to_owned(), |(_, length)| length.to_string());
-        let mut lines =
-            vec![format!("{} ({}), {length} of {}, template {}", self.channel, self.name, self.limit, self.template)];
+        let parts = self.outcome.as_deref().unwrap_or_default();
+        let counted = match parts {
+            [] => format!("? of {}", self.limit),
+            [(_, length)] => format!("{length} of {}", self.limit),
+            several => format!("a thread of {} parts", several.len()),
+        };
+        let mut lines = vec![format!("{} ({}), {counted}, template {}", self.channel, self.name, self.template)];
         lines.extend(self.not.iter().map(|why| format!("  not posted by itself: {why}")));
         if self.needs_approval {
             lines.push("  a person approves it first".to_owned());
         }
         match &self.outcome {
-            Ok((text, _)) => lines.extend(text.lines().map(|line| format!("  | {line}").trim_end().to_owned())),
+            Ok(_) => {
+                for (n, (text, length)) in (1..).zip(parts) {
+                    if parts.len() > 1 {
+                        lines.push(format!("  part {n} of {}, {length} of {}", parts.len(), self.limit));
+                    }
+                    lines.extend(text.lines().map(|line| format!("  | {line}").trim_end().to_owned()));
+                }
+            }
             Err(why) => lines.push(format!("  held, a person decides: {why}")),
         }
         lines.join("\n")
@@ -271,7 +295,7 @@ when = "'Nation' in categories"
     fn shown(place: &str, entry: &Entry) -> Vec<Shown> {
         let config = config::parse(CONFIG, std::path::Path::new("/nowhere/bugle.toml")).ok().unwrap();
         let templates = opened::templates(&config).unwrap();
-        let desk = Desk { config: &config, templates: &templates, identities: &HashMap::new() };
+        let desk = Desk { config: &config, templates: &templates, identities: &HashMap::new(), named: None };
         let source = desk.source(place);
         let now = "2026-11-25T12:00:00Z".parse().unwrap();
         desk.shown(&desk.article(&source, entry, now), &source, now).unwrap()
@@ -291,7 +315,7 @@ when = "'Nation' in categories"
         let shown = shown("a.xml", &entry(&[]));
         let [long, short] = &shown[..] else { panic!("two channels") };
         for (post, limit) in [(short, 280), (long, 500)] {
-            let (text, length) = post.outcome.as_ref().unwrap();
+            let (text, length) = &post.outcome.as_ref().unwrap()[0];
             assert!(text.ends_with("https://news.example/bridge"), "{text}");
             assert!(*length <= limit && *length > limit - 40, "{length} of {limit}");
             assert_eq!(post.limit, limit);

@@ -9,7 +9,8 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 use regex::{Regex, RegexBuilder};
 
 use super::ExprError;
-use super::marks::{self, DEFAULT_MIN, MAX_WEIGHT};
+use super::marks::{self, DEFAULT_MIN, DEFAULT_SPREAD, MAX_PARTS, MAX_WEIGHT};
+use super::nearest;
 use super::scene::NAMES;
 
 /// Instructions one rendering or condition may take: a template over a long article takes some hundreds, beside which
@@ -36,6 +37,8 @@ pub(super) fn environment() -> Environment<'static> {
     env.add_test("matching", matching);
     env.add_filter("elastic", elastic);
     env.add_filter("optional", optional);
+    env.add_filter("part", part);
+    env.add_filter("thread", thread);
     env
 }
 
@@ -57,6 +60,22 @@ fn elastic(value: &Value, options: Kwargs) -> Result<String, Error> {
 
 fn optional(value: &Value) -> Result<String, Error> {
     Ok(marks::optional(&text(value, "optional")?))
+}
+
+fn part(value: &Value, options: Kwargs) -> Result<String, Error> {
+    let numbered = options.get::<Option<bool>>("numbered")?.unwrap_or(false);
+    options.assert_all_used()?;
+    Ok(marks::part(&text(value, "part")?, numbered))
+}
+
+fn thread(value: &Value, options: Kwargs) -> Result<String, Error> {
+    let max = options.get::<Option<usize>>("max")?.unwrap_or(DEFAULT_SPREAD);
+    let numbered = options.get::<Option<bool>>("numbered")?.unwrap_or(false);
+    options.assert_all_used()?;
+    if !(1..=MAX_PARTS).contains(&max) {
+        return Err(wrong(format!("thread: expected a max from 1 to {MAX_PARTS}, found {max}")));
+    }
+    Ok(marks::spread(&text(value, "thread")?, max, numbered))
 }
 
 fn text(value: &Value, filter: &str) -> Result<String, Error> {
@@ -130,12 +149,52 @@ pub(super) fn check_names(text: &str, used: &HashSet<String>) -> Result<(), Expr
     unknown.sort();
     let faults = unknown
         .into_iter()
-        .map(|name| at_word(text, name, format!("unknown name `{name}`; there are {}", NAMES.join(", "))));
+        .map(|name| {
+            let hint = nearest::hint(name, NAMES.iter().copied());
+            at_word(text, name, format!("unknown name `{name}`{hint}; there are {}", NAMES.join(", ")))
+        });
     // The first as it is read, not by the alphabet.
     match faults.min_by_key(|fault| fault.range.as_ref().map_or(usize::MAX, |range| range.start)) {
         Some(fault) => Err(fault),
         None => Ok(()),
     }
+}
+
+/// The filters that are of use in a template, for messages.
+pub(super) const FILTERS: &[&str] = &[
+    "elastic", "optional", "part", "thread", "abs", "batch", "bool", "capitalize", "chain", "default", "first", "float",
+    "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower", "map", "max", "min", "reject",
+    "rejectattr", "replace", "reverse", "round", "select", "selectattr", "slice", "sort", "split", "string", "sum",
+    "title", "trim", "unique", "upper", "zip",
+];
+
+static FILTER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:\||\{%-?\s*filter\b)\s*([A-Za-z_][A-Za-z0-9_]*)").expect("a constant pattern"));
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)\{\{.*?\}\}|\{%.*?%\}").expect("a constant pattern"));
+static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*""#).expect("a constant pattern")
+});
+
+/// Refuses a filter that is none, also where it stands in a branch not taken.
+pub(super) fn check_filters(text: &str) -> Result<(), ExprError> {
+    // What stands between quotes is no code; blanks keep the places.
+    let blanks = |c: &regex::Captures<'_>| " ".repeat(c.get(0).map_or(0, |m| m.len()));
+    for code in CODE.find_iter(text) {
+        let bare = LITERAL.replace_all(code.as_str(), blanks);
+        for name in FILTER.captures_iter(&bare).filter_map(|c| c.get(1)) {
+            let known = match CONDITIONS.compile_expression(&format!("'' | {}", name.as_str())).map(|e| e.eval(())) {
+                Ok(Err(e)) | Err(e) => e.kind() != ErrorKind::UnknownFilter,
+                Ok(Ok(_)) => true,
+            };
+            if !known {
+                let at = code.start() + name.start();
+                let hint = nearest::hint(name.as_str(), FILTERS.iter().copied());
+                let said = format!("unknown filter `{}`{hint}", name.as_str());
+                return Err(ExprError { said, line: Some(line_of(text, at)), range: Some(at..at + name.len()) });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A fault at the first place where the word stands by itself.

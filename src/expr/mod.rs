@@ -3,6 +3,7 @@
 
 mod env;
 pub mod marks;
+mod nearest;
 mod scene;
 mod templates;
 

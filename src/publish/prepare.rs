@@ -6,13 +6,12 @@ use jiff::tz::TimeZone;
 use sha2::Digest as _;
 
 use super::Channel;
-use crate::compose;
+use crate::compose::{self, Composed};
 use crate::expr::Templates;
 use crate::model::article::Article;
 use crate::model::post::{Occasion, Post};
 use crate::platform::{Card, Identity, Ids, Outgoing, Payload};
 use crate::text::plain::hex;
-use crate::text::rules::FittedText;
 
 /// What composing needs of the newsroom.
 #[derive(Clone, Copy)]
@@ -30,8 +29,8 @@ pub struct Setting<'a> {
 pub struct Prepared {
     /// What will be sent.
     pub payload: Payload,
-    /// Its text and what it counts.
-    pub text: FittedText,
+    /// The texts of its parts and what they count.
+    pub composed: Composed,
 }
 
 /// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
@@ -48,12 +47,13 @@ pub fn prepare(
     at: Timestamp,
 ) -> Result<Prepared, String> {
     let rules = channel.account.rules(identity);
-    let text = match &post.text {
-        Some(text) => FittedText::new(text.clone(), rules).map_err(|e| e.to_string())?,
+    let threads = channel.account.threads();
+    let composed = match &post.text {
+        Some(text) => compose::by_hand(text, rules, threads).map_err(|e| e.to_string())?,
         None => {
             let platform = channel.account.spec().id;
             let scene = compose::scene(article, setting.newsroom, setting.zone, channel.name.as_str(), platform);
-            compose::compose(setting.templates, &post.template, &scene, rules).map_err(|e| e.to_string())?
+            compose::compose(setting.templates, &post.template, &scene, rules, threads).map_err(|e| e.to_string())?
         }
     };
     let entry = &article.entry;
@@ -64,15 +64,15 @@ pub fn prepare(
         image: entry.image.as_ref().map(|image| image.url.clone()),
     });
     let outgoing = Outgoing {
-        text: text.clone(),
-        more: Vec::new(),
+        text: composed.first.clone(),
+        more: composed.more.clone(),
         link: entry.link.clone(),
         card,
         language: entry.language.clone(),
     };
     let ids = ids(article, post, revision, at);
     let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
-    Ok(Prepared { payload, text })
+    Ok(Prepared { payload, composed })
 }
 
 /// The client-chosen ids of a post: from the channel, the story, the occasion and the revision, never from chance. The
