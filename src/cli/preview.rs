@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Call, Exit, Trouble, opened, say};
 use crate::compose;
 use crate::config::{self, Config};
-use crate::expr::Templates;
+use crate::expr::{Item, Templates};
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
 use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
@@ -55,7 +55,17 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     })?;
     let identities = identities(&config).await;
     let now = clock.now();
-    let desk = Desk { config: &config, templates: &templates, identities: &identities, named: args.template.as_deref() };
+    let named = args.template.as_deref();
+    if let Some(name) = named.filter(|name| !templates.has(name, "", "")) {
+        let all: Vec<&str> = templates.names().collect();
+        return Err(Trouble::wrong(format!("expected one of the templates {}, found {name:?}", all.join(", "))).into());
+    }
+    // A template that is asked for by its name may be a digest's: it sees the feed's newest articles.
+    let digest: Vec<Item> = match named {
+        Some(_) => newest_first(&feed.entries).into_iter().take(DIGEST).map(compose::item).collect(),
+        None => Vec::new(),
+    };
+    let desk = Desk { config: &config, templates: &templates, identities: &identities, named, digest: &digest };
     let source = desk.source(&args.place);
     let article = desk.article(&source, entry, now);
     let shown = desk.shown(&article, &source, now)?;
@@ -73,6 +83,16 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         say(format_args!("\n{}", post.text()))?;
     }
     Ok(Exit::Done)
+}
+
+/// Articles of a feed that a digest is shown with.
+const DIGEST: usize = 10;
+
+/// A feed's articles by their dates; undated ones stay where the feed has them, behind.
+fn newest_first(entries: &[Entry]) -> Vec<&Entry> {
+    let mut all: Vec<&Entry> = entries.iter().collect();
+    all.sort_by_key(|entry| std::cmp::Reverse(entry.published));
+    all
 }
 
 /// Who each channel belongs to and what its server allows, as far as the store knows. A preview needs no store.
@@ -98,6 +118,8 @@ struct Desk<'a> {
     identities: &'a HashMap<String, Identity>,
     /// The template that is asked for instead of the routes'.
     named: Option<&'a str>,
+    /// What a digest would hold.
+    digest: &'a [Item],
 }
 
 impl Desk<'_> {
@@ -173,7 +195,8 @@ impl Desk<'_> {
             state: PostState::Scheduled { approval, retry: None },
         };
         let newsroom = &self.config.newsroom;
-        let setting = Setting { templates: self.templates, newsroom: &newsroom.name, zone: &newsroom.zone };
+        let (templates, digest) = (self.templates, self.digest);
+        let setting = Setting { templates, newsroom: &newsroom.name, zone: &newsroom.zone, digest };
         let identity = self.identities.get(channel.name.as_str());
         let limit = channel.account.rules(identity).limit;
         let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0, now)
@@ -295,7 +318,8 @@ when = "'Nation' in categories"
     fn shown(place: &str, entry: &Entry) -> Vec<Shown> {
         let config = config::parse(CONFIG, std::path::Path::new("/nowhere/bugle.toml")).ok().unwrap();
         let templates = opened::templates(&config).unwrap();
-        let desk = Desk { config: &config, templates: &templates, identities: &HashMap::new(), named: None };
+        let desk =
+            Desk { config: &config, templates: &templates, identities: &HashMap::new(), named: None, digest: &[] };
         let source = desk.source(place);
         let now = "2026-11-25T12:00:00Z".parse().unwrap();
         desk.shown(&desk.article(&source, entry, now), &source, now).unwrap()

@@ -159,7 +159,7 @@ impl Shop {
 
     /// A channel with what composing needs.
     pub fn place<'a>(&'a self, channel: &'a Channel, templates: &'a Templates) -> Place<'a> {
-        let setting = Setting { templates, newsroom: &self.config.newsroom.name, zone: self.zone() };
+        let setting = Setting { templates, newsroom: &self.config.newsroom.name, zone: self.zone(), digest: &[] };
         Place { channel, setting }
     }
 
@@ -311,6 +311,7 @@ pub fn post_json(row: &PostRow) -> serde_json::Value {
         "expires": post.expires,
         "attempts": post.attempts,
         "text": text_of(row),
+        "parts": parts_of(row),
         "revision": row.revision,
         "payload_hash": row.payload_hash,
         "sent": row.sent,
@@ -321,6 +322,12 @@ pub fn post_json(row: &PostRow) -> serde_json::Value {
         json.extend(state);
     }
     json
+}
+
+/// The texts of the parts of a thread; none for a post of one part.
+fn parts_of(row: &PostRow) -> Vec<String> {
+    let frozen = row.payload.as_deref().and_then(|text| serde_json::from_str::<crate::platform::Payload>(text).ok());
+    frozen.map(|payload| payload.parts()).filter(|parts| parts.len() > 1).unwrap_or_default()
 }
 
 /// The text that went or will go out, as far as it is settled: the frozen one, else a person's.

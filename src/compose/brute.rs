@@ -64,9 +64,9 @@ impl<'a> Brute<'a> {
     fn fit(&self) -> Option<String> {
         let whole = vec![End::Whole; self.pieces.len()];
         let outer = (0, self.which(|inside| inside.is_none()));
-        let levels = (0..=self.optional).rev().flat_map(|there| {
-            [(there, Vec::new()), (there, self.which(|inside| inside.is_some_and(|i| i < there)))]
-        });
+        let levels = (0..=self.optional)
+            .rev()
+            .flat_map(|there| [(there, Vec::new()), (there, self.which(|inside| inside.is_some_and(|i| i < there)))]);
         for (there, which) in levels.chain([outer]) {
             if which.is_empty() {
                 if self.fits(there, &whole) {
@@ -151,9 +151,14 @@ impl<'a> Brute<'a> {
                 ends[i] = End::Whole;
                 continue;
             }
-            let kinds_and_shares =
-                [(Ending::Sentence, SENTENCE_SHARE), (Ending::Clause, CLAUSE_SHARE), (Ending::Word, 0), (Ending::Cluster, 0)];
-            let (kind, end) = kinds_and_shares.into_iter().find_map(|(kind, share)| Some((kind, best(kind, share)?)))?;
+            let kinds_and_shares = [
+                (Ending::Sentence, SENTENCE_SHARE),
+                (Ending::Clause, CLAUSE_SHARE),
+                (Ending::Word, 0),
+                (Ending::Cluster, 0),
+            ];
+            let (kind, end) =
+                kinds_and_shares.into_iter().find_map(|(kind, share)| Some((kind, best(kind, share)?)))?;
             (ends[i], kinds[i]) = (end, Some(kind));
         }
         // What good ends left over.
@@ -164,10 +169,8 @@ impl<'a> Brute<'a> {
                 Some(kind) => {
                     let least = cuts(i).kept(ends[i]);
                     let all = cuts(i).all().into_iter();
-                    all.filter(|&end| {
-                        (end == End::Whole || is_of(cuts(i), end, kind)) && cuts(i).kept(end) >= least
-                    })
-                    .collect()
+                    all.filter(|&end| (end == End::Whole || is_of(cuts(i), end, kind)) && cuts(i).kept(end) >= least)
+                        .collect()
                 }
             })
             .collect();

@@ -1,11 +1,13 @@
 //! Composing: article + template + rules -> texts that fit: one, or the parts of a thread. Pure. What gives way in which
 //! order is in `fit`, which ends share a room best in `solve`, where a text may be cut in `cut`, what becomes of emptied
-//! lines in `layout`, how parts are made in `thread`.
+//! lines in `layout`, how parts are made in `thread`, how an
+//! article's own text is kept from calling anybody in `tame`.
 
 mod cut;
 mod fit;
 mod layout;
 mod solve;
+mod tame;
 mod thread;
 
 use std::sync::LazyLock;
@@ -14,9 +16,8 @@ use regex::Regex;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::expr::marks::{self, Part, Section};
-use crate::expr::{Scene, Templates};
+use crate::expr::{Item, Scene, Templates};
 use crate::model::article::Article;
-use crate::text::plain::defuse;
 use crate::text::rules::{FittedText, TextRules};
 
 /// Why no text could be made: a person decides.
@@ -43,6 +44,18 @@ pub fn scene(article: &Article, newsroom: &str, zone: &jiff::tz::TimeZone, chann
         platform: platform.to_owned(),
         published: published.map(|z| z.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()).unwrap_or_default(),
         image: entry.image.as_ref().map(|i| i.url.to_string()).unwrap_or_default(),
+        // A correction and a digest bring these themselves.
+        old_title: String::new(),
+        articles: Vec::new(),
+    }
+}
+
+/// An article as an item of a digest.
+pub fn item(entry: &crate::model::article::Entry) -> Item {
+    Item {
+        title: entry.title.clone(),
+        link: entry.link.as_ref().map(ToString::to_string).unwrap_or_default(),
+        summary: entry.summary.clone().unwrap_or_default(),
     }
 }
 
@@ -96,19 +109,22 @@ pub fn by_hand(text: &str, rules: TextRules, threads: bool) -> Result<Composed, 
     let parts = crate::text::thread::split(text);
     if !threads || parts.len() < 2 {
         let text = if parts.len() < 2 { text.to_owned() } else { parts.join("\n\n") };
-        return FittedText::new(text, rules).map_err(|e| Unfit(e.to_string())).and_then(|text| Composed::of(vec![text]));
+        return FittedText::new(text, rules)
+            .map_err(|e| Unfit(e.to_string()))
+            .and_then(|text| Composed::of(vec![text]));
     }
     let of = parts.len();
     if of > marks::MAX_PARTS {
         return Err(Unfit(format!("expected at most {} parts, found {of}", marks::MAX_PARTS)));
     }
-    let fitted = (1..).zip(parts).map(|(n, part)| {
-        FittedText::new(part, rules).map_err(|e| Unfit(format!("part {n} of {of}: {e}")))
-    });
+    let fitted = (1..)
+        .zip(parts)
+        .map(|(n, part)| FittedText::new(part, rules).map_err(|e| Unfit(format!("part {n} of {of}: {e}"))));
     Composed::of(fitted.collect::<Result<_, _>>()?)
 }
 
-/// Renders the template and makes it fit. Mentions that come with the article are broken before anything is counted.
+/// Renders the template and makes it fit. Mentions and links that come with the article's texts are broken before anything
+/// is counted.
 /// Where the platform `threads` nothing, the parts of a template are one text, with blank lines between.
 ///
 /// # Errors
@@ -121,7 +137,7 @@ pub fn compose(
     threads: bool,
 ) -> Result<Composed, Unfit> {
     let at_fault = |said: &dyn std::fmt::Display| Unfit(format!("template {name}: {said}"));
-    let rendered = templates.render(name, &harmless(scene)).map_err(|e| match e.line {
+    let rendered = templates.render(name, &tame::tame(scene, rules.unit, |variable| templates.uses(name, scene, variable))).map_err(|e| match e.line {
         Some(line) => at_fault(&format_args!("line {line}: {e}")),
         None => at_fault(&e),
     })?;
@@ -161,21 +177,9 @@ fn gives_up(part: &Part, link: &str) -> bool {
     }
 }
 
-/// The scene with every mention of the article's own texts broken.
-fn harmless(scene: &Scene) -> Scene {
-    let all = |texts: &[String]| texts.iter().map(|t| defuse(t)).collect();
-    Scene {
-        title: defuse(&scene.title),
-        summary: defuse(&scene.summary),
-        content: defuse(&scene.content),
-        authors: all(&scene.authors),
-        categories: all(&scene.categories),
-        hashtags: defuse(&scene.hashtags),
-        ..scene.clone()
-    }
-}
-
 #[cfg(test)]
 mod brute;
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,8 @@ pub(super) fn solve(texts: &[Cuttable<'_>], most: Cost) -> Option<Vec<End>> {
     for (i, text) in texts.iter().enumerate() {
         let Some(kind) = kinds[i] else { continue };
         let room = left_for(texts, &ends, i, most);
-        let longer = if text.cuts.cost(End::Whole).within(room) { Some(End::Whole) } else { text.cuts.longest(kind, room) };
+        let longer =
+            if text.cuts.cost(End::Whole).within(room) { Some(End::Whole) } else { text.cuts.longest(kind, room) };
         if let Some(longer) = longer.filter(|&longer| text.cuts.kept(longer) > text.cuts.kept(ends[i])) {
             ends[i] = longer;
         }

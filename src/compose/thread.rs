@@ -84,7 +84,8 @@ fn is_empty(section: &Section, rules: TextRules) -> bool {
             }
             // Optional pieces may hold nothing but blanks, too: whole, they would show.
             let unlimited = TextRules { limit: usize::MAX, bytes: None, ..rules };
-            pieces.iter().all(|piece| blank(piece) || matches!(piece, Part::Optional(_))) && fit(pieces, unlimited).is_err()
+            pieces.iter().all(|piece| blank(piece) || matches!(piece, Part::Optional(_)))
+                && fit(pieces, unlimited).is_err()
         }
     }
 }

@@ -147,12 +147,10 @@ pub(super) fn check_names(text: &str, used: &HashSet<String>) -> Result<(), Expr
         .filter(|n| !NAMES.contains(&n.as_str()) && !CONDITIONS.globals().any(|(known, _)| known == n.as_str()))
         .collect();
     unknown.sort();
-    let faults = unknown
-        .into_iter()
-        .map(|name| {
-            let hint = nearest::hint(name, NAMES.iter().copied());
-            at_word(text, name, format!("unknown name `{name}`{hint}; there are {}", NAMES.join(", ")))
-        });
+    let faults = unknown.into_iter().map(|name| {
+        let hint = nearest::hint(name, NAMES.iter().copied());
+        at_word(text, name, format!("unknown name `{name}`{hint}; there are {}", NAMES.join(", ")))
+    });
     // The first as it is read, not by the alphabet.
     match faults.min_by_key(|fault| fault.range.as_ref().map_or(usize::MAX, |range| range.start)) {
         Some(fault) => Err(fault),
@@ -162,18 +160,55 @@ pub(super) fn check_names(text: &str, used: &HashSet<String>) -> Result<(), Expr
 
 /// The filters that are of use in a template, for messages.
 pub(super) const FILTERS: &[&str] = &[
-    "elastic", "optional", "part", "thread", "abs", "batch", "bool", "capitalize", "chain", "default", "first", "float",
-    "groupby", "indent", "int", "items", "join", "last", "length", "lines", "list", "lower", "map", "max", "min", "reject",
-    "rejectattr", "replace", "reverse", "round", "select", "selectattr", "slice", "sort", "split", "string", "sum",
-    "title", "trim", "unique", "upper", "zip",
+    "elastic",
+    "optional",
+    "part",
+    "thread",
+    "abs",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "default",
+    "first",
+    "float",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+    "zip",
 ];
 
 static FILTER: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?:\||\{%-?\s*filter\b)\s*([A-Za-z_][A-Za-z0-9_]*)").expect("a constant pattern"));
 static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)\{\{.*?\}\}|\{%.*?%\}").expect("a constant pattern"));
-static LITERAL: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*""#).expect("a constant pattern")
-});
+static LITERAL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*""#).expect("a constant pattern"));
 
 /// Refuses a filter that is none, also where it stands in a branch not taken.
 pub(super) fn check_filters(text: &str) -> Result<(), ExprError> {

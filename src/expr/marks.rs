@@ -101,7 +101,8 @@ pub fn sections(rendered: &str) -> Result<Vec<Section>, String> {
     let mut rest = rendered;
     while let Some(at) = rest.find([PART, SPREAD]) {
         // A part that gives way is closed only after the block it holds: then the block is inside it.
-        let before = read(&mut rest[..at].chars(), 0).map_err(|said| if said == TORN { NESTED.to_owned() } else { said })?;
+        let before =
+            read(&mut rest[..at].chars(), 0).map_err(|said| if said == TORN { NESTED.to_owned() } else { said })?;
         outside(&mut sections, &mut loose, before);
         let opener = rest[at..].chars().next();
         let (head, after) = rest[at + 1..].split_once(SPLIT).ok_or(TORN)?;
@@ -155,7 +156,8 @@ fn is_blank(pieces: &[Part]) -> bool {
     })
 }
 
-const TORN: &str = "`elastic`, `optional`, `part` and `thread` have to be the last filters, and elastic text holds no other part";
+const TORN: &str =
+    "`elastic`, `optional`, `part` and `thread` have to be the last filters, and elastic text holds no other part";
 const NESTED: &str = "`part` and `thread` stand by themselves, inside nothing that may give way";
 
 /// Reads up to the end (depth 0) or to the mark that closes the part.
@@ -246,14 +248,14 @@ mod tests {
         let all = |s: &str| Section::Spread { text: s.into(), max: 3, numbered: true };
         let cases = [
             ("plain".to_owned(), vec![one(vec![text("plain")], false)]),
-            (format!("a{}b{}c\n", part("1", false), part("2", true)), vec![
-                one(vec![text("a"), text("1"), text("b")], false),
-                one(vec![text("2"), text("c\n")], true),
-            ]),
-            (format!("\n{}\n{}\n", part("1", false), part("2", false)), vec![
-                one(vec![text("\n"), text("1")], false),
-                one(vec![text("2")], false),
-            ]),
+            (
+                format!("a{}b{}c\n", part("1", false), part("2", true)),
+                vec![one(vec![text("a"), text("1"), text("b")], false), one(vec![text("2"), text("c\n")], true)],
+            ),
+            (
+                format!("\n{}\n{}\n", part("1", false), part("2", false)),
+                vec![one(vec![text("\n"), text("1")], false), one(vec![text("2")], false)],
+            ),
             (format!("head\n{}\n", spread("long", 3, true)), vec![one(vec![text("head\n")], true), all("long")]),
             (format!("{}\ntail", spread("long", 3, true)), vec![all("long"), one(vec![text("\ntail")], true)]),
         ];

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use minijinja::Expression;
 
-pub use self::scene::{NAMES, Scene};
+pub use self::scene::{Item, NAMES, Scene};
 pub use self::templates::Templates;
 
 /// A fault in a template or condition: what, and where.

@@ -6,7 +6,12 @@ const MOST: usize = 3;
 /// The nearest of `known`, if one is near.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = MOST.min(word.chars().count().div_ceil(3));
-    known.into_iter().map(|known| (distance(word, known), known)).filter(|(far, _)| *far <= most).min().map(|(_, it)| it)
+    known
+        .into_iter()
+        .map(|known| (distance(word, known), known))
+        .filter(|(far, _)| *far <= most)
+        .min()
+        .map(|(_, it)| it)
 }
 
 /// "; did you mean `title`?", or nothing.

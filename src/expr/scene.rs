@@ -37,6 +37,21 @@ pub struct Scene {
     pub published: String,
     /// The picture's address, or empty.
     pub image: String,
+    /// The title before it was corrected, or empty.
+    pub old_title: String,
+    /// The articles of a digest, newest first; empty for a post of one article.
+    pub articles: Vec<Item>,
+}
+
+/// An article of a digest.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Item {
+    /// Its title.
+    pub title: String,
+    /// Its link, or empty.
+    pub link: String,
+    /// Its summary.
+    pub summary: String,
 }
 
 /// The names of all variables, for messages.
@@ -55,6 +70,8 @@ pub const NAMES: &[&str] = &[
     "platform",
     "published",
     "image",
+    "old_title",
+    "articles",
 ];
 
 impl Scene {
@@ -75,6 +92,8 @@ impl Scene {
             platform: "platform".into(),
             published: "2026-11-25T12:00:00+04:00".into(),
             image: "https://news.example/2026/bridge.jpg".into(),
+            old_title: "Bridge over the bay opens a year early".into(),
+            articles: ["bridge", "harbour"].map(Item::example).into(),
         }
     }
 
@@ -102,7 +121,25 @@ impl Scene {
             text(&self.platform),
             text(&self.published),
             text(&self.image),
+            text(&self.old_title),
+            Value::from(self.articles.iter().map(Item::value).collect::<Vec<_>>()),
         ];
         Value::from(NAMES.iter().copied().zip(all).collect::<BTreeMap<_, _>>())
+    }
+}
+
+impl Item {
+    fn example(word: &str) -> Self {
+        Self {
+            title: format!("What the {word} means for the city"),
+            link: format!("https://news.example/2026/{word}-digest"),
+            summary: "An example of an article in a digest.".into(),
+        }
+    }
+
+    fn value(&self) -> Value {
+        let text = |s: &str| Value::from(marks::unmarked(s));
+        let all = [("title", text(&self.title)), ("link", text(&self.link)), ("summary", text(&self.summary))];
+        Value::from(all.into_iter().collect::<BTreeMap<_, _>>())
     }
 }

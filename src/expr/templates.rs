@@ -1,6 +1,6 @@
 //! The templates: those in the binary and those that override them by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -18,6 +18,8 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("headline", include_str!("../../templates/post/headline.j2")),
     ("headline-summary", include_str!("../../templates/post/headline-summary.j2")),
     ("breaking", include_str!("../../templates/post/breaking.j2")),
+    ("correction", include_str!("../../templates/post/correction.j2")),
+    ("digest", include_str!("../../templates/post/digest.j2")),
     ("thread", include_str!("../../templates/post/thread.j2")),
 ];
 
@@ -36,6 +38,8 @@ struct Source {
     text: String,
     /// Bytes of `text` after which a mark was put in.
     softened: Vec<usize>,
+    /// The names it uses; `None` where others may be used through another template.
+    uses: Option<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Templates {
@@ -71,6 +75,13 @@ impl Templates {
                 faults.push((source.path.clone(), env::fault(&e, &source.text, |at| source.place(at))));
             }
         }
+        for (name, source) in &mut sources {
+            if let Ok(template) = env.get_template(name)
+                && !["include", "import", "extends"].iter().any(|word| source.text.contains(word))
+            {
+                source.uses = Some(template.undeclared_variables(false).into_iter().collect());
+            }
+        }
         let all = Self { env: Arc::new(env), sources: Arc::new(sources) };
         if faults.is_empty() {
             faults = all
@@ -95,6 +106,12 @@ impl Templates {
     /// The file (or built-in text) that is used for that channel.
     pub fn path(&self, name: &str, channel: &str, platform: &str) -> Option<&Path> {
         self.sources.get(&self.find(name, channel, platform)?).map(|s| s.path.as_path())
+    }
+
+    /// Whether the template, as it is used for the scene's channel, may look at that variable.
+    pub fn uses(&self, name: &str, scene: &Scene, variable: &str) -> bool {
+        let source = self.find(name, &scene.channel, &scene.platform).and_then(|key| self.sources.get(&key));
+        source.and_then(|source| source.uses.as_ref()).is_none_or(|uses| uses.contains(variable))
     }
 
     /// Renders the template for the scene's channel and platform with marks for what may give way; `marks::parts` reads
@@ -166,7 +183,8 @@ impl Templates {
 /// A fault in how marks are put, at the first filter that makes one.
 fn torn(text: &str, said: String) -> ExprError {
     let faults = ["thread", "part", "optional", "elastic"].map(|word| env::at_word(text, word, said.clone()));
-    let first = faults.into_iter().filter(|fault| fault.range.is_some()).min_by_key(|f| f.range.clone().map(|r| r.start));
+    let first =
+        faults.into_iter().filter(|fault| fault.range.is_some()).min_by_key(|f| f.range.clone().map(|r| r.start));
     first.unwrap_or(ExprError { said, line: Some(1), range: None })
 }
 
@@ -243,7 +261,7 @@ impl Source {
             }
             start += line.len();
         }
-        Self { path, text, softened }
+        Self { path, text, softened, uses: None }
     }
 
     fn softened_text(&self) -> String {
@@ -290,7 +308,10 @@ mod tests {
             assert_eq!(all.render("headline", &scene).as_deref(), Ok(want));
         }
         assert!(all.has("breaking", "", "") && !all.has("nothing", "", ""));
-        assert_eq!(all.names().collect::<Vec<_>>(), ["breaking", "headline", "headline-summary", "thread"]);
+        assert_eq!(
+            all.names().collect::<Vec<_>>(),
+            ["breaking", "correction", "digest", "headline", "headline-summary", "thread"]
+        );
     }
 
     #[test]
@@ -298,7 +319,7 @@ mod tests {
         let all = Templates::load(Some(Path::new("/nowhere/at/all"))).expect("good");
         assert!(all.render("headline", &Scene::empty()).is_ok());
         let e = all.render("headlin", &Scene::full()).expect_err("no such template");
-        assert!(e.said.contains("there are breaking, headline, headline-summary, thread"), "{e}");
+        assert!(e.said.contains("there are breaking, correction, digest, headline, headline-summary, thread"), "{e}");
     }
 
     #[test]
@@ -322,8 +343,11 @@ mod tests {
             ("{{ title | elastic(weight=0) }}", "expected a weight from 1 to 1000, found 0", None),
             ("{{ title | elastic(wieght=2) }}", "wieght", None),
             ("{{ title | elastic | optional | elastic }}", "last filters", None),
-            ("a\n{{ title | elastic | upper }}{{ title | elastic | replace('e', '') }}", "", None),
-            ("{% if false %}{{ title | uper }}{% endif %}", "unknown filter `uper`; did you mean `upper`?", Some((1, 25..29))),
+            (
+                "{% if false %}{{ title | uper }}{% endif %}",
+                "unknown filter `uper`; did you mean `upper`?",
+                Some((1, 25..29)),
+            ),
             ("{{ titel }}", "unknown name `titel`; did you mean `title`?", Some((1, 3..8))),
             ("{% filter parts %}{{ title }}{% endfilter %}", "did you mean `part`?", Some((1, 10..15))),
             ("{{ title | default('a | b') | thread(max=0) }}", "expected a max from 1 to 25, found 0", None),

@@ -7,7 +7,7 @@ use sha2::Digest as _;
 
 use super::Channel;
 use crate::compose::{self, Composed};
-use crate::expr::Templates;
+use crate::expr::{Item, Templates};
 use crate::model::article::Article;
 use crate::model::post::{Occasion, Post};
 use crate::platform::{Card, Identity, Ids, Outgoing, Payload};
@@ -22,6 +22,8 @@ pub struct Setting<'a> {
     pub newsroom: &'a str,
     /// Its zone.
     pub zone: &'a TimeZone,
+    /// The articles of a digest; none for a post of one article.
+    pub digest: &'a [Item],
 }
 
 /// A post ready to be frozen.
@@ -33,10 +35,10 @@ pub struct Prepared {
     pub composed: Composed,
 }
 
-/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
+/// [`prepare_as`] with its picture.
 ///
 /// # Errors
-/// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
+/// As there.
 pub fn prepare(
     setting: Setting<'_>,
     channel: &Channel,
@@ -46,13 +48,34 @@ pub fn prepare(
     revision: u16,
     at: Timestamp,
 ) -> Result<Prepared, String> {
+    prepare_as(setting, channel, identity, article, post, revision, at, false)
+}
+
+/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
+///
+/// `plain`: without its picture, which the platform refused.
+///
+/// # Errors
+/// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
+#[expect(clippy::too_many_arguments, reason = "each is one fact of its own, and two places call it")]
+pub fn prepare_as(
+    setting: Setting<'_>,
+    channel: &Channel,
+    identity: Option<&Identity>,
+    article: &Article,
+    post: &Post,
+    revision: u16,
+    at: Timestamp,
+    plain: bool,
+) -> Result<Prepared, String> {
     let rules = channel.account.rules(identity);
     let threads = channel.account.threads();
     let composed = match &post.text {
         Some(text) => compose::by_hand(text, rules, threads).map_err(|e| e.to_string())?,
         None => {
             let platform = channel.account.spec().id;
-            let scene = compose::scene(article, setting.newsroom, setting.zone, channel.name.as_str(), platform);
+            let mut scene = compose::scene(article, setting.newsroom, setting.zone, channel.name.as_str(), platform);
+            scene.articles = setting.digest.to_vec();
             compose::compose(setting.templates, &post.template, &scene, rules, threads).map_err(|e| e.to_string())?
         }
     };
@@ -61,7 +84,7 @@ pub fn prepare(
         url: url.clone(),
         title: entry.title.clone(),
         description: entry.summary.clone().unwrap_or_default(),
-        image: entry.image.as_ref().map(|image| image.url.clone()),
+        image: entry.image.as_ref().filter(|_| !plain).map(|image| image.url.clone()),
     });
     let outgoing = Outgoing {
         text: composed.first.clone(),

@@ -24,6 +24,7 @@ mod story_once;
 mod story_outage;
 mod story_real;
 mod story_secrets;
+mod story_threads;
 #[path = "../tidy.rs"]
 mod tidy;
 mod wire;

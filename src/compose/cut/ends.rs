@@ -12,11 +12,11 @@ use crate::text::rules::Unit;
 /// Ours: the usual ones of English, Russian, Azerbaijani, German, French, Spanish and Turkish news.
 const ABBREVIATED: &[&str] = &[
     "mr", "mrs", "ms", "dr", "prof", "st", "jr", "sr", "gen", "col", "lt", "sgt", "capt", "gov", "sen", "rep", "vs",
-    "inc", "ltd", "co", "corp", "no", "nr", "vol", "fig", "etc", "e.g", "i.e", "a.m", "p.m", "u.s", "u.k", "e.u", "u.n",
-    "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "approx", "dept", "mt", "ft",
-    "г", "гг", "ул", "им", "т.е", "т.к", "тыс", "млн", "млрд", "руб", "стр", "др", "проф", "акад", "обл", "пос", "рис",
-    "см", "və s", "m.ö", "b.e", "küç", "prospekt", "bzw", "z.b", "usw", "ca", "abs", "str", "tel", "mme", "mlle", "mm",
-    "sra", "srta", "ud", "uds", "ee.uu", "sn", "bay", "cad", "sok", "vb", "vd",
+    "inc", "ltd", "co", "corp", "no", "nr", "vol", "fig", "etc", "e.g", "i.e", "a.m", "p.m", "u.s", "u.k", "e.u",
+    "u.n", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "approx", "dept", "mt",
+    "ft", "г", "гг", "ул", "им", "т.е", "т.к", "тыс", "млн", "млрд", "руб", "стр", "др", "проф", "акад", "обл", "пос",
+    "рис", "см", "və s", "m.ö", "b.e", "küç", "prospekt", "bzw", "z.b", "usw", "ca", "abs", "str", "tel", "mme",
+    "mlle", "mm", "sra", "srta", "ud", "uds", "ee.uu", "sn", "bay", "cad", "sok", "vb", "vd",
 ];
 
 /// What ends at which byte.
@@ -118,7 +118,18 @@ pub(super) fn takes_ellipsis(cluster: &str, after: &str) -> bool {
         );
     let torn = matches!(
         next,
-        Some('\u{E2F}' | '\u{E30}' | '\u{E32}' | '\u{E33}' | '\u{E45}' | '\u{E46}' | '\u{EB0}' | '\u{EB2}' | '\u{EB3}' | '\u{EC6}')
+        Some(
+            '\u{E2F}'
+                | '\u{E30}'
+                | '\u{E32}'
+                | '\u{E33}'
+                | '\u{E45}'
+                | '\u{E46}'
+                | '\u{EB0}'
+                | '\u{EB2}'
+                | '\u{EB3}'
+                | '\u{EC6}'
+        )
     );
     !bad && !torn
 }
@@ -184,8 +195,19 @@ pub(super) fn units(cluster: &str, unit: Unit) -> usize {
             let mut chars = cluster.chars();
             match (chars.next(), chars.next()) {
                 // Letters of which each weighs 1, or each 2; none of them is an emoji or changes by composition.
-                (Some('\u{9}'..='\u{7E}' | '\u{400}'..='\u{52F}' | '\u{5D0}'..='\u{5EA}' | '\u{620}'..='\u{64A}'), None) => 1,
-                (Some('\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{4E00}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7A3}'), None) => 2,
+                (
+                    Some('\u{9}'..='\u{7E}' | '\u{400}'..='\u{52F}' | '\u{5D0}'..='\u{5EA}' | '\u{620}'..='\u{64A}'),
+                    None,
+                ) => 1,
+                (
+                    Some(
+                        '\u{3041}'..='\u{3096}'
+                        | '\u{30A1}'..='\u{30FA}'
+                        | '\u{4E00}'..='\u{9FFF}'
+                        | '\u{AC00}'..='\u{D7A3}',
+                    ),
+                    None,
+                ) => 2,
                 _ => measure::length(cluster, Unit::Weighted),
             }
         }
