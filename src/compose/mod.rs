@@ -137,7 +137,7 @@ pub fn compose(
     threads: bool,
 ) -> Result<Composed, Unfit> {
     let at_fault = |said: &dyn std::fmt::Display| Unfit(format!("template {name}: {said}"));
-    let rendered = templates.render(name, &tame::tame(scene, rules.unit, |variable| templates.uses(name, scene, variable))).map_err(|e| match e.line {
+    let rendered = templates.render(name, &tame::tame(scene, rules.unit, templates.uses(name, scene))).map_err(|e| match e.line {
         Some(line) => at_fault(&format_args!("line {line}: {e}")),
         None => at_fault(&e),
     })?;

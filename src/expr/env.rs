@@ -210,12 +210,37 @@ static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)\{\{.*?\}\}|\{%
 static LITERAL: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*""#).expect("a constant pattern"));
 
-/// Refuses a filter that is none, also where it stands in a branch not taken.
+/// A filter that puts marks, and the filter behind it.
+static BEHIND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?:\||\{%-?\s*filter\b)\s*(elastic|optional|part|thread)\b\s*(?:\([^()]*\)\s*)?\|\s*([A-Za-z_][A-Za-z0-9_]*)")
+        .expect("a constant pattern")
+});
+
+/// Refuses a filter behind one that puts marks: it would work on the marks as well. A whole may leave whose text is
+/// elastic, and either may be a part.
+fn check_marks_last(bare: &str, offset: usize, text: &str) -> Result<(), ExprError> {
+    let mut from = 0;
+    while let Some(found) = BEHIND.captures_at(bare, from) {
+        let (Some(mark), Some(behind)) = (found.get(1), found.get(2)) else { return Ok(()) };
+        let may = matches!((mark.as_str(), behind.as_str()), ("elastic", "optional" | "part") | ("optional", "part"));
+        if !may {
+            let at = offset + behind.start();
+            let said = format!("`{}` and its like have to be the last filters, found `{}` behind it", mark.as_str(), behind.as_str());
+            return Err(ExprError { said, line: Some(line_of(text, at)), range: Some(at..at + behind.len()) });
+        }
+        // The filter behind may put marks itself: looked at from its bar on.
+        from = bare[..behind.start()].rfind('|').unwrap_or(behind.start());
+    }
+    Ok(())
+}
+
+/// Refuses a filter that is none, also where it stands in a branch not taken, and one behind a filter that puts marks.
 pub(super) fn check_filters(text: &str) -> Result<(), ExprError> {
     // What stands between quotes is no code; blanks keep the places.
     let blanks = |c: &regex::Captures<'_>| " ".repeat(c.get(0).map_or(0, |m| m.len()));
     for code in CODE.find_iter(text) {
         let bare = LITERAL.replace_all(code.as_str(), blanks);
+        check_marks_last(&bare, code.start(), text)?;
         for name in FILTER.captures_iter(&bare).filter_map(|c| c.get(1)) {
             let known = match CONDITIONS.compile_expression(&format!("'' | {}", name.as_str())).map(|e| e.eval(())) {
                 Ok(Err(e)) | Err(e) => e.kind() != ErrorKind::UnknownFilter,

@@ -108,10 +108,11 @@ impl Templates {
         self.sources.get(&self.find(name, channel, platform)?).map(|s| s.path.as_path())
     }
 
-    /// Whether the template, as it is used for the scene's channel, may look at that variable.
-    pub fn uses(&self, name: &str, scene: &Scene, variable: &str) -> bool {
+    /// Whether the template, as it is used for the scene's channel, may look at a variable.
+    pub fn uses<'a>(&'a self, name: &str, scene: &Scene) -> impl Fn(&str) -> bool + use<'a> {
         let source = self.find(name, &scene.channel, &scene.platform).and_then(|key| self.sources.get(&key));
-        source.and_then(|source| source.uses.as_ref()).is_none_or(|uses| uses.contains(variable))
+        let uses = source.and_then(|source| source.uses.as_ref());
+        move |variable| uses.is_none_or(|uses| uses.contains(variable))
     }
 
     /// Renders the template for the scene's channel and platform with marks for what may give way; `marks::parts` reads
@@ -348,6 +349,9 @@ mod tests {
                 "unknown filter `uper`; did you mean `upper`?",
                 Some((1, 25..29)),
             ),
+            ("a\n{{ title | elastic(min=3) | upper }}", "found `upper` behind it", Some((2, 31..36))),
+            ("{{ title | optional | trim }}", "have to be the last filters", Some((1, 22..26))),
+            ("{{ (title | elastic)[:9] }}", "have to be the last filters", Some((1, 12..19))),
             ("{{ titel }}", "unknown name `titel`; did you mean `title`?", Some((1, 3..8))),
             ("{% filter parts %}{{ title }}{% endfilter %}", "did you mean `part`?", Some((1, 10..15))),
             ("{{ title | default('a | b') | thread(max=0) }}", "expected a max from 1 to 25, found 0", None),

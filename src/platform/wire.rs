@@ -194,6 +194,32 @@ mod tests {
         }
     }
 
+    fn part(id: &str) -> Receipt {
+        let how = crate::model::receipt::Known::Answered;
+        let url = Some(format!("https://p.example/{id}"));
+        Receipt { remote_id: Some(id.to_owned()), url, parts: Vec::new(), at: Timestamp::UNIX_EPOCH, how }
+    }
+
+    #[test]
+    fn a_thread_is_known_by_its_first_part_and_taken_down_from_its_last() {
+        let one = whole(vec![part("1")]).unwrap();
+        assert_eq!((one.remote_id.as_deref(), one.parts.len()), (Some("1"), 0));
+        assert_eq!(last_first(&one), ["1"]);
+        let three = whole(vec![part("1"), part("2"), part("3")]).unwrap();
+        assert_eq!((three.remote_id.as_deref(), three.url.as_deref()), (Some("1"), Some("https://p.example/1")));
+        assert_eq!(last_first(&three), ["3", "2", "1"]);
+        assert!(whole(Vec::new()).is_err());
+        let planned = |n| Planned { step: crate::model::receipt::Step { op: crate::model::receipt::Op::Create, n }, body: n.to_string() };
+        let payload = |parts: u16| Payload {
+            format: 1, revision: 0, key: String::new(), steps: (0..parts).map(planned).collect(), text: String::new(), link: None,
+        };
+        let pairs = |parts: u16| edited(&three, &payload(parts)).map(|all| all.iter().map(|(id, it)| format!("{id}={}", it.body)).collect::<Vec<_>>());
+        assert_eq!(pairs(3).unwrap(), ["1=0", "2=1", "3=2"]);
+        assert!(matches!(pairs(2), Err(PublishError::Rejected { said, .. }) if said.contains("as many parts as are out (3)")));
+        assert_eq!(with_field("{\"a\":1}", "b", serde_json::json!(2)).unwrap(), "{\"a\":1,\"b\":2}");
+        assert!(with_field("[]", "b", serde_json::json!(2)).is_err());
+    }
+
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Keys {

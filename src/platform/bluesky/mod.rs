@@ -477,6 +477,29 @@ mod tests {
     }
 
     #[test]
+    fn the_card_goes_with_the_part_that_has_the_link() {
+        let account = account("handle = \"news.example\"\npassword = { env = \"P\" }").ok().unwrap();
+        let at: jiff::Timestamp = "2026-11-01T10:00:00Z".parse().unwrap();
+        let ids = Ids { seed: "00ff".repeat(16), created: at, story: at, revision: 0 };
+        let part = |text: &str| FittedText::new(text.to_owned(), SPEC.text).unwrap();
+        for (first, second, carries) in [
+            ("one https://e.org/a?x=1", "two", 0),
+            ("one", "two https://e.org/a?x=1", 1),
+            ("one", "two", 0),
+        ] {
+            let thread = Outgoing { more: vec![part(second)], ..post(first) };
+            let payload = account.freeze(&thread, &ids).unwrap();
+            let bodies: Vec<Value> = payload.creates().map(|it| frozen(it).unwrap()).collect();
+            let cards: Vec<bool> = bodies.iter().map(|body| body["record"]["embed"].is_object()).collect();
+            assert_eq!(cards, [carries == 0, carries == 1], "{first} {second}");
+            assert_eq!(bodies[0]["rkey"].as_str(), Some(payload.key.as_str()));
+            assert!(bodies[0]["rkey"].as_str() < bodies[1]["rkey"].as_str());
+            assert!(bodies[0]["record"]["createdAt"].as_str() < bodies[1]["record"]["createdAt"].as_str());
+            assert_eq!(payload.steps[0].step, UPLOAD, "before every part");
+        }
+    }
+
+    #[test]
     fn a_receipt_names_the_record_and_the_page() {
         let value = json!({"uri": "at://did:plc:abc/app.bsky.feed.post/3k", "cid": "b"});
         let got = receipt(&value, Known::Answered, jiff::Timestamp::UNIX_EPOCH).unwrap();

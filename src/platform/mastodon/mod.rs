@@ -425,6 +425,21 @@ mod tests {
     }
 
     #[test]
+    fn each_part_of_a_thread_has_its_own_body_and_key() {
+        let account = account("server = \"https://m.example\"").ok().unwrap();
+        let more = vec![FittedText::new("two @all".to_owned(), SPEC.text).unwrap()];
+        let payload = account.freeze(&Outgoing { more, ..post("one https://e.org/a", None) }, &ids()).unwrap();
+        let texts: Vec<String> = payload
+            .creates()
+            .map(|it| serde_json::from_str::<Value>(&it.body).unwrap()["status"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(texts, ["one https://e.org/a", "two @\u{200D}all"]);
+        assert_eq!(payload.parts(), texts);
+        assert_eq!(part_key(&payload.key, 0), payload.key);
+        assert_eq!(part_key(&payload.key, 1), format!("{}-1", payload.key));
+    }
+
+    #[test]
     fn a_name_in_a_headline_mentions_nobody() {
         for (text, expected) in [
             ("@all hear", "@\u{200D}all hear"),

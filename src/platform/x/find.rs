@@ -285,6 +285,34 @@ mod tests {
     }
 
     #[test]
+    fn a_later_part_is_known_by_the_part_it_answers_and_its_text() {
+        let tweet = |id: &str, words: &str, parent: &str, kind: &str| {
+            format!(
+                r#"{{"id":"{id}","text":"{words}","created_at":"2026-11-20T10:00:00Z",
+                "referenced_tweets":[{{"type":"{kind}","id":"{parent}"}}]}}"#
+            )
+        };
+        let cases = [
+            (vec![tweet("1", "two", "7", "replied_to"), tweet("2", "two", "8", "replied_to")], Some(Some("1"))),
+            (vec![tweet("1", "two", "8", "replied_to"), tweet("2", "two", "7", "quoted")], Some(None)),
+            (vec![tweet("1", "other", "7", "replied_to")], None),
+            (vec![tweet("1", "two", "7", "replied_to"), tweet("2", "two", "7", "replied_to")], None),
+            (vec![], Some(None)),
+        ];
+        for (tweets, expected) in cases {
+            let page: Page =
+                serde_json::from_str(&format!(r#"{{"data":[{}],"meta":{{"result_count":2}}}}"#, tweets.join(",")))
+                    .unwrap();
+            let verdict = judge(&page.data, Mark::Answers("7"), "two", at("2026-11-20T00:00:00Z"));
+            match expected {
+                Some(Some(id)) => assert_eq!(verdict, Verdict::Ours(id)),
+                Some(None) => assert_eq!(verdict, Verdict::None),
+                None => assert!(matches!(verdict, Verdict::Unsure(_)), "{verdict:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn reads_the_whole_text_of_a_long_post() {
         let page: Page = serde_json::from_str(
             r#"{"data":[{"id":"5","text":"A long beginning that X cuts","created_at":"2026-11-20T10:00:00Z",
