@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Measures the release binary against its own feed server and sink: see benches/service.rs. Run it on a quiet machine.
+# Measures composing (benches/compose.rs), then the release binary against its own feed server and sink
+# (benches/service.rs). Run it on a quiet machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+cargo bench --locked --bench compose
 exec cargo bench --locked --bench service

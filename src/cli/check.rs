@@ -176,7 +176,8 @@ fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
                 newsroom: config.newsroom.name.clone(),
                 ..Scene::full()
             };
-            if let Err(error) = compose::compose(templates, name, &scene, channel.account.rules(None)) {
+            let (rules, threads) = (channel.account.rules(None), channel.account.threads());
+            if let Err(error) = compose::compose(templates, name, &scene, rules, threads) {
                 found.push(format!("route[{n}]: a usual article does not fit on channel {}: {error}", channel.name));
             }
         }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Call, Exit, Trouble, opened, say};
 use crate::compose;
 use crate::config::{self, Config};
-use crate::expr::Templates;
+use crate::expr::{Item, Templates};
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
 use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
@@ -24,6 +24,9 @@ pub struct Args {
     /// The feed: an http(s) URL, or a file.
     #[arg(value_name = "URL-or-FILE")]
     place: String,
+    /// The template to show instead of the routes'.
+    #[arg(long, value_name = "NAME")]
+    template: Option<String>,
     /// Another article than the newest: the Nth as the feed lists them, counted from 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     item: Option<u32>,
@@ -52,7 +55,17 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     })?;
     let identities = identities(&config).await;
     let now = clock.now();
-    let desk = Desk { config: &config, templates: &templates, identities: &identities };
+    let named = args.template.as_deref();
+    if let Some(name) = named.filter(|name| !templates.has(name, "", "")) {
+        let all: Vec<&str> = templates.names().collect();
+        return Err(Trouble::wrong(format!("expected one of the templates {}, found {name:?}", all.join(", "))).into());
+    }
+    // A template that is asked for by its name may be a digest's: it sees the feed's newest articles.
+    let digest: Vec<Item> = match named {
+        Some(_) => newest_first(&feed.entries).into_iter().take(DIGEST).map(compose::item).collect(),
+        None => Vec::new(),
+    };
+    let desk = Desk { config: &config, templates: &templates, identities: &identities, named, digest: &digest };
     let source = desk.source(&args.place);
     let article = desk.article(&source, entry, now);
     let shown = desk.shown(&article, &source, now)?;
@@ -70,6 +83,16 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         say(format_args!("\n{}", post.text()))?;
     }
     Ok(Exit::Done)
+}
+
+/// Articles of a feed that a digest is shown with.
+const DIGEST: usize = 10;
+
+/// A feed's articles by their dates; undated ones stay where the feed has them, behind.
+fn newest_first(entries: &[Entry]) -> Vec<&Entry> {
+    let mut all: Vec<&Entry> = entries.iter().collect();
+    all.sort_by_key(|entry| std::cmp::Reverse(entry.published));
+    all
 }
 
 /// Who each channel belongs to and what its server allows, as far as the store knows. A preview needs no store.
@@ -93,6 +116,10 @@ struct Desk<'a> {
     config: &'a Config,
     templates: &'a Templates,
     identities: &'a HashMap<String, Identity>,
+    /// The template that is asked for instead of the routes'.
+    named: Option<&'a str>,
+    /// What a digest would hold.
+    digest: &'a [Item],
 }
 
 impl Desk<'_> {
@@ -115,6 +142,11 @@ impl Desk<'_> {
         let newsroom = self.config.newsroom.language.as_deref();
         crate::source::lend(&mut entry, language, newsroom, settings.map_or(&[], |it| &it.categories));
         Article { id: ArticleId::fresh(), source: source.name.clone(), version: 1, first_seen: now, entry }
+    }
+
+    /// The template that is shown for a channel.
+    fn template<'b>(&'b self, chosen: Option<&'b Chosen>) -> &'b str {
+        self.named.or(chosen.map(|chosen| chosen.template.as_str())).unwrap_or(DEFAULT_TEMPLATE)
     }
 
     /// Every channel's post, in the order of their names; also where no route leads there, with the reason.
@@ -155,7 +187,7 @@ impl Desk<'_> {
             article: article.id.clone(),
             occasion: Occasion::First,
             route: chosen.map_or(0, |chosen| chosen.route),
-            template: chosen.map_or(DEFAULT_TEMPLATE, |chosen| chosen.template.as_str()).to_owned(),
+            template: self.template(chosen).to_owned(),
             urgency: chosen.map_or(Urgency::Normal, |chosen| chosen.urgency),
             created: now,
             expires: None,
@@ -170,11 +202,12 @@ impl Desk<'_> {
             newsroom: &newsroom.name,
             zone: &newsroom.zone,
             words: &self.config.words,
+            digest: self.digest,
         };
         let identity = self.identities.get(channel.name.as_str());
         let limit = channel.account.rules(identity).limit;
         let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0, now)
-            .map(|prepared| (prepared.text.as_str().to_owned(), prepared.text.length()));
+            .map(|prepared| prepared.composed.parts().map(|part| (part.as_str().to_owned(), part.length())).collect());
         Shown {
             channel: channel.name.to_string(),
             platform: channel.platform.id,
@@ -202,16 +235,18 @@ struct Shown {
     /// Why it would not be posted by itself.
     not: Option<String>,
     limit: usize,
-    /// The text and what it counts, or why there is none.
-    outcome: Result<(String, usize), String>,
+    /// The text of each part and what it counts, or why there is none.
+    outcome: Result<Vec<(String, usize)>, String>,
 }
 
 impl Shown {
     fn json(&self, article: &Article) -> Value {
-        let (text, length, held) = match &self.outcome {
-            Ok((text, length)) => (Some(text), Some(length), None),
-            Err(why) => (None, None, Some(why)),
+        let (parts, held) = match &self.outcome {
+            Ok(parts) => (parts.as_slice(), None),
+            Err(why) => (&[][..], Some(why)),
         };
+        let text = (!parts.is_empty()).then(|| crate::text::thread::join(parts.iter().map(|(text, _)| text.as_str())));
+        let each: Vec<Value> = parts.iter().map(|(text, length)| json!({ "text": text, "length": length })).collect();
         json!({
             "channel": self.channel,
             "platform": self.platform,
@@ -222,7 +257,8 @@ impl Shown {
             "urgency": self.urgency,
             "needs_approval": self.needs_approval,
             "text": text,
-            "length": length,
+            "length": parts.iter().map(|(_, length)| length).max(),
+            "parts": each,
             "limit": self.limit,
             "fits": self.outcome.is_ok(),
             "held": held,
@@ -231,15 +267,26 @@ impl Shown {
     }
 
     fn text(&self) -> String {
-        let length = self.outcome.as_ref().map_or("?".to_owned(), |(_, length)| length.to_string());
-        let mut lines =
-            vec![format!("{} ({}), {length} of {}, template {}", self.channel, self.name, self.limit, self.template)];
+        let parts = self.outcome.as_deref().unwrap_or_default();
+        let counted = match parts {
+            [] => format!("? of {}", self.limit),
+            [(_, length)] => format!("{length} of {}", self.limit),
+            several => format!("a thread of {} parts", several.len()),
+        };
+        let mut lines = vec![format!("{} ({}), {counted}, template {}", self.channel, self.name, self.template)];
         lines.extend(self.not.iter().map(|why| format!("  not posted by itself: {why}")));
         if self.needs_approval {
             lines.push("  a person approves it first".to_owned());
         }
         match &self.outcome {
-            Ok((text, _)) => lines.extend(text.lines().map(|line| format!("  | {line}").trim_end().to_owned())),
+            Ok(_) => {
+                for (n, (text, length)) in (1..).zip(parts) {
+                    if parts.len() > 1 {
+                        lines.push(format!("  part {n} of {}, {length} of {}", parts.len(), self.limit));
+                    }
+                    lines.extend(text.lines().map(|line| format!("  | {line}").trim_end().to_owned()));
+                }
+            }
             Err(why) => lines.push(format!("  held, a person decides: {why}")),
         }
         lines.join("\n")
@@ -278,7 +325,8 @@ when = "'Nation' in categories"
     fn shown(place: &str, entry: &Entry) -> Vec<Shown> {
         let config = config::parse(CONFIG, std::path::Path::new("/nowhere/bugle.toml")).ok().unwrap();
         let templates = opened::templates(&config).unwrap();
-        let desk = Desk { config: &config, templates: &templates, identities: &HashMap::new() };
+        let desk =
+            Desk { config: &config, templates: &templates, identities: &HashMap::new(), named: None, digest: &[] };
         let source = desk.source(place);
         let now = "2026-11-25T12:00:00Z".parse().unwrap();
         desk.shown(&desk.article(&source, entry, now), &source, now).unwrap()
@@ -298,7 +346,7 @@ when = "'Nation' in categories"
         let shown = shown("a.xml", &entry(&[]));
         let [long, short] = &shown[..] else { panic!("two channels") };
         for (post, limit) in [(short, 280), (long, 500)] {
-            let (text, length) = post.outcome.as_ref().unwrap();
+            let (text, length) = &post.outcome.as_ref().unwrap()[0];
             assert!(text.ends_with("https://news.example/bridge"), "{text}");
             assert!(*length <= limit && *length > limit - 40, "{length} of {limit}");
             assert_eq!(post.limit, limit);

@@ -131,8 +131,8 @@ impl Shop {
 
     /// A channel with what composing needs.
     pub fn place<'a>(&'a self, channel: &'a Channel, templates: &'a Templates) -> Place<'a> {
-        let setting =
-            Setting { templates, newsroom: &self.config.newsroom.name, zone: self.zone(), words: &self.config.words };
+        let (newsroom, words) = (&self.config.newsroom.name, &self.config.words);
+        let setting = Setting { templates, newsroom, zone: self.zone(), words, digest: &[] };
         Place { channel, setting }
     }
 

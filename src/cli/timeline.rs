@@ -68,7 +68,8 @@ fn boxed(head: &str, post: &WallPost) -> String {
             lines.push(format!("▌ {host}"));
         }
     }
-    let count = format!("{}/{}", post.length, post.limit);
+    let part = post.part.map(|place| format!("part {} of {}, ", place.n, place.of)).unwrap_or_default();
+    let count = format!("{part}{}/{}", post.length, post.limit);
     let rule = |left: &str, right: &str| {
         let used = left.chars().count() + right.chars().count() + 4;
         let gap = "─".repeat((WIDTH + 2).saturating_sub(used));
@@ -103,7 +104,15 @@ mod tests {
     #[test]
     fn a_box_keeps_every_word() {
         let text = "Baku hosts the festival of bread again, and again people come from all over the country to it\nhttps://a.example/1";
-        let post = WallPost { text: text.to_owned(), link: None, card: None, language: None, length: 99, limit: 280 };
+        let post = WallPost {
+            text: text.to_owned(),
+            link: None,
+            card: None,
+            language: None,
+            length: 99,
+            limit: 280,
+            part: None,
+        };
         let shown = boxed("14:05:00", &post);
         assert!(shown.contains("99/280") && shown.contains("14:05:00"), "{shown}");
         let words: Vec<&str> = shown.split_whitespace().filter(|word| text.contains(word)).collect();

@@ -1,56 +1,67 @@
 //! What gives way, in which order, until a text is within its limits:
 //! whole; then elastic texts inside optional parts shrink; then optional parts leave, the last first (those that stay
 //! are whole again if they can be); then elastic texts outside shrink. What still does not fit is for a person.
+//! Which ends the shrinking texts take is `solve`'s, over costs known in advance; here every answer is measured whole
+//! before it is believed.
+
+use std::cell::RefCell;
 
 use super::Unfit;
-use super::cut::Cuts;
+use super::cut::{Cost, Cuts, End};
 use super::layout::{Shown, assemble};
+use super::solve::{Cuttable, solve};
 use crate::expr::marks::Part;
 use crate::text::rules::{FittedText, Misfit, TextRules};
 
+/// How often a search is made again because its answer was no good: a text that counts more among its neighbours than
+/// alone, or a cut that would make something clickable.
+const TRIES: usize = 64;
+
 /// An elastic part, in the order of the template.
-struct Elastic {
-    cuts: Cuts,
+struct Elastic<'a> {
+    text: &'a str,
+    min: usize,
     weight: u32,
     /// Which optional part it is in, counted from the front.
     inside: Option<usize>,
+    /// Where it may be cut; looked for only once something has to give way.
+    cuts: RefCell<Option<Cuts>>,
 }
 
 /// Makes the parts fit.
 pub(super) fn fit(parts: &[Part], rules: TextRules) -> Result<FittedText, Unfit> {
     let mut elastics = Vec::new();
     let mut optional = 0;
-    collect(parts, None, &mut optional, &mut elastics, rules);
+    collect(parts, None, &mut optional, &mut elastics);
     let task = Task { parts, rules, elastics };
 
     for there in (0..=optional).rev() {
-        let whole = task.whole();
-        if let Some(text) = task.try_texts(there, &whole) {
-            return Ok(text);
-        }
-        let inner: Vec<usize> = task.which(|e| e.inside.is_some_and(|i| i < there));
-        if let Some(text) = task.shrink(there, &inner) {
+        let whole = match task.whole(there) {
+            Ok(text) => return Ok(text),
+            Err(whole) => whole,
+        };
+        let inner = task.which(|e| e.inside.is_some_and(|i| i < there));
+        if let Some(text) = task.shrink(there, &inner, whole) {
             return Ok(text);
         }
     }
     let outer = task.which(|e| e.inside.is_none());
-    match task.shrink(0, &outer) {
-        Some(text) => Ok(text),
-        None => Err(task.reason(&outer)),
-    }
+    let shrunk = task.whole(0).err().and_then(|whole| task.shrink(0, &outer, whole));
+    shrunk.ok_or_else(|| task.reason(&outer))
 }
 
-fn collect(parts: &[Part], inside: Option<usize>, optional: &mut usize, out: &mut Vec<Elastic>, rules: TextRules) {
+fn collect<'a>(parts: &'a [Part], inside: Option<usize>, optional: &mut usize, out: &mut Vec<Elastic<'a>>) {
     for part in parts {
         match part {
             Part::Text(_) | Part::Soft => {}
             Part::Elastic { text, weight, min } => {
-                out.push(Elastic { cuts: Cuts::new(text, *min, rules.unit), weight: *weight, inside });
+                let (text, cuts) = (text.trim(), RefCell::new(None));
+                out.push(Elastic { text, min: *min, weight: *weight, inside, cuts });
             }
             Part::Optional(inner) => {
                 let n = *optional;
                 *optional += 1;
-                collect(inner, Some(n), optional, out, rules);
+                collect(inner, Some(n), optional, out);
             }
         }
     }
@@ -59,112 +70,101 @@ fn collect(parts: &[Part], inside: Option<usize>, optional: &mut usize, out: &mu
 struct Task<'a> {
     parts: &'a [Part],
     rules: TextRules,
-    elastics: Vec<Elastic>,
+    elastics: Vec<Elastic<'a>>,
 }
 
 impl Task<'_> {
-    fn which(&self, wanted: impl Fn(&Elastic) -> bool) -> Vec<usize> {
+    fn which(&self, wanted: impl Fn(&Elastic<'_>) -> bool) -> Vec<usize> {
         self.elastics.iter().enumerate().filter(|(_, e)| wanted(e)).map(|(i, _)| i).collect()
     }
 
-    fn whole(&self) -> Vec<String> {
-        self.elastics.iter().map(|e| e.cuts.whole().to_owned()).collect()
+    /// With so many optional parts and nothing cut: the text, or what it counts.
+    fn whole(&self, there: usize) -> Result<FittedText, Option<Cost>> {
+        let texts: Vec<&str> = self.elastics.iter().map(|e| e.text).collect();
+        let text = assemble(self.parts, &Shown { optional: there, elastic: &texts });
+        if text.is_empty() {
+            return Err(None);
+        }
+        match FittedText::new(text.clone(), self.rules) {
+            Ok(text) => Ok(text),
+            Err(Misfit::TooLong(_)) => Err(Some(Cost::of(&text, self.rules.unit))),
+            Err(Misfit::Forbidden(_)) => Err(None),
+        }
     }
 
-    fn text(&self, there: usize, elastic: &[String]) -> String {
-        let elastic: Vec<&str> = elastic.iter().map(String::as_str).collect();
-        assemble(self.parts, &Shown { optional: there, elastic: &elastic })
+    /// The best text with those elastic parts cut and all else whole; `whole`: what it counts with nothing cut.
+    fn shrink(&self, there: usize, which: &[usize], whole: Option<Cost>) -> Option<FittedText> {
+        let whole = whole.filter(|_| !which.is_empty())?;
+        for &i in which {
+            let e = &self.elastics[i];
+            e.cuts.borrow_mut().get_or_insert_with(|| Cuts::new(e.text, e.min, self.rules));
+        }
+        let mut most = Cost { units: self.rules.limit, bytes: self.rules.bytes.unwrap_or(usize::MAX / 2) };
+        for _ in 0..TRIES {
+            let ends = self.ends(which, whole, most)?;
+            if self.bar_unsound(which, &ends) {
+                continue;
+            }
+            let text = self.text(there, which, &ends);
+            match FittedText::new(text, self.rules) {
+                Ok(text) => return Some(text),
+                // Beside its neighbours a text counts more than alone: so much less may the next try count.
+                Err(Misfit::TooLong(over)) => {
+                    let less = over.length - over.limit;
+                    most = most.less(Cost { units: less, bytes: less });
+                }
+                Err(Misfit::Forbidden(_)) => return None,
+            }
+        }
+        None
     }
 
-    fn try_texts(&self, there: usize, elastic: &[String]) -> Option<FittedText> {
-        let text = self.text(there, elastic);
-        if text.is_empty() { None } else { FittedText::new(text, self.rules).ok() }
-    }
-
-    /// The longest text with those elastic parts cut and all else whole.
-    fn shrink(&self, there: usize, which: &[usize]) -> Option<FittedText> {
-        let most: usize = which.iter().map(|&i| self.elastics[i].cuts.slack()).sum();
-        if most == 0 {
+    fn ends(&self, which: &[usize], whole: Cost, most: Cost) -> Option<Vec<End>> {
+        let held: Vec<_> = which.iter().map(|&i| self.elastics[i].cuts.borrow()).collect();
+        let texts: Vec<Cuttable<'_>> = which
+            .iter()
+            .zip(&held)
+            .filter_map(|(&i, cuts)| Some(Cuttable { cuts: cuts.as_ref()?, weight: self.elastics[i].weight }))
+            .collect();
+        let elastic = texts.iter().fold(Cost::default(), |sum, text| sum.plus(text.cuts.cost(End::Whole)));
+        let fixed = whole.less(elastic);
+        if !fixed.within(most) {
             return None;
         }
-        let mut texts = self.whole();
-        if which.len() > 1 {
-            let losing = |loss: usize| {
-                let mut texts = self.whole();
-                for (&i, lost) in which.iter().zip(self.share(which, loss)) {
-                    let cuts = &self.elastics[i].cuts;
-                    texts[i] = cuts.within(cuts.len() - lost);
-                }
-                texts
-            };
-            let fits = |loss: usize| self.try_texts(there, &losing(loss)).is_some();
-            // The least loss that fits; as a cut at a word's end keeps less than it may, the search is looked over.
-            let (mut low, mut high) = (1, most);
-            if !fits(most) {
-                return None;
-            }
-            while low < high {
-                let middle = low + (high - low) / 2;
-                if fits(middle) {
-                    high = middle;
-                } else {
-                    low = middle + 1;
-                }
-            }
-            texts = losing(high);
-        }
-        // What is left of the room goes to the earlier part.
-        for &i in which {
-            let fits = |candidate: &str| {
-                let mut tried = texts.clone();
-                tried[i] = candidate.to_owned();
-                self.try_texts(there, &tried).is_some()
-            };
-            match self.elastics[i].cuts.best(&fits) {
-                Some(better) if which.len() == 1 || better.len() > texts[i].len() => texts[i] = better,
-                Some(_) => {}
-                None if which.len() == 1 => return None,
-                None => {}
-            }
-        }
-        self.try_texts(there, &texts)
+        solve(&texts, most.less(fixed))
     }
 
-    /// How much of `loss` each part bears: by weight, none beyond what it has; a rest is borne by the later parts, so
-    /// that the earlier keep more.
-    fn share(&self, which: &[usize], loss: usize) -> Vec<usize> {
-        let slack: Vec<usize> = which.iter().map(|&i| self.elastics[i].cuts.slack()).collect();
-        let mut lost = vec![0; which.len()];
-        let mut left = loss;
-        while left > 0 {
-            let able: Vec<usize> = (0..which.len()).filter(|&k| lost[k] < slack[k]).collect();
-            let total: usize = able.iter().map(|&k| self.elastics[which[k]].weight as usize).sum();
-            if total == 0 {
-                break;
-            }
-            let now = left;
-            for &k in &able {
-                let part = (now * self.elastics[which[k]].weight as usize / total).min(slack[k] - lost[k]);
-                lost[k] += part;
-                left -= part;
-            }
-            if left == now {
-                // Less than one share is left over: one each from the end.
-                for &k in able.iter().rev().take(left) {
-                    lost[k] += 1;
-                    left -= 1;
-                }
+    /// Takes cuts out that would make something clickable; whether there was one.
+    fn bar_unsound(&self, which: &[usize], ends: &[End]) -> bool {
+        let mut barred = false;
+        for (&i, &end) in which.iter().zip(ends) {
+            if let Some(cuts) = self.elastics[i].cuts.borrow_mut().as_mut()
+                && !cuts.sound(end)
+            {
+                cuts.bar(end);
+                barred = true;
             }
         }
-        lost
+        barred
+    }
+
+    fn text(&self, there: usize, which: &[usize], ends: &[End]) -> String {
+        let mut texts: Vec<String> = self.elastics.iter().map(|e| e.text.to_owned()).collect();
+        for (&i, &end) in which.iter().zip(ends) {
+            if let Some(cuts) = self.elastics[i].cuts.borrow().as_ref() {
+                texts[i] = cuts.shown(end);
+            }
+        }
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        assemble(self.parts, &Shown { optional: there, elastic: &texts })
     }
 
     fn reason(&self, outer: &[usize]) -> Unfit {
-        let mut texts = self.whole();
-        for &i in outer {
-            texts[i] = self.elastics[i].cuts.within(0);
-        }
-        let text = self.text(0, &texts);
+        let shortest: Vec<End> = outer
+            .iter()
+            .map(|&i| self.elastics[i].cuts.borrow().as_ref().map_or(End::Whole, |cuts| cuts.hard(0)))
+            .collect();
+        let text = self.text(0, outer, &shortest);
         if text.is_empty() {
             return Unfit("the template gives no text".into());
         }
@@ -174,4 +174,31 @@ impl Task<'_> {
             Ok(_) => Unfit("the template gives no text".into()),
         }
     }
+}
+
+/// The longest good beginning of a text that fits with `after` behind it, and what it leaves out.
+pub(super) fn beginning<'a>(text: &'a str, after: &str, rules: TextRules) -> Option<(FittedText, &'a str)> {
+    let text = text.trim();
+    if let Ok(whole) = FittedText::new(format!("{text}{after}"), rules) {
+        return Some((whole, ""));
+    }
+    let mut cuts = Cuts::new(text, 1, rules);
+    let mut most = Cost { units: rules.limit, bytes: rules.bytes.unwrap_or(usize::MAX / 2) };
+    most = most.less(Cost::of(after, rules.unit));
+    for _ in 0..TRIES {
+        let end = *solve(&[Cuttable { cuts: &cuts, weight: 1 }], most)?.first()?;
+        if !cuts.sound(end) {
+            cuts.bar(end);
+            continue;
+        }
+        match FittedText::new(format!("{}{after}", cuts.shown(end)), rules) {
+            Ok(fitted) => return Some((fitted, &text[text.len() - cuts.rest(end).len()..])),
+            Err(Misfit::TooLong(over)) => {
+                let less = over.length - over.limit;
+                most = most.less(Cost { units: less, bytes: less });
+            }
+            Err(Misfit::Forbidden(_)) => return None,
+        }
+    }
+    None
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::*;
-use crate::text::entities::{self, Kind, entities};
+use crate::text::entities::{Kind, entities};
 use crate::text::measure;
 use crate::text::rules::Unit;
 
@@ -32,8 +32,13 @@ fn story() -> Scene {
     }
 }
 
+/// One text, as where nothing is threaded.
+fn one(all: &Templates, name: &str, scene: &Scene, rules: TextRules) -> Result<FittedText, Unfit> {
+    compose(all, name, scene, rules, false).map(|composed| composed.first)
+}
+
 fn made(text: &str, scene: &Scene, limit: usize) -> Result<String, String> {
-    compose(&templates(text), "t", scene, rules(limit)).map(|t| t.as_str().to_owned()).map_err(|e| e.0)
+    one(&templates(text), "t", scene, rules(limit)).map(|t| t.as_str().to_owned()).map_err(|e| e.0)
 }
 
 #[test]
@@ -111,11 +116,11 @@ fn the_ellipsis_counts_as_the_platform_counts_it() {
     let all = templates("{{ title | elastic(min=1) }}");
     let s = Scene { title: "a".repeat(300), ..Scene::default() };
     for (unit, want) in [(Unit::Weighted, 278), (Unit::Graphemes, 279)] {
-        let t = compose(&all, "t", &s, TextRules { limit: 280, unit, bytes: None }).expect("fits");
+        let t = one(&all, "t", &s, TextRules { limit: 280, unit, bytes: None }).expect("fits");
         assert_eq!((t.as_str().matches('a').count(), t.length()), (want, 280));
     }
     let bytes = TextRules { limit: 280, unit: Unit::Graphemes, bytes: Some(100) };
-    assert_eq!(compose(&all, "t", &s, bytes).expect("fits").as_str().len(), 100);
+    assert_eq!(one(&all, "t", &s, bytes).expect("fits").as_str().len(), 100);
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn the_default_templates_fit_every_platform() {
         for (limit, unit) in
             [(280, Unit::Weighted), (500, Unit::Mastodon { link: 23 }), (300, Unit::Graphemes), (4096, Unit::Utf16)]
         {
-            let t = compose(&all, name, &s, TextRules { limit, unit, bytes: None }).expect("fits");
+            let t = one(&all, name, &s, TextRules { limit, unit, bytes: None }).expect("fits");
             assert!(
                 t.length() > limit * 9 / 10 && t.as_str().ends_with("\nhttps://news.example/2026/bridge"),
                 "{}",
@@ -248,7 +253,7 @@ proptest! {
         let all = shared();
         let s = Scene { title, summary, ..story() };
         let r = TextRules { limit, unit, bytes: Some(limit * 3) };
-        match compose(all, "t", &s, r) {
+        match one(all, "t", &s, r) {
             Ok(t) => {
                 prop_assert!(t.length() <= limit && measure::length(t.as_str(), unit) <= limit && t.as_str().len() <= limit * 3);
                 prop_assert!(t.as_str().split('\n').any(|l| l == "https://e.org/1"), "{}", t.as_str());
@@ -260,55 +265,6 @@ proptest! {
             Err(e) => prop_assert!(limit < 80 || e.0.contains("allowed"), "{e}"),
         }
     }
-
-    #[test]
-    fn one_elastic_text_is_as_long_as_it_can_be(title in prose(), limit in 20_usize..160, unit in unit()) {
-        let title = title.trim().to_owned();
-        prop_assume!(!title.is_empty());
-        let r = TextRules { limit, unit, bytes: None };
-        let parts = [Part::Elastic { text: title.clone(), weight: 1, min: 1 }, Part::Text("\nhttps://e.org/1".into())];
-        let fits = |text: &str| FittedText::new(format!("{text}\nhttps://e.org/1"), r).is_ok();
-        let Ok(got) = fit::fit(&parts, r) else {
-            // Nothing shorter than one cluster was allowed.
-            let first = title.graphemes(true).next().unwrap_or_default();
-            let shortest = format!("{first}…");
-            prop_assert!(!fits(&shortest), "{shortest} fits");
-            return Ok(());
-        };
-        let text = got.as_str().strip_suffix("\nhttps://e.org/1").expect("the link stays");
-        if fits(&title) {
-            prop_assert_eq!(text, &title);
-            return Ok(());
-        }
-        let kept = text.strip_suffix('…').unwrap_or(text);
-        prop_assert!(title.starts_with(kept));
-        let edges: Vec<usize> = title.grapheme_indices(true).map(|(i, _)| i).collect();
-        prop_assert!(edges.contains(&kept.len()), "cut inside a cluster: {text:?}");
-        if text.ends_with('…') {
-            // By brute force: no longer cut at a word's end fits, links left whole.
-            let inside: Vec<_> = spans(&title, unit);
-            for (i, w) in title.unicode_word_indices() {
-                let end = i + w.len();
-                let whole = inside.iter().all(|r| !(r.start < end && end <= r.end));
-                if whole && end < title.len() && end > kept.len() {
-                    let longer = format!("{}…", &title[..end]);
-                    prop_assert!(!fits(&longer), "{longer:?} fits, got {text:?}");
-                }
-            }
-        }
-    }
-}
-
-fn spans(text: &str, unit: Unit) -> Vec<std::ops::Range<usize>> {
-    let mut at = 0;
-    entities::entities(text, unit)
-        .iter()
-        .map(|e| {
-            let start = at + text[at..].find(&e.text).expect("it is there");
-            at = start + e.text.len();
-            start..at
-        })
-        .collect()
 }
 
 fn shared() -> &'static Templates {

@@ -9,7 +9,8 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Va
 use regex::{Regex, RegexBuilder};
 
 use super::ExprError;
-use super::marks::{self, DEFAULT_MIN, MAX_WEIGHT};
+use super::marks::{self, DEFAULT_MIN, DEFAULT_SPREAD, MAX_PARTS, MAX_WEIGHT};
+use super::nearest;
 use super::scene::NAMES;
 
 /// Instructions one rendering or condition may take: a template over a long article takes some hundreds, beside which
@@ -36,6 +37,8 @@ pub(super) fn environment() -> Environment<'static> {
     env.add_test("matching", matching);
     env.add_filter("elastic", elastic);
     env.add_filter("optional", optional);
+    env.add_filter("part", part);
+    env.add_filter("thread", thread);
     super::words::add(&mut env);
     env
 }
@@ -61,6 +64,22 @@ fn elastic(value: &Value, options: Kwargs) -> Result<String, Error> {
 fn optional(value: &Value) -> Result<String, Error> {
     let text = text(value, "optional")?;
     Ok(marks::tags(&text).unwrap_or_else(|| marks::optional(&text)))
+}
+
+fn part(value: &Value, options: Kwargs) -> Result<String, Error> {
+    let numbered = options.get::<Option<bool>>("numbered")?.unwrap_or(false);
+    options.assert_all_used()?;
+    Ok(marks::part(&text(value, "part")?, numbered))
+}
+
+fn thread(value: &Value, options: Kwargs) -> Result<String, Error> {
+    let max = options.get::<Option<usize>>("max")?.unwrap_or(DEFAULT_SPREAD);
+    let numbered = options.get::<Option<bool>>("numbered")?.unwrap_or(false);
+    options.assert_all_used()?;
+    if !(1..=MAX_PARTS).contains(&max) {
+        return Err(wrong(format!("thread: expected a max from 1 to {MAX_PARTS}, found {max}")));
+    }
+    Ok(marks::spread(&text(value, "thread")?, max, numbered))
 }
 
 fn text(value: &Value, filter: &str) -> Result<String, Error> {
@@ -132,14 +151,120 @@ pub(super) fn check_names(text: &str, used: &HashSet<String>) -> Result<(), Expr
         .filter(|n| !NAMES.contains(&n.as_str()) && !CONDITIONS.globals().any(|(known, _)| known == n.as_str()))
         .collect();
     unknown.sort();
-    let faults = unknown
-        .into_iter()
-        .map(|name| at_word(text, name, format!("unknown name `{name}`; there are {}", NAMES.join(", "))));
+    let faults = unknown.into_iter().map(|name| {
+        let hint = nearest::hint(name, NAMES.iter().copied());
+        at_word(text, name, format!("unknown name `{name}`{hint}; there are {}", NAMES.join(", ")))
+    });
     // The first as it is read, not by the alphabet.
     match faults.min_by_key(|fault| fault.range.as_ref().map_or(usize::MAX, |range| range.start)) {
         Some(fault) => Err(fault),
         None => Ok(()),
     }
+}
+
+/// The filters that are of use in a template, for messages.
+pub(super) const FILTERS: &[&str] = &[
+    "elastic",
+    "optional",
+    "part",
+    "thread",
+    "abs",
+    "batch",
+    "bool",
+    "capitalize",
+    "chain",
+    "default",
+    "first",
+    "float",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "slice",
+    "sort",
+    "split",
+    "string",
+    "sum",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+    "zip",
+];
+
+static FILTER: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?:\||\{%-?\s*filter\b)\s*([A-Za-z_][A-Za-z0-9_]*)").expect("a constant pattern"));
+static CODE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?s)\{\{.*?\}\}|\{%.*?%\}").expect("a constant pattern"));
+static LITERAL: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r#"'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*""#).expect("a constant pattern"));
+
+/// A filter that puts marks, and the filter behind it.
+static BEHIND: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?:\||\{%-?\s*filter\b)\s*(elastic|optional|part|thread)\b\s*(?:\([^()]*\)\s*)?\|\s*([A-Za-z_][A-Za-z0-9_]*)",
+    )
+    .expect("a constant pattern")
+});
+
+/// Refuses a filter behind one that puts marks: it would work on the marks as well. A whole may leave whose text is
+/// elastic, and either may be a part.
+fn check_marks_last(bare: &str, offset: usize, text: &str) -> Result<(), ExprError> {
+    let mut from = 0;
+    while let Some(found) = BEHIND.captures_at(bare, from) {
+        let (Some(mark), Some(behind)) = (found.get(1), found.get(2)) else { return Ok(()) };
+        let may = matches!((mark.as_str(), behind.as_str()), ("elastic", "optional" | "part") | ("optional", "part"));
+        if !may {
+            let at = offset + behind.start();
+            let said = format!(
+                "`{}` and its like have to be the last filters, found `{}` behind it",
+                mark.as_str(),
+                behind.as_str()
+            );
+            return Err(ExprError { said, line: Some(line_of(text, at)), range: Some(at..at + behind.len()) });
+        }
+        // The filter behind may put marks itself: looked at from its bar on.
+        from = bare[..behind.start()].rfind('|').unwrap_or(behind.start());
+    }
+    Ok(())
+}
+
+/// Refuses a filter that is none, also where it stands in a branch not taken, and one behind a filter that puts marks.
+pub(super) fn check_filters(text: &str) -> Result<(), ExprError> {
+    // What stands between quotes is no code; blanks keep the places.
+    let blanks = |c: &regex::Captures<'_>| " ".repeat(c.get(0).map_or(0, |m| m.len()));
+    for code in CODE.find_iter(text) {
+        let bare = LITERAL.replace_all(code.as_str(), blanks);
+        check_marks_last(&bare, code.start(), text)?;
+        for name in FILTER.captures_iter(&bare).filter_map(|c| c.get(1)) {
+            let known = match CONDITIONS.compile_expression(&format!("'' | {}", name.as_str())).map(|e| e.eval(())) {
+                Ok(Err(e)) | Err(e) => e.kind() != ErrorKind::UnknownFilter,
+                Ok(Ok(_)) => true,
+            };
+            if !known {
+                let at = code.start() + name.start();
+                let hint = nearest::hint(name.as_str(), FILTERS.iter().copied());
+                let said = format!("unknown filter `{}`{hint}", name.as_str());
+                return Err(ExprError { said, line: Some(line_of(text, at)), range: Some(at..at + name.len()) });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A fault at the first place where the word stands by itself.

@@ -5,6 +5,7 @@
 mod env;
 pub mod locale;
 pub mod marks;
+mod nearest;
 mod scene;
 mod snippet;
 mod templates;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 
 use minijinja::Expression;
 
-pub use self::scene::{NAMES, Scene};
+pub use self::scene::{Item, NAMES, Scene};
 pub use self::snippet::Snippet;
 pub use self::templates::Templates;
 

@@ -43,6 +43,21 @@ pub struct Scene {
     pub image: String,
     /// The names that may become mentions on the platform, and their handles there; only the filter `mentions` sees them.
     pub mentions: Vec<(String, String)>,
+    /// The title before it was corrected, or empty.
+    pub old_title: String,
+    /// The articles of a digest, newest first; empty for a post of one article.
+    pub articles: Vec<Item>,
+}
+
+/// An article of a digest.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Item {
+    /// Its title.
+    pub title: String,
+    /// Its link, or empty.
+    pub link: String,
+    /// Its summary.
+    pub summary: String,
 }
 
 /// The names of all variables, for messages.
@@ -63,6 +78,8 @@ pub const NAMES: &[&str] = &[
     "platform",
     "published",
     "image",
+    "old_title",
+    "articles",
 ];
 
 impl Scene {
@@ -86,6 +103,8 @@ impl Scene {
             published: "2026-11-25T12:00:00+04:00".into(),
             image: "https://news.example/2026/bridge.jpg".into(),
             mentions: Vec::new(),
+            old_title: "Bridge over the bay opens a year early".into(),
+            articles: ["bridge", "harbour"].map(Item::example).into(),
         }
     }
 
@@ -115,6 +134,8 @@ impl Scene {
             text(&self.platform),
             text(&self.published),
             text(&self.image),
+            text(&self.old_title),
+            Value::from(self.articles.iter().map(Item::value).collect::<Vec<_>>()),
         ];
         let mut values: BTreeMap<_, _> = NAMES.iter().copied().zip(all).collect();
         if !self.mentions.is_empty() {
@@ -122,5 +143,21 @@ impl Scene {
             values.insert(words::MENTIONS, Value::from(pairs.collect::<Vec<_>>()));
         }
         Value::from(values)
+    }
+}
+
+impl Item {
+    fn example(word: &str) -> Self {
+        Self {
+            title: format!("What the {word} means for the city"),
+            link: format!("https://news.example/2026/{word}-digest"),
+            summary: "An example of an article in a digest.".into(),
+        }
+    }
+
+    fn value(&self) -> Value {
+        let text = |s: &str| Value::from(marks::unmarked(s));
+        let all = [("title", text(&self.title)), ("link", text(&self.link)), ("summary", text(&self.summary))];
+        Value::from(all.into_iter().collect::<BTreeMap<_, _>>())
     }
 }

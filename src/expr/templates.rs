@@ -1,13 +1,13 @@
 //! The templates: those in the binary and those that override them by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
 use minijinja::Environment;
 use regex::Regex;
 
-use super::marks::{self, Part, SOFT};
+use super::marks::{self, Part, SOFT, Section};
 use super::{ExprError, Scene, env};
 
 /// Bytes of one template's file.
@@ -18,6 +18,9 @@ const BUILT_IN: &[(&str, &str)] = &[
     ("headline", include_str!("../../templates/post/headline.j2")),
     ("headline-summary", include_str!("../../templates/post/headline-summary.j2")),
     ("breaking", include_str!("../../templates/post/breaking.j2")),
+    ("correction", include_str!("../../templates/post/correction.j2")),
+    ("digest", include_str!("../../templates/post/digest.j2")),
+    ("thread", include_str!("../../templates/post/thread.j2")),
 ];
 
 /// A link no feed has: where it comes out in a part that may give way, the template puts it there.
@@ -35,6 +38,8 @@ struct Source {
     text: String,
     /// Bytes of `text` after which a mark was put in.
     softened: Vec<usize>,
+    /// The names it uses; `None` where others may be used through another template.
+    uses: Option<BTreeSet<String>>,
 }
 
 impl std::fmt::Debug for Templates {
@@ -70,6 +75,13 @@ impl Templates {
                 faults.push((source.path.clone(), env::fault(&e, &source.text, |at| source.place(at))));
             }
         }
+        for (name, source) in &mut sources {
+            if let Ok(template) = env.get_template(name)
+                && !["include", "import", "extends"].iter().any(|word| source.text.contains(word))
+            {
+                source.uses = Some(template.undeclared_variables(false).into_iter().collect());
+            }
+        }
         let all = Self { env: Arc::new(env), sources: Arc::new(sources) };
         if faults.is_empty() {
             faults = all
@@ -96,6 +108,13 @@ impl Templates {
         self.sources.get(&self.find(name, channel, platform)?).map(|s| s.path.as_path())
     }
 
+    /// Whether the template, as it is used for the scene's channel, may look at a variable.
+    pub fn uses<'a>(&'a self, name: &str, scene: &Scene) -> impl Fn(&str) -> bool + use<'a> {
+        let source = self.find(name, &scene.channel, &scene.platform).and_then(|key| self.sources.get(&key));
+        let uses = source.and_then(|source| source.uses.as_ref());
+        move |variable| uses.is_none_or(|uses| uses.contains(variable))
+    }
+
     /// Renders the template for the scene's channel and platform with marks for what may give way; `marks::parts` reads
     /// them.
     ///
@@ -119,20 +138,28 @@ impl Templates {
             return Err(ExprError { said: format!("there is no template `{key}`"), line: None, range: None });
         };
         env::check_names(&source.text, &template.undeclared_variables(false))?;
+        env::check_filters(&source.text)?;
         env::check_patterns(&source.text)?;
         let probe = Scene { link: PROBE.into(), ..Scene::full() };
         let only_link = Scene { link: PROBE.into(), ..Scene::empty() };
         for scene in [&probe, &only_link, &Scene::full(), &Scene::empty()] {
-            let parts = marks::parts(&self.render_key(key, scene)?)
-                .map_err(|said| env::at_word(&source.text, "optional", said))?;
-            for part in &parts {
-                let word = match part {
-                    Part::Optional(inner) if inner.iter().any(has_probe) => "optional",
-                    Part::Elastic { .. } if has_probe(part) => "elastic",
-                    _ => continue,
-                };
-                let said = format!("the link is inside `{word}`, but the link always stays: move it out");
-                return Err(env::at_word(&source.text, "link", said));
+            let sections = marks::sections(&self.render_key(key, scene)?).map_err(|said| torn(&source.text, said))?;
+            let at_link = |said: String| Err(env::at_word(&source.text, "link", said));
+            if let Some(word) = sections.iter().find_map(gives_up) {
+                return at_link(format!("the link is inside `{word}`, but the link always stays: move it out"));
+            }
+            let linked: Vec<usize> = (0..sections.len()).filter(|&n| stays(&sections[n])).collect();
+            match linked.as_slice() {
+                [] | [0] => {}
+                [n] if n + 1 == sections.len() => {}
+                [n] => {
+                    let n = n + 1;
+                    return at_link(format!("the link is in part {n}: expected it in the first part or the last"));
+                }
+                several => {
+                    let count = several.len();
+                    return at_link(format!("the link is in {count} parts: expected it in one, the first or the last"));
+                }
             }
         }
         Ok(())
@@ -152,6 +179,30 @@ impl Templates {
             .into_iter()
             .find(|key| self.sources.contains_key(key))
     }
+}
+
+/// A fault in how marks are put, at the first filter that makes one.
+fn torn(text: &str, said: String) -> ExprError {
+    let faults = ["thread", "part", "optional", "elastic"].map(|word| env::at_word(text, word, said.clone()));
+    let first =
+        faults.into_iter().filter(|fault| fault.range.is_some()).min_by_key(|f| f.range.clone().map(|r| r.start));
+    first.unwrap_or(ExprError { said, line: Some(1), range: None })
+}
+
+/// The filter through which the link may give way in a section, if it may.
+fn gives_up(section: &Section) -> Option<&'static str> {
+    match section {
+        Section::Spread { text, .. } => text.contains(PROBE).then_some("thread"),
+        Section::Part { pieces, .. } => pieces.iter().find_map(|piece| match piece {
+            Part::Optional(inner) if inner.iter().any(has_probe) => Some("optional"),
+            Part::Elastic { .. } if has_probe(piece) => Some("elastic"),
+            _ => None,
+        }),
+    }
+}
+
+fn stays(section: &Section) -> bool {
+    matches!(section, Section::Part { pieces, .. } if pieces.iter().any(has_probe))
 }
 
 fn has_probe(part: &Part) -> bool {
@@ -211,7 +262,7 @@ impl Source {
             }
             start += line.len();
         }
-        Self { path, text, softened }
+        Self { path, text, softened, uses: None }
     }
 
     fn softened_text(&self) -> String {
@@ -258,7 +309,10 @@ mod tests {
             assert_eq!(all.render("headline", &scene).as_deref(), Ok(want));
         }
         assert!(all.has("breaking", "", "") && !all.has("nothing", "", ""));
-        assert_eq!(all.names().collect::<Vec<_>>(), ["breaking", "headline", "headline-summary"]);
+        assert_eq!(
+            all.names().collect::<Vec<_>>(),
+            ["breaking", "correction", "digest", "headline", "headline-summary", "thread"]
+        );
     }
 
     #[test]
@@ -266,7 +320,7 @@ mod tests {
         let all = Templates::load(Some(Path::new("/nowhere/at/all"))).expect("good");
         assert!(all.render("headline", &Scene::empty()).is_ok());
         let e = all.render("headlin", &Scene::full()).expect_err("no such template");
-        assert!(e.said.contains("there are breaking, headline, headline-summary"), "{e}");
+        assert!(e.said.contains("there are breaking, correction, digest, headline, headline-summary, thread"), "{e}");
     }
 
     #[test]
@@ -290,6 +344,33 @@ mod tests {
             ("{{ title | elastic(weight=0) }}", "expected a weight from 1 to 1000, found 0", None),
             ("{{ title | elastic(wieght=2) }}", "wieght", None),
             ("{{ title | elastic | optional | elastic }}", "last filters", None),
+            (
+                "{% if false %}{{ title | uper }}{% endif %}",
+                "unknown filter `uper`; did you mean `upper`?",
+                Some((1, 25..29)),
+            ),
+            ("a\n{{ title | elastic(min=3) | upper }}", "found `upper` behind it", Some((2, 31..36))),
+            ("{{ title | optional | trim }}", "have to be the last filters", Some((1, 22..26))),
+            ("{{ (title | elastic)[:9] }}", "have to be the last filters", Some((1, 12..19))),
+            ("{{ titel }}", "unknown name `titel`; did you mean `title`?", Some((1, 3..8))),
+            ("{% filter parts %}{{ title }}{% endfilter %}", "did you mean `part`?", Some((1, 10..15))),
+            ("{{ title | default('a | b') | thread(max=0) }}", "expected a max from 1 to 25, found 0", None),
+            ("{{ content | thread }}{{ link | thread }}", "the link is inside `thread`", Some((1, 25..29))),
+            (
+                "{% filter part %}{{ title }} {{ link }}{% endfilter %}{% filter part %}{{ link }}{% endfilter %}",
+                "the link is in 2 parts",
+                Some((1, 32..36)),
+            ),
+            (
+                "{% filter part %}1{% endfilter %}{% filter part %}{{ link }}{% endfilter %}{% filter part %}3{% endfilter %}",
+                "the link is in part 2",
+                Some((1, 53..57)),
+            ),
+            (
+                "x {% filter optional %}{% filter part %}{{ title }}{% endfilter %}{% endfilter %}",
+                "stand by themselves",
+                Some((1, 12..20)),
+            ),
             ("{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}", "", None),
         ];
         for (text, said, place) in cases {

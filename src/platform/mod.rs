@@ -133,6 +133,11 @@ pub trait Account: Send + Sync + 'static {
     /// The platform's constants.
     fn spec(&self) -> &'static Spec;
 
+    /// Whether a thread of several parts can be made here.
+    fn threads(&self) -> bool {
+        self.spec().threads
+    }
+
     /// The limits of a text on this account; `identity` is what the server said of itself when last asked.
     fn rules(&self, _identity: Option<&Identity>) -> TextRules {
         self.spec().text
@@ -201,8 +206,10 @@ pub trait Account: Send + Sync + 'static {
 /// A composed post on its way to a platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The text, links included, proved to fit.
+    /// The text of the post, or of the first part of a thread, links included, proved to fit.
     pub text: FittedText,
+    /// The further parts of a thread, in order; empty where there is one part, and where the account threads nothing.
+    pub more: Vec<FittedText>,
     /// The article's own link: the only one that is made clickable.
     pub link: Option<Url>,
     /// For a link card built by us.
@@ -220,6 +227,24 @@ pub struct Mention {
     pub handle: String,
     /// The id its platform needs, where it needs one.
     pub id: Option<String>,
+}
+
+impl Outgoing {
+    /// The texts of all parts, in order.
+    pub fn parts(&self) -> impl Iterator<Item = &FittedText> {
+        std::iter::once(&self.text).chain(&self.more)
+    }
+
+    /// Which part carries the card: the first that has the link in its text, else the first.
+    pub fn linked(&self) -> usize {
+        let link = self.link.as_ref().map_or("", Url::as_str);
+        self.parts().position(|part| !link.is_empty() && part.as_str().contains(link)).unwrap_or(0)
+    }
+
+    /// All of it as one text, for [`Payload::text`].
+    pub fn whole(&self) -> String {
+        crate::text::thread::join(self.parts().map(FittedText::as_str))
+    }
 }
 
 /// What a link card shows.
@@ -260,7 +285,7 @@ pub struct Payload {
     pub key: String,
     /// The steps in order; every `Create` comes after the `Upload`s it needs.
     pub steps: Vec<Planned>,
-    /// The text as composed, for people and for a look-up.
+    /// The text as composed, for people; the parts of a thread are divided as `text::thread` has it.
     pub text: String,
     /// The article's link, for a look-up.
     pub link: Option<Url>,
@@ -289,6 +314,18 @@ impl Payload {
         use sha2::Digest as _;
         let bytes = serde_json::to_vec(self).expect("a payload is plain data with text keys");
         crate::text::plain::hex(&sha2::Sha256::digest(&bytes))
+    }
+
+    /// The steps that make a part visible, in order.
+    pub fn creates(&self) -> impl Iterator<Item = &Planned> {
+        self.steps.iter().filter(|planned| planned.step.op == Op::Create)
+    }
+
+    /// The texts of its parts, as they were composed.
+    pub fn parts(&self) -> Vec<String> {
+        let most = self.creates().count();
+        let parts = if most > 1 { crate::text::thread::split(&self.text) } else { Vec::new() };
+        if parts.len() == most { parts } else { vec![self.text.clone()] }
     }
 
     /// The planned step of that name.
@@ -440,6 +477,18 @@ pub struct WallPost {
     pub length: usize,
     /// What that platform allows.
     pub limit: usize,
+    /// Its place in a thread, where it is a part of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Place>,
+}
+
+/// A part's place in its thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Counts from 1.
+    pub n: usize,
+    /// How many parts there are.
+    pub of: usize,
 }
 
 /// The step of a post with one part and no media: what most payloads consist of.

@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, WallPost,
+    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing, Payload,
+    Place, Planned, Platform, PublishError, Recovery, Sought, Spec, WallPost, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::text::limits;
-use crate::text::rules::TextRules;
+use crate::text::rules::{FittedText, TextRules};
 
-/// The layout of [`Payload::steps`]: one create step whose body is a [`WallPost`] as JSON.
+/// The layout of [`Payload::steps`]: a create step for each part, whose body is a [`WallPost`] as JSON.
 const FORMAT: u32 = 1;
 
 /// 25 s a step: the common deadline of reliability.md section 1.
@@ -33,7 +33,7 @@ static SPEC: Spec = Spec {
     name: "Timeline",
     text: limits::TIMELINE.rules,
     media: MediaRules { max: 0, bytes: 0, alt: false },
-    threads: false,
+    threads: true,
     edits: true,
     deletes: true,
     deadline: DEADLINE,
@@ -75,7 +75,7 @@ impl Platform for Timeline {
     }
 
     fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error> {
-        Ok(Arc::new(super::wire::keys::<Config>(keys)?))
+        Ok(Arc::new(wire::keys::<Config>(keys)?))
     }
 
     fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -91,6 +91,10 @@ impl Account for Config {
 
     fn like(&self) -> Option<&str> {
         self.like.as_ref().map(|like| like.0.as_str())
+    }
+
+    fn threads(&self) -> bool {
+        self.like.as_ref().and_then(|like| super::by_id(&like.0)).is_none_or(|platform| platform.spec().threads)
     }
 
     fn rules(&self, _identity: Option<&Identity>) -> TextRules {
@@ -110,21 +114,27 @@ impl Account for Config {
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
-        let body = WallPost {
-            text: post.text.as_str().to_owned(),
-            link: post.link.clone(),
-            card: post.card.clone(),
-            language: post.language.clone(),
-            length: post.text.length(),
-            limit: post.text.rules().limit,
+        let (of, linked) = (post.parts().count(), post.linked());
+        let planned = |(n, part): (u16, &FittedText)| {
+            let at = usize::from(n);
+            let body = WallPost {
+                text: part.as_str().to_owned(),
+                link: post.link.clone().filter(|_| at == linked),
+                card: post.card.clone().filter(|_| at == linked),
+                language: post.language.clone(),
+                length: part.length(),
+                limit: part.rules().limit,
+                part: (of > 1).then_some(Place { n: at + 1, of }),
+            };
+            Planned { step: Step { op: Op::Create, n }, body: json!(body).to_string() }
         };
         Ok(Payload {
             format: FORMAT,
             revision: ids.revision,
             key: own_id(ids),
-            steps: vec![Planned { step: ONLY, body: json!(body).to_string() }],
-            text: body.text,
-            link: body.link,
+            steps: (0..).zip(post.parts()).map(planned).collect(),
+            text: post.whole(),
+            link: post.link.clone(),
         })
     }
 
@@ -134,38 +144,57 @@ impl Account for Config {
         payload: &Payload,
         journal: &mut Journal<'_>,
     ) -> Result<Receipt, PublishError> {
-        let (body, post) = frozen(payload)?;
-        let id = payload.key.as_str();
-        // An error of the store says nothing sure of whether it kept the post; asking and repeating are harmless.
-        let put = || async move { cx.wall.put(id, &post).await.map(|()| value(id)).map_err(in_doubt) };
-        let value = journal.step(ONLY, body.as_bytes(), SPEC.deadline.mul_f64(cx.scale), put).await?;
-        receipt(&value, cx.clock.now(), Known::Answered)
+        if payload.format != FORMAT {
+            return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format)));
+        }
+        let deadline = SPEC.deadline.mul_f64(cx.scale);
+        let mut parts = Vec::new();
+        for planned in payload.creates() {
+            let post = frozen(planned)?;
+            let id = part_id(&payload.key, planned.step.n);
+            // An error of the store says nothing sure of whether it kept the post; asking and repeating are harmless.
+            let put = || async { cx.wall.put(&id, &post).await.map(|()| value(&id)).map_err(in_doubt) };
+            let value = journal.step(planned.step, planned.body.as_bytes(), deadline, put).await?;
+            parts.push(receipt(&value, cx.clock.now(), Known::Answered)?);
+        }
+        wire::whole(parts)
     }
 
     async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
         let (Amend::Edit { receipt, .. } | Amend::Delete { receipt }) = what;
-        let id = receipt.remote_id.as_deref().ok_or_else(|| invalid("the post's id is not known".to_owned()))?;
-        let (op, request, post) = match what {
+        let mut changes: Vec<(Op, &str, &str, Option<WallPost>)> = Vec::new();
+        match what {
             Amend::Edit { payload, .. } => {
-                let (body, post) = frozen(payload)?;
-                (Op::Edit, body, Some(post))
+                for (id, planned) in wire::edited(receipt, payload)? {
+                    changes.push((Op::Edit, id, &planned.body, Some(frozen(planned)?)));
+                }
             }
-            Amend::Delete { .. } => (Op::Delete, id, None),
-        };
-        let change = || async move { cx.wall.change(id, post.as_ref()).await.map(|()| value(id)).map_err(in_doubt) };
-        journal.step(Step { op, n: 0 }, request.as_bytes(), SPEC.deadline.mul_f64(cx.scale), change).await?;
+            Amend::Delete { .. } => {
+                changes.extend(
+                    wire::last_first(receipt).into_iter().map(|id| (Op::Delete, id.as_str(), id.as_str(), None)),
+                );
+            }
+        }
+        if changes.is_empty() {
+            return Err(invalid("the post's id is not known".to_owned()));
+        }
+        let deadline = SPEC.deadline.mul_f64(cx.scale);
+        for (n, (op, id, request, post)) in (0_u16..).zip(changes) {
+            let change = || async { cx.wall.change(id, post.as_ref()).await.map(|()| value(id)).map_err(in_doubt) };
+            journal.step(Step { op, n }, request.as_bytes(), deadline, change).await?;
+        }
         Ok(receipt.clone())
     }
 
     async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
-        if sought.step != ONLY {
+        if sought.step.op != Op::Create || sought.payload.planned(sought.step).is_none() {
             return Ok(Lookup::CannotTell(format!("a timeline's post has no step {}", sought.step)));
         }
-        let id = sought.payload.key.as_str();
-        match cx.wall.has(id).await {
+        let id = part_id(&sought.payload.key, sought.step.n);
+        match cx.wall.has(&id).await {
             Ok(false) => Ok(Lookup::Absent),
             Ok(true) => {
-                let value = value(id);
+                let value = value(&id);
                 Ok(Lookup::Published { receipt: receipt(&value, cx.clock.now(), Known::Found)?, value })
             }
             Err(why) => Ok(Lookup::CannotTell(why)),
@@ -186,13 +215,13 @@ fn own_id(ids: &Ids) -> String {
     ids.seed.chars().take(32).collect()
 }
 
-fn frozen(payload: &Payload) -> Result<(&str, WallPost), PublishError> {
-    let body = match payload.planned(ONLY) {
-        Some(planned) if payload.format == FORMAT => planned.body.as_str(),
-        _ => return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format))),
-    };
-    let post = serde_json::from_str(body).map_err(|e| invalid(format!("the payload is no timeline post: {e}")))?;
-    Ok((body, post))
+/// The id of a part: the first has the post's own.
+fn part_id(key: &str, n: u16) -> String {
+    if n == 0 { key.to_owned() } else { format!("{key}-{n}") }
+}
+
+fn frozen(planned: &Planned) -> Result<WallPost, PublishError> {
+    serde_json::from_str(&planned.body).map_err(|e| invalid(format!("the payload is no timeline post: {e}")))
 }
 
 fn value(id: &str) -> Value {
@@ -218,7 +247,7 @@ mod tests {
     use toml::de::DeTable;
 
     use super::*;
-    use crate::text::rules::FittedText;
+    use crate::platform::ONLY;
 
     fn open(keys: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
         Timeline.open(DeTable::parse(keys).unwrap().into_inner())
@@ -260,6 +289,7 @@ mod tests {
         let account = open("like = \"x\"").unwrap();
         let post = Outgoing {
             text: FittedText::new("Bread https://news.example/a".to_owned(), account.rules(None)).unwrap(),
+            more: Vec::new(),
             link: Url::parse("https://news.example/a").ok(),
             card: None,
             language: Some("en".to_owned()),
@@ -274,10 +304,10 @@ mod tests {
                 post.text.length()
             )
         );
-        let (_, read) = frozen(&payload).unwrap();
+        let read = frozen(payload.planned(ONLY).unwrap()).unwrap();
         assert_eq!((read.text.as_str(), read.limit), ("Bread https://news.example/a", 280));
         assert_ne!(account.freeze(&post, &ids("0b", 1)).unwrap().key, payload.key);
-        let strange = Payload { format: 2, ..payload };
+        let strange = Planned { step: ONLY, body: "{}".to_owned() };
         assert!(matches!(frozen(&strange), Err(PublishError::Rejected { reason: Rejection::Invalid, .. })));
     }
 

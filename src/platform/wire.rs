@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer};
 use url::Url;
 
-use super::{Context, PublishError};
+use super::{Context, Payload, Planned, PublishError};
 use crate::http::{Answer, CallError};
+use crate::model::post::Rejection;
+use crate::model::receipt::Receipt;
 
 /// A pause is never longer, whatever a platform says. Source: reliability.md section 3, `RateLimited`.
 const LONGEST_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
@@ -92,6 +94,64 @@ pub fn instant(text: &str) -> Option<Timestamp> {
     text.parse().ok().or_else(|| jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok())
 }
 
+/// The receipt of a post from those of its parts, in order: it is known by its first part.
+///
+/// # Errors
+/// `Rejected` where there is no part: such a payload cannot have been frozen by this adapter.
+pub fn whole(parts: Vec<Receipt>) -> Result<Receipt, PublishError> {
+    let ids: Vec<String> = parts.iter().filter_map(|part| part.remote_id.clone()).collect();
+    let Some(first) = parts.into_iter().next() else {
+        let said = "expected a create step in the payload, found none".to_owned();
+        return Err(PublishError::Rejected { reason: Rejection::Invalid, said });
+    };
+    Ok(Receipt { parts: if ids.len() > 1 { ids } else { Vec::new() }, ..first })
+}
+
+/// The remote ids of what is out, the last part first: taken down in that order no reader finds an answer to nothing.
+pub fn last_first(receipt: &Receipt) -> Vec<&String> {
+    match receipt.parts.as_slice() {
+        [] => receipt.remote_id.iter().collect(),
+        parts => parts.iter().rev().collect(),
+    }
+}
+
+/// The parts that are out, each with what it shall show.
+///
+/// # Errors
+/// `Rejected` where an id is not known, or the parts differ in number: a thread is edited part by part.
+pub fn edited<'a>(receipt: &'a Receipt, payload: &'a Payload) -> Result<Vec<(&'a str, &'a Planned)>, PublishError> {
+    let refuse = |said: String| PublishError::Rejected { reason: Rejection::Invalid, said };
+    let ids: Vec<&str> = match receipt.parts.as_slice() {
+        [] => receipt.remote_id.as_deref().into_iter().collect(),
+        parts => parts.iter().map(String::as_str).collect(),
+    };
+    let planned: Vec<&Planned> = payload.creates().collect();
+    match (ids.len(), planned.len()) {
+        (0, _) => Err(refuse("expected the remote id of what is to be changed, found none".to_owned())),
+        (out, new) if out != new => {
+            Err(refuse(format!("expected as many parts as are out ({out}), found {new}: take it down and post anew")))
+        }
+        _ => Ok(ids.into_iter().zip(planned).collect()),
+    }
+}
+
+/// A frozen JSON body with one more field, for what is known only once the part before is out.
+///
+/// # Errors
+/// `Rejected` where the body is no JSON object.
+pub fn with_field(body: &str, name: &str, value: serde_json::Value) -> Result<String, PublishError> {
+    match serde_json::from_str(body) {
+        Ok(serde_json::Value::Object(mut fields)) => {
+            fields.insert(name.to_owned(), value);
+            Ok(serde_json::Value::Object(fields).to_string())
+        }
+        _ => {
+            let said = "expected a JSON object as a frozen body, found something else".to_owned();
+            Err(PublishError::Rejected { reason: Rejection::Invalid, said })
+        }
+    }
+}
+
 /// The first words of an answer's body, for a person.
 pub fn excerpt(text: &str) -> String {
     const WORDS: usize = 300;
@@ -132,6 +192,45 @@ mod tests {
             let expected = expected.map(|text| text.parse::<Timestamp>().unwrap());
             assert_eq!(wait(&answer(headers), "left", "reset", now), expected, "{headers:?}");
         }
+    }
+
+    fn part(id: &str) -> Receipt {
+        let how = crate::model::receipt::Known::Answered;
+        let url = Some(format!("https://p.example/{id}"));
+        Receipt { remote_id: Some(id.to_owned()), url, parts: Vec::new(), at: Timestamp::UNIX_EPOCH, how }
+    }
+
+    #[test]
+    fn a_thread_is_known_by_its_first_part_and_taken_down_from_its_last() {
+        let one = whole(vec![part("1")]).unwrap();
+        assert_eq!((one.remote_id.as_deref(), one.parts.len()), (Some("1"), 0));
+        assert_eq!(last_first(&one), ["1"]);
+        let three = whole(vec![part("1"), part("2"), part("3")]).unwrap();
+        assert_eq!((three.remote_id.as_deref(), three.url.as_deref()), (Some("1"), Some("https://p.example/1")));
+        assert_eq!(last_first(&three), ["3", "2", "1"]);
+        assert!(whole(Vec::new()).is_err());
+        let planned = |n| Planned {
+            step: crate::model::receipt::Step { op: crate::model::receipt::Op::Create, n },
+            body: n.to_string(),
+        };
+        let payload = |parts: u16| Payload {
+            format: 1,
+            revision: 0,
+            key: String::new(),
+            steps: (0..parts).map(planned).collect(),
+            text: String::new(),
+            link: None,
+        };
+        let pairs = |parts: u16| {
+            edited(&three, &payload(parts))
+                .map(|all| all.iter().map(|(id, it)| format!("{id}={}", it.body)).collect::<Vec<_>>())
+        };
+        assert_eq!(pairs(3).unwrap(), ["1=0", "2=1", "3=2"]);
+        assert!(
+            matches!(pairs(2), Err(PublishError::Rejected { said, .. }) if said.contains("as many parts as are out (3)"))
+        );
+        assert_eq!(with_field("{\"a\":1}", "b", serde_json::json!(2)).unwrap(), "{\"a\":1,\"b\":2}");
+        assert!(with_field("[]", "b", serde_json::json!(2)).is_err());
     }
 
     #[derive(Debug, serde::Deserialize)]

@@ -41,7 +41,10 @@ pub async fn carry_out(
         ("edit", Some(payload)) => Amend::Edit { receipt, payload },
         _ => return finish(house, wish, Some(row), Vec::new(), Err(gone("the wish cannot be read"))).await,
     };
-    let lease = claim::lease(channel.account.spec().media_deadline, house.scale);
+    let parts = match &what {
+        Amend::Edit { receipt, .. } | Amend::Delete { receipt } => receipt.parts.len().max(1),
+    };
+    let lease = claim::lease(channel.account.spec().media_deadline, parts, house.scale);
     let mut book = Book::of_amend(house, &row.post.id, lease);
     let outcome = channel.account.amend(cx, &what, &mut Journal::new(&mut book)).await;
     let (ended, _, _) = book.close();

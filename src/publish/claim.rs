@@ -101,9 +101,11 @@ pub enum Claimed {
     Moved,
 }
 
-/// How long a lease lasts. Source: reliability.md section 1, step 6.
-pub fn lease(deadline: std::time::Duration, scale: f64) -> std::time::Duration {
-    deadline * 3 + std::time::Duration::from_secs_f64((15.0 * scale).max(0.5))
+/// How long a lease lasts in which so many visible steps are taken: three deadlines for the first and what it needs, one
+/// more for each further part of a thread. Source: reliability.md section 1, step 6.
+pub fn lease(deadline: std::time::Duration, parts: usize, scale: f64) -> std::time::Duration {
+    let further = u32::try_from(parts.saturating_sub(1)).unwrap_or(u32::MAX);
+    deadline.saturating_mul(further.saturating_add(3)) + std::time::Duration::from_secs_f64((15.0 * scale).max(0.5))
 }
 
 /// The lateness, through its channel's fault, after which a post is stale. Source: reliability.md section 1.
@@ -215,6 +217,10 @@ async fn let_expire(conn: &mut Conn, wish: &Wish) -> Result<Claimed, StoreError>
 /// # Errors
 /// The database's.
 pub async fn expire(conn: &mut Conn, row: &PostRow, now: Timestamp) -> Result<(), StoreError> {
+    // What is partly out is finished, however late: the next claim does it.
+    if partly_out(conn, row).await? {
+        return Ok(());
+    }
     let (post, why) = if row.resends > 0 {
         let why =
             HoldReason::Doubt { evidence: "it was sent without a clear answer, and its news is old by now".into() };
@@ -235,7 +241,7 @@ async fn freeze(
     claims: u64,
 ) -> Result<Claimed, StoreError> {
     let (current, fence) = (wish.row, channel.fence);
-    let lasts = lease(wish.deadline, wish.scale);
+    let lasts = lease(wish.deadline, wish.payload.creates().count(), wish.scale);
     let until = wish.now + SignedDuration::try_from(lasts).unwrap_or(SignedDuration::from_mins(15));
     let lease = Lease { owner: wish.worker.clone(), fence, until };
     let next = PostRow {
@@ -293,9 +299,14 @@ async fn freeze(
 }
 
 /// Whether a part of it is visible already: then it is finished, however late.
-async fn partly_out(conn: &mut Conn, row: &PostRow) -> Result<bool, StoreError> {
+pub(super) async fn partly_out(conn: &mut Conn, row: &PostRow) -> Result<bool, StoreError> {
     let done = done_steps(&attempt::of(conn, row.id()).await?, row.revision);
     Ok(done.keys().any(|step| step.op.is_visible()))
+}
+
+/// The remote id in what a step noted of its answer.
+pub fn remote_id(value: &Value) -> Option<&str> {
+    value.get("id").or_else(|| value.get("uri")).and_then(Value::as_str)
 }
 
 /// The steps of a revision that are done, and what each gave.
@@ -338,6 +349,9 @@ pub async fn hold_stale(
     let overdue = post::overdue(conn, channel, before).await?;
     for row in &overdue {
         let why = match row.resends {
+            0 if partly_out(conn, row).await? => {
+                HoldReason::PartlyOut { said: "its channel was closed before its other parts went out".to_owned() }
+            }
             0 => HoldReason::Stale,
             _ => HoldReason::Doubt {
                 evidence: "it was sent without a clear answer before its channel closed".to_owned(),

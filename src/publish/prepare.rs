@@ -6,9 +6,9 @@ use jiff::tz::TimeZone;
 use sha2::Digest as _;
 
 use super::Channel;
-use crate::compose;
 use crate::compose::words::{Place, Words};
-use crate::expr::Templates;
+use crate::compose::{self, Composed};
+use crate::expr::{Item, Templates};
 use crate::model::article::Article;
 use crate::model::post::{Occasion, Post};
 use crate::platform::{Card, Identity, Ids, Mention, Outgoing, Payload};
@@ -27,6 +27,8 @@ pub struct Setting<'a> {
     pub zone: &'a TimeZone,
     /// Its tags, mentions and links.
     pub words: &'a Words,
+    /// The articles of a digest; none for a post of one article.
+    pub digest: &'a [Item],
 }
 
 /// A post ready to be frozen.
@@ -34,16 +36,16 @@ pub struct Setting<'a> {
 pub struct Prepared {
     /// What will be sent.
     pub payload: Payload,
-    /// Its text and what it counts.
-    pub text: FittedText,
+    /// The texts of its parts and what they count.
+    pub composed: Composed,
     /// The short link it carries, to be stored before it leaves.
     pub short: Option<Link>,
 }
 
-/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
+/// [`prepare_as`] with its picture.
 ///
 /// # Errors
-/// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
+/// As there.
 pub fn prepare(
     setting: Setting<'_>,
     channel: &Channel,
@@ -52,6 +54,26 @@ pub fn prepare(
     post: &Post,
     revision: u16,
     at: Timestamp,
+) -> Result<Prepared, String> {
+    prepare_as(setting, channel, identity, article, post, revision, at, false)
+}
+
+/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
+///
+/// `plain`: without its picture, which the platform refused.
+///
+/// # Errors
+/// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
+#[expect(clippy::too_many_arguments, reason = "each is one fact of its own, and two places call it")]
+pub fn prepare_as(
+    setting: Setting<'_>,
+    channel: &Channel,
+    identity: Option<&Identity>,
+    article: &Article,
+    post: &Post,
+    revision: u16,
+    at: Timestamp,
+    plain: bool,
 ) -> Result<Prepared, String> {
     let rules = channel.account.rules(identity);
     let ids = ids(article, post, revision, at);
@@ -64,9 +86,13 @@ pub fn prepare(
     scene.platform = platform.to_owned();
     let dressed = setting.words.dress(&mut scene, &article.entry, &place).map_err(|e| e.to_string())?;
     scene.platform = spec.id.to_owned();
-    let text = match &post.text {
-        Some(text) => FittedText::new(text.clone(), rules).map_err(|e| e.to_string())?,
-        None => compose::compose(setting.templates, &post.template, &scene, rules).map_err(|e| e.to_string())?,
+    let threads = channel.account.threads();
+    let composed = match &post.text {
+        Some(text) => compose::by_hand(text, rules, threads).map_err(|e| e.to_string())?,
+        None => {
+            scene.articles = setting.digest.to_vec();
+            compose::compose(setting.templates, &post.template, &scene, rules, threads).map_err(|e| e.to_string())?
+        }
     };
     let entry = &article.entry;
     // What is looked for later is the link as it was sent.
@@ -78,11 +104,12 @@ pub fn prepare(
         url: url.clone(),
         title: entry.title.clone(),
         description: entry.summary.clone().unwrap_or_default(),
-        image: entry.image.as_ref().map(|image| image.url.clone()),
+        image: entry.image.as_ref().filter(|_| !plain).map(|image| image.url.clone()),
     });
     let mentions = dressed.mentions.iter().map(|it| Mention { handle: it.handle.clone(), id: it.id.clone() });
     let outgoing = Outgoing {
-        text: text.clone(),
+        text: composed.first.clone(),
+        more: composed.more.clone(),
         link: link.clone(),
         card,
         language: entry.language.clone(),
@@ -90,7 +117,10 @@ pub fn prepare(
     };
     let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
     // The same counter has the last word over what was frozen: an adapter may have written the text in another form.
-    FittedText::new(payload.text.clone(), rules).map_err(|e| format!("as it would be sent, {e}"))?;
+    // (Several parts are one text here: each was counted by the adapter.)
+    if composed.more.is_empty() {
+        FittedText::new(payload.text.clone(), rules).map_err(|e| format!("as it would be sent, {e}"))?;
+    }
     let short = dressed.short.filter(|short| link.as_ref() == Some(&short.link)).map(|short| Link {
         id: short.id,
         url: short.target.to_string(),
@@ -98,7 +128,7 @@ pub fn prepare(
         channel: channel.name.to_string(),
         article: article.id.to_string(),
     });
-    Ok(Prepared { payload, text, short })
+    Ok(Prepared { payload, composed, short })
 }
 
 /// The client-chosen ids of a post: from the channel, the story, the occasion and the revision, never from chance. The

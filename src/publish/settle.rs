@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 
 use super::book::{Ended, store_ended};
-use super::retry;
+use super::{claim, retry};
 use crate::model::channel::{Block, Pause, PauseScope};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, FailReason, HoldReason, PostState};
-use crate::model::receipt::{Receipt, Step};
+use crate::model::receipt::{Op, Receipt, Step};
 use crate::platform::{PauseScopeKind, PublishError};
 use crate::store::post::PostRow;
 use crate::store::{Conn, StoreError, channel, notice, pause, post};
@@ -32,6 +32,11 @@ pub enum Fate {
     /// It may be out: look it up.
     Uncertain {
         /// What was seen instead of an answer.
+        said: String,
+    },
+    /// The platform refuses the picture for good: the post goes out without, as a next revision with new bytes.
+    Plain {
+        /// The platform's own words.
         said: String,
     },
     /// The platform refuses this content.
@@ -76,6 +81,11 @@ pub fn decide(outcome: Result<Receipt, PublishError>, about: Circumstances<'_>) 
         }
         PublishError::Gone { said } => back(Some(Block::Gone { said })),
         PublishError::Rejected { said, .. } if about.partly_out => Fate::Held(HoldReason::PartlyOut { said }),
+        // The stated fallback: a post is worth more than its picture. Nothing is visible yet, and without an upload the
+        // next revision cannot come here again.
+        PublishError::Rejected { said, .. } if about.step.is_some_and(|step| step.op == Op::Upload) => {
+            Fate::Plain { said }
+        }
         PublishError::Rejected { reason, said } => Fate::Failed(FailReason { rejection: reason, said }),
         // The doubt belongs to the step: an upload or a sign-in that got lost is invisible and simply made again.
         PublishError::Unknown { .. } if about.step.is_none_or(|step| !step.op.is_visible()) => {
@@ -107,7 +117,11 @@ pub struct Settlement {
 pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     let twice = store_ended(conn, &it.ended, it.at).await?;
     let why = explain(&it.fate);
-    let next = apply(&it.row, &it.fate, it.at)?;
+    let mut next = apply(&it.row, &it.fate, it.at)?;
+    // What readers see a part of counts for the pace.
+    if next.sent.is_none() && claim::partly_out(conn, &it.row).await? {
+        next.sent = it.row.sent;
+    }
     post::put(conn, &it.row, &next, it.at, &Actor::Bugle, &why).await?;
     let name = it.row.post.channel.as_str();
     match &it.fate {
@@ -126,7 +140,7 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
                 channel::set_blocked(conn, name, Some(block), it.at).await?;
             }
         }
-        Fate::Uncertain { .. } | Fate::Failed(_) | Fate::Held(_) => {}
+        Fate::Uncertain { .. } | Fate::Plain { .. } | Fate::Failed(_) | Fate::Held(_) => {}
     }
     if let Some(notice) = noteworthy(name, it.row.id(), &it.fate) {
         notice::raise(conn, &notice, it.at).await?;
@@ -171,6 +185,7 @@ fn apply(row: &PostRow, fate: &Fate, at: Timestamp) -> Result<PostRow, StoreErro
     let post = match fate {
         Fate::Published(receipt) => post.publish(receipt.clone()),
         Fate::Back { why, .. } => post.put_back(Some(why.clone())),
+        Fate::Plain { .. } => post.put_back(Some(explain(fate))),
         Fate::Uncertain { .. } => post.doubt(at),
         Fate::Failed(reason) => post.fail(reason.clone(), at),
         Fate::Held(why) => post.hold(why.clone(), at),
@@ -180,6 +195,12 @@ fn apply(row: &PostRow, fate: &Fate, at: Timestamp) -> Result<PostRow, StoreErro
     match fate {
         // It was certainly not sent: pace and caps must not count it.
         Fate::Back { .. } | Fate::Failed(_) => next.sent = None,
+        Fate::Plain { .. } => {
+            next.sent = None;
+            next.payload = None;
+            next.payload_hash = None;
+            next.revision = next.revision.saturating_add(1);
+        }
         Fate::Uncertain { .. } => {
             next.looks = 0;
             next.next_look = Some(at);
@@ -202,6 +223,7 @@ fn explain(fate: &Fate) -> String {
         },
         Fate::Back { why, .. } => why.clone(),
         Fate::Uncertain { said } => format!("sent, no clear answer: {said}"),
+        Fate::Plain { said } => format!("the platform refuses its picture ({said}): it goes out without"),
         Fate::Failed(reason) => format!("refused: {}", reason.said),
         Fate::Held(why) => why.to_string(),
     }
@@ -229,6 +251,6 @@ fn noteworthy(channel: &str, post: &str, fate: &Fate) -> Option<Notice> {
             format!("post.{post}.held"),
             format!("post {post} on {channel} waits for a person: {why}"),
         )),
-        Fate::Published(_) | Fate::Back { .. } | Fate::Uncertain { .. } => None,
+        Fate::Published(_) | Fate::Back { .. } | Fate::Plain { .. } | Fate::Uncertain { .. } => None,
     }
 }

@@ -16,6 +16,7 @@ pub mod plain;
 mod punycode;
 pub mod rules;
 mod telegram;
+pub mod thread;
 pub mod tlds;
 pub mod tracking;
 mod web;

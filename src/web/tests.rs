@@ -192,6 +192,7 @@ async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store:
         language: None,
         length: 140,
         limit: 280,
+        part: None,
     };
     wall::put(conn, "trial", "w1", &serde_json::json!(shown).to_string(), now).await?;
     let foreign = WallPost { card: None, link: "ftp://news.example/a".parse().ok(), limit: 0, ..shown };

@@ -291,7 +291,11 @@ impl Newsroom {
     /// # Panics
     /// Where it cannot be written.
     pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).expect("a temporary folder can be written to");
+        let path = self.path(name);
+        let folder = path.parent().expect("a file is in a folder");
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, text))
+            .expect("a temporary folder can be written to");
     }
 
     /// The store's address; a database on PostgreSQL is made at the first call.

@@ -27,6 +27,7 @@ mod story_outage;
 mod story_push;
 mod story_real;
 mod story_secrets;
+mod story_threads;
 mod story_words;
 #[path = "../tidy.rs"]
 mod tidy;

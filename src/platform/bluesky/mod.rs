@@ -1,4 +1,5 @@
-//! Bluesky: a post is a record in the account's own repository under a key that we choose, so it can always be asked for.
+//! Bluesky: a post, and each part of a thread, is a record in the account's own repository under a key that we choose, so
+//! it can always be asked for.
 //!
 //! Here: constants, config keys, the account. `record` makes the frozen record, `session` keeps the login, `error` is the
 //! table of refusals. Pages: <https://docs.bsky.app/docs/advanced-guides/posts>, <https://atproto.com/specs/record-key>.
@@ -16,8 +17,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture, wire,
+    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing, Payload,
+    Planned, Platform, PublishError, Recovery, Sought, Spec, picture, wire,
 };
 use crate::http::{Call, Trust};
 use crate::model::grant::SecretRef;
@@ -43,7 +44,7 @@ static SPEC: Spec = Spec {
     text: limits::BLUESKY.rules,
     // A picture only as the card's thumbnail.
     media: MediaRules { max: 0, bytes: THUMB_BYTES, alt: false },
-    threads: false,
+    threads: true,
     // The record can be replaced, but bsky.app may go on showing the first version (snarfed/bridgy-fed#947).
     edits: false,
     deletes: true,
@@ -127,21 +128,29 @@ impl Account for Repo {
         if text.is_empty() && post.card.is_none() {
             return Err((Rejection::Content, "expected a text or a card, found neither".to_owned()));
         }
-        let key = record::tid(ids);
-        let body = json!({
-            "collection": record::COLLECTION,
-            "rkey": key,
-            "record": record::record(post, ids.created),
-        });
+        let key = record::tid(ids, 0);
+        let linked = post.linked();
+        let mut creates = Vec::new();
+        for (n, part) in (0_u16..).zip(post.parts()) {
+            if n > 0 && part.as_str().is_empty() {
+                return Err((Rejection::Content, "expected a text in each part, found none".to_owned()));
+            }
+            let card = post.card.as_ref().filter(|_| usize::from(n) == linked);
+            let body = json!({
+                "collection": record::COLLECTION,
+                "rkey": record::tid(ids, n),
+                "record": record::record(post, part.as_str(), card, ids.created, n),
+            });
+            creates.push(Planned { step: Step { op: Op::Create, n }, body: body.to_string() });
+        }
         let picture = post.card.as_ref().and_then(|card| card.image.as_ref());
         let upload = picture.map(|url| Planned { step: UPLOAD, body: url.as_str().to_owned() });
-        let create = Planned { step: ONLY, body: body.to_string() };
         Ok(Payload {
             format: 1,
             revision: ids.revision,
             key,
-            steps: upload.into_iter().chain([create]).collect(),
-            text: text.to_owned(),
+            steps: upload.into_iter().chain(creates).collect(),
+            text: post.whole(),
             link: post.link.clone(),
         })
     }
@@ -153,10 +162,12 @@ impl Account for Repo {
         journal: &mut Journal<'_>,
     ) -> Result<Receipt, PublishError> {
         let now = || cx.clock.now();
-        if let Some(value) = journal.done(ONLY) {
-            return receipt(&value, Known::Answered, now());
+        let open = |planned: &&Planned| journal.done(planned.step).is_none();
+        if payload.creates().find(open).is_none() {
+            let done = payload.creates().filter_map(|planned| journal.done(planned.step));
+            let parts: Result<_, _> = done.map(|value| receipt(&value, Known::Answered, now())).collect();
+            return wire::whole(parts?);
         }
-        let mut request = planned(payload)?;
         let repo = self.session(cx).await?.did;
         let picture = match payload.planned(UPLOAD) {
             None => None,
@@ -167,17 +178,26 @@ impl Account for Repo {
                 (!blob.is_null()).then_some((upload.body.as_str(), blob))
             }
         };
-        if let Some((_, blob)) = &picture {
-            record::insert_thumb(&mut request, blob.clone());
-        }
-        // `swapRecord: null`: only where nothing is under that key yet. The same record again changes nothing and is
-        // answered with 200; another one is refused with InvalidSwap.
-        request["repo"] = json!(repo);
-        request["swapRecord"] = Value::Null;
-        let bytes = request.to_string().into_bytes();
         let deadline = wire::scaled(cx, SPEC.deadline);
-        let value = journal.step(ONLY, &bytes, deadline, || self.put(cx, &bytes, picture.as_ref())).await?;
-        receipt(&value, Known::Answered, now())
+        let mut done: Vec<Value> = Vec::new();
+        for planned in payload.creates() {
+            let mut request = frozen(planned)?;
+            if let Some((_, blob)) = &picture {
+                record::insert_thumb(&mut request, blob.clone());
+            }
+            if let (Some(root), Some(parent)) = (done.first(), done.last()) {
+                request["record"]["reply"] = json!({ "root": root, "parent": parent });
+            }
+            // `swapRecord: null`: only where nothing is under that key yet. The same record again changes nothing and is
+            // answered with 200; another one is refused with InvalidSwap.
+            request["repo"] = json!(repo);
+            request["swapRecord"] = Value::Null;
+            let bytes = request.to_string().into_bytes();
+            let send = || self.put(cx, &bytes, picture.as_ref());
+            done.push(journal.step(planned.step, &bytes, deadline, send).await?);
+        }
+        let parts: Result<_, _> = done.iter().map(|value| receipt(value, Known::Answered, now())).collect();
+        wire::whole(parts?)
     }
 
     async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
@@ -187,15 +207,11 @@ impl Account for Repo {
                 said: "a Bluesky post cannot be changed so that readers see it; take it down and post again".to_owned(),
             });
         };
-        let parts: Vec<&String> = match receipt.parts.as_slice() {
-            [] => receipt.remote_id.iter().collect(),
-            parts => parts.iter().collect(),
-        };
+        let parts = wire::last_first(receipt);
         if parts.is_empty() {
             return Err(invalid("expected the remote id of what is to be taken down, found none"));
         }
-        // The last part first: no reader finds an answer to nothing.
-        for (n, uri) in (0_u16..).zip(parts.iter().rev()) {
+        for (n, uri) in (0_u16..).zip(parts) {
             let (repo, key) = at_uri(uri)?;
             let body = json!({"repo": repo, "collection": record::COLLECTION, "rkey": key}).to_string().into_bytes();
             let step = Step { op: Op::Delete, n };
@@ -207,12 +223,12 @@ impl Account for Repo {
     }
 
     async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
-        if sought.step != ONLY {
+        let Some(planned) = sought.payload.planned(sought.step).filter(|planned| planned.step.op == Op::Create) else {
             return Ok(Lookup::CannotTell(format!("{} is no step of a Bluesky post", sought.step)));
-        }
-        let ours = planned(sought.payload)?;
+        };
+        let ours = frozen(planned)?;
         let session = self.session(cx).await?;
-        let key = &sought.payload.key;
+        let key = ours["rkey"].as_str().unwrap_or_default();
         let query = format!("repo={}&collection={}&rkey={key}", session.did, record::COLLECTION);
         let (status, answer) = self.ask(cx, &session, "com.atproto.repo.getRecord", &query).await?;
         if status == 400 && answer["error"] == "RecordNotFound" {
@@ -221,7 +237,7 @@ impl Account for Repo {
         if status != 200 {
             return Err(error::of(status, &answer, Op::Create));
         }
-        if !record::same(&answer["value"], &ours["record"]) {
+        if !record::same(&answer["value"], &ours["record"], sought.parent) {
             return Ok(Lookup::CannotTell(format!("something else is stored under the record key {key}")));
         }
         let value = api::reference(&answer).ok_or_else(|| unreadable("getRecord"))?;
@@ -341,10 +357,9 @@ fn without(url: &str, why: &str) -> Value {
     Value::Null
 }
 
-/// The frozen body of the one `Create`.
-fn planned(payload: &Payload) -> Result<Value, PublishError> {
-    let body = &payload.planned(ONLY).ok_or_else(|| invalid("expected a create step in the payload, found none"))?.body;
-    serde_json::from_str(body).map_err(|e| invalid(&format!("expected a stored record, found {e}")))
+/// The frozen body of a `Create`.
+fn frozen(planned: &Planned) -> Result<Value, PublishError> {
+    serde_json::from_str(&planned.body).map_err(|e| invalid(&format!("expected a stored record, found {e}")))
 }
 
 fn receipt(value: &Value, how: Known, at: jiff::Timestamp) -> Result<Receipt, PublishError> {
@@ -382,7 +397,7 @@ fn introduce(error: PublishError) -> ConnectError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::Card;
+    use crate::platform::{Card, ONLY};
     use crate::text::rules::FittedText;
 
     fn account(text: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
@@ -408,6 +423,7 @@ mod tests {
     fn post(text: &str) -> Outgoing {
         Outgoing {
             text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
+            more: Vec::new(),
             link: Some(Url::parse("https://e.org/a?x=1").unwrap()),
             card: Some(Card {
                 url: Url::parse("https://e.org/a?x=1").unwrap(),
@@ -458,6 +474,27 @@ mod tests {
         let bare = Outgoing { card: None, ..post("x") };
         assert_eq!(account.freeze(&bare, &ids).unwrap().steps.len(), 1);
         assert!(account.freeze(&Outgoing { card: None, ..post("") }, &ids).is_err());
+    }
+
+    #[test]
+    fn the_card_goes_with_the_part_that_has_the_link() {
+        let account = account("handle = \"news.example\"\npassword = { env = \"P\" }").ok().unwrap();
+        let at: jiff::Timestamp = "2026-11-01T10:00:00Z".parse().unwrap();
+        let ids = Ids { seed: "00ff".repeat(16), created: at, story: at, revision: 0 };
+        let part = |text: &str| FittedText::new(text.to_owned(), SPEC.text).unwrap();
+        for (first, second, carries) in
+            [("one https://e.org/a?x=1", "two", 0), ("one", "two https://e.org/a?x=1", 1), ("one", "two", 0)]
+        {
+            let thread = Outgoing { more: vec![part(second)], ..post(first) };
+            let payload = account.freeze(&thread, &ids).unwrap();
+            let bodies: Vec<Value> = payload.creates().map(|it| frozen(it).unwrap()).collect();
+            let cards: Vec<bool> = bodies.iter().map(|body| body["record"]["embed"].is_object()).collect();
+            assert_eq!(cards, [carries == 0, carries == 1], "{first} {second}");
+            assert_eq!(bodies[0]["rkey"].as_str(), Some(payload.key.as_str()));
+            assert!(bodies[0]["rkey"].as_str() < bodies[1]["rkey"].as_str());
+            assert!(bodies[0]["record"]["createdAt"].as_str() < bodies[1]["record"]["createdAt"].as_str());
+            assert_eq!(payload.steps[0].step, UPLOAD, "before every part");
+        }
     }
 
     #[test]

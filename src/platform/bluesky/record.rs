@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::platform::{Ids, Mention, Outgoing};
+use crate::platform::{Card, Ids, Mention, Outgoing};
 
 /// Where posts live in a repository.
 pub const COLLECTION: &str = "app.bsky.feed.post";
@@ -12,9 +12,10 @@ pub const COLLECTION: &str = "app.bsky.feed.post";
 /// A tag's limits: 64 grapheme clusters, 640 bytes. Source: lexicon app.bsky.richtext.facet, 2026-08.
 const TAG: (usize, usize) = (64, 640);
 
-/// The record, without the picture of its card.
-pub fn record(post: &Outgoing, created: Timestamp) -> Value {
-    let text = post.text.as_str();
+/// The record of part `n`, without the picture of its card and without what it answers: that is known once it is out.
+/// Each part is dated a millisecond after the one before, so that readers sorting by date keep their order.
+pub fn record(post: &Outgoing, text: &str, card: Option<&Card>, created: Timestamp, n: u16) -> Value {
+    let created = created.checked_add(jiff::SignedDuration::from_millis(i64::from(n))).unwrap_or(created);
     let mut record = json!({
         "$type": COLLECTION,
         "text": text,
@@ -27,7 +28,7 @@ pub fn record(post: &Outgoing, created: Timestamp) -> Value {
     if !facets.is_empty() {
         record["facets"] = Value::Array(facets);
     }
-    if let Some(card) = &post.card {
+    if let Some(card) = card {
         record["embed"] = json!({
             "$type": "app.bsky.embed.external",
             "external": {"uri": card.url.as_str(), "title": card.title, "description": card.description},
@@ -44,12 +45,16 @@ pub fn insert_thumb(request: &mut Value, blob: Value) {
 }
 
 /// Whether a stored record is the frozen one; its card may have a picture, and after a restore the same post is frozen at
-/// another instant.
-pub fn same(stored: &Value, frozen: &Value) -> bool {
+/// another instant. A later part answers `parent`.
+pub fn same(stored: &Value, frozen: &Value, parent: Option<&str>) -> bool {
+    if stored["reply"]["parent"]["uri"].as_str() != parent {
+        return false;
+    }
     let (mut stored, mut frozen) = (stored.clone(), frozen.clone());
     for record in [&mut stored, &mut frozen] {
         if let Some(record) = record.as_object_mut() {
             record.remove("createdAt");
+            record.remove("reply");
         }
     }
     if let Some(external) = stored.pointer_mut("/embed/external").and_then(Value::as_object_mut) {
@@ -58,17 +63,18 @@ pub fn same(stored: &Value, frozen: &Value) -> bool {
     stored == frozen
 }
 
-/// The record key: a TID of the story's own date, told apart within the millisecond by the seed.
+/// The record key of part `n`: a TID of the story's own date, told apart within the millisecond by the seed; the parts of
+/// a thread follow each other.
 ///
 /// 64 bits: 0, 53 bits of microseconds since 1970, 10 bits that are the clock's id elsewhere; in 13 digits that sort
 /// like the number. Source: <https://atproto.com/specs/tid>, 2026-08.
-pub fn tid(ids: &Ids) -> String {
+pub fn tid(ids: &Ids, n: u16) -> String {
     const DIGITS: &[u8; 32] = b"234567abcdefghijklmnopqrstuvwxyz";
     // FNV-1a: spreads the seed over the twenty bits below the millisecond; nothing secret hangs on it.
     let hash =
         ids.seed.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
     let hash = hash ^ (hash >> 32);
-    let micros = u64::try_from(ids.story.as_millisecond()).unwrap_or(0) * 1000 + (hash >> 10) % 1000;
+    let micros = u64::try_from(ids.story.as_millisecond()).unwrap_or(0) * 1000 + (hash >> 10) % 1000 + u64::from(n);
     let number = ((micros & ((1 << 53) - 1)) << 10) | (hash & 0x3ff);
     (0..13)
         .rev()
@@ -162,21 +168,28 @@ mod tests {
     #[test]
     fn a_record_key_is_a_tid_that_follows_from_the_ids_alone() {
         let shape = regex::Regex::new("^[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}$").unwrap();
-        let first = tid(&ids("a", "2026-11-01T10:00:00.001Z"));
+        let first = tid(&ids("a", "2026-11-01T10:00:00.001Z"), 0);
         assert!(shape.is_match(&first), "{first}");
-        assert_eq!(first, tid(&ids("a", "2026-11-01T10:00:00.001Z")));
+        assert_eq!(first, tid(&ids("a", "2026-11-01T10:00:00.001Z"), 0));
         let same_ms: std::collections::BTreeSet<String> =
-            (0..100).map(|n| tid(&ids(&format!("{n:064x}"), "2026-11-01T10:00:00.001Z"))).collect();
+            (0..100).map(|n| tid(&ids(&format!("{n:064x}"), "2026-11-01T10:00:00.001Z"), 0)).collect();
         assert!(same_ms.len() > 98, "posts of one millisecond get keys of their own: {}", same_ms.len());
-        let later = tid(&ids("0", "2026-11-01T10:00:00.002Z"));
+        let later = tid(&ids("0", "2026-11-01T10:00:00.002Z"), 0);
         assert!(same_ms.iter().all(|key| *key < later && shape.is_match(key)));
-        assert!(tid(&ids("0", "2026-11-01T09:59:59.999Z")) < *same_ms.first().unwrap());
+        assert!(tid(&ids("0", "2026-11-01T09:59:59.999Z"), 0) < *same_ms.first().unwrap());
         // The first digits of a key of that year, as other software makes them.
         assert!(
-            tid(&ids("a", "2023-06-01T00:00:00Z")).starts_with("3jx"),
+            tid(&ids("a", "2023-06-01T00:00:00Z"), 0).starts_with("3jx"),
             "{}",
-            tid(&ids("a", "2023-06-01T00:00:00Z"))
+            tid(&ids("a", "2023-06-01T00:00:00Z"), 0)
         );
+    }
+
+    #[test]
+    fn the_keys_of_a_threads_parts_follow_each_other() {
+        let ids = ids("a", "2026-11-01T10:00:00.001Z");
+        let keys: Vec<String> = (0..25).map(|n| tid(&ids, n)).collect();
+        assert!(keys.windows(2).all(|two| two[0] < two[1]), "{keys:?}");
     }
 
     #[test]
@@ -257,8 +270,11 @@ mod tests {
         let mut request = json!({"record": frozen});
         insert_thumb(&mut request, json!({"ref": {"$link": "b"}}));
         assert_eq!(request["record"]["embed"]["external"]["thumb"]["ref"]["$link"], "b");
-        assert!(same(&request["record"], &frozen));
+        assert!(same(&request["record"], &frozen, None));
+        request["record"]["reply"] = json!({"root": {"uri": "at://a"}, "parent": {"uri": "at://a"}});
+        assert!(same(&request["record"], &frozen, Some("at://a")) && !same(&request["record"], &frozen, None));
+        assert!(!same(&request["record"], &frozen, Some("at://b")));
         request["record"]["text"] = json!("b");
-        assert!(!same(&request["record"], &frozen));
+        assert!(!same(&request["record"], &frozen, Some("at://a")));
     }
 }

@@ -1,4 +1,4 @@
-//! Mastodon and the servers that speak its API: one POST a post, repeated safely under an `Idempotency-Key` where the
+//! Mastodon and the servers that speak its API: one POST a part, each of a thread answering the one before, repeated safely under an `Idempotency-Key` where the
 //! server honours it. Which of them does is in `kin`, the table of refusals in `error`, the look-up in `seek`.
 //!
 //! Pages: <https://docs.joinmastodon.org/methods/statuses/>, <https://docs.joinmastodon.org/methods/instance/>.
@@ -17,8 +17,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Mention, ONLY,
-    Outgoing, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, wire,
+    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Mention, Outgoing,
+    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::post::Rejection;
@@ -42,7 +42,7 @@ static SPEC: Spec = Spec {
     text: limits::MASTODON.rules,
     // None: a post with a picture of its own shows no link card.
     media: MediaRules { max: 0, bytes: 0, alt: true },
-    threads: false,
+    threads: true,
     edits: true,
     deletes: true,
     deadline: Duration::from_secs(25),
@@ -153,30 +153,36 @@ impl Account for Instance {
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
-        let text = without_mentions(post.text.as_str(), &post.mentions);
-        if text.trim().is_empty() {
-            return Err((Rejection::Content, "expected a text, found none".to_owned()));
-        }
-        if text != post.text.as_str()
-            && let Err(e) = FittedText::new(text.clone(), post.text.rules())
-        {
-            return Err((Rejection::TooLong, format!("with its mentions made plain text, {e}")));
-        }
-        let mut body = json!({"status": text, "visibility": self.config.visibility});
-        // `allowed_mentions` empty: the second line against mentions out of a feed; servers that do not know the name
-        // pass it over. It takes ids, which only the server knows, so a mention that is wanted leaves it out.
-        if !post.mentions.iter().any(|mention| text.contains(&mention.handle)) {
-            body["allowed_mentions"] = json!([]);
-        }
-        if let Some(language) = post.language.as_deref().and_then(language) {
-            body["language"] = json!(language);
+        let mut texts = Vec::new();
+        let mut steps = Vec::new();
+        for (n, part) in (0_u16..).zip(post.parts()) {
+            let text = without_mentions(part.as_str(), &post.mentions);
+            if text.trim().is_empty() {
+                return Err((Rejection::Content, "expected a text, found none".to_owned()));
+            }
+            if text != part.as_str()
+                && let Err(e) = FittedText::new(text.clone(), part.rules())
+            {
+                return Err((Rejection::TooLong, format!("with its mentions made plain text, {e}")));
+            }
+            let mut body = json!({"status": text, "visibility": self.config.visibility});
+            // `allowed_mentions` empty: the second line against mentions out of a feed; servers that do not know the
+            // name pass it over. It takes ids, which only the server knows, so a mention that is wanted leaves it out.
+            if !post.mentions.iter().any(|mention| text.contains(&mention.handle)) {
+                body["allowed_mentions"] = json!([]);
+            }
+            if let Some(language) = post.language.as_deref().and_then(language) {
+                body["language"] = json!(language);
+            }
+            steps.push(Planned { step: Step { op: Op::Create, n }, body: body.to_string() });
+            texts.push(text);
         }
         Ok(Payload {
             format: 1,
             revision: ids.revision,
             key: format!("bugle-{}", ids.seed),
-            steps: vec![Planned { step: ONLY, body: body.to_string() }],
-            text,
+            steps,
+            text: crate::text::thread::join(texts.iter().map(String::as_str)),
             link: post.link.clone(),
         })
     }
@@ -187,17 +193,25 @@ impl Account for Instance {
         payload: &Payload,
         journal: &mut Journal<'_>,
     ) -> Result<Receipt, PublishError> {
-        let value = match journal.done(ONLY) {
-            Some(value) => value,
-            None => {
-                let body = &payload.planned(ONLY).ok_or_else(no_step)?.body;
-                let token = self.token(cx).await?;
-                let deadline = wire::scaled(cx, SPEC.deadline);
-                let send = || self.post(cx, &token, &payload.key, body);
-                journal.step(ONLY, body.as_bytes(), deadline, send).await?
-            }
-        };
-        receipt(&value, Known::Answered, cx.clock.now())
+        let mut parts: Vec<Receipt> = Vec::new();
+        for planned in payload.creates() {
+            let value = match journal.done(planned.step) {
+                Some(value) => value,
+                None => {
+                    let body = match parts.last().and_then(|part| part.remote_id.as_deref()) {
+                        Some(parent) => wire::with_field(&planned.body, "in_reply_to_id", json!(parent))?,
+                        None => planned.body.clone(),
+                    };
+                    let token = self.token(cx).await?;
+                    let deadline = wire::scaled(cx, SPEC.deadline);
+                    let key = part_key(&payload.key, planned.step.n);
+                    let send = || self.post(cx, &token, &key, &body);
+                    journal.step(planned.step, body.as_bytes(), deadline, send).await?
+                }
+            };
+            parts.push(receipt(&value, Known::Answered, cx.clock.now())?);
+        }
+        wire::whole(parts)
     }
 
     async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
@@ -205,32 +219,30 @@ impl Account for Instance {
         let deadline = wire::scaled(cx, SPEC.deadline);
         match what {
             Amend::Edit { receipt: old, payload } => {
-                let id = old.remote_id.as_deref().ok_or_else(no_id)?;
-                let frozen = &payload.planned(ONLY).ok_or_else(no_step)?.body;
-                let step = Step { op: Op::Edit, n: 0 };
-                let value = match journal.done(step) {
-                    Some(value) => value,
-                    None => {
-                        // An edit replaces every field: what is left out counts as emptied.
-                        let now = self.status(cx, &token, id, Op::Edit).await?;
-                        let body = api::edit(frozen, &now).ok_or_else(no_step)?;
-                        let send = || self.put(cx, &token, id, &body);
-                        journal.step(step, body.as_bytes(), deadline, send).await?
-                    }
-                };
-                let new = receipt(&value, Known::Answered, cx.clock.now())?;
+                let mut parts = Vec::new();
+                for (id, planned) in wire::edited(old, payload)? {
+                    let step = Step { op: Op::Edit, n: planned.step.n };
+                    let value = match journal.done(step) {
+                        Some(value) => value,
+                        None => {
+                            // An edit replaces every field: what is left out counts as emptied.
+                            let now = self.status(cx, &token, id, Op::Edit).await?;
+                            let body = api::edit(&planned.body, &now).ok_or_else(no_step)?;
+                            let send = || self.put(cx, &token, id, &body);
+                            journal.step(step, body.as_bytes(), deadline, send).await?
+                        }
+                    };
+                    parts.push(receipt(&value, Known::Answered, cx.clock.now())?);
+                }
+                let new = wire::whole(parts)?;
                 Ok(Receipt { url: new.url.or_else(|| old.url.clone()), parts: old.parts.clone(), ..new })
             }
             Amend::Delete { receipt: old } => {
-                let parts: Vec<&String> = match old.parts.as_slice() {
-                    [] => old.remote_id.iter().collect(),
-                    parts => parts.iter().collect(),
-                };
+                let parts = wire::last_first(old);
                 if parts.is_empty() {
                     return Err(no_id());
                 }
-                // The last part first: no reader finds an answer to nothing.
-                for (n, id) in (0_u16..).zip(parts.iter().rev()) {
+                for (n, id) in (0_u16..).zip(parts) {
                     let step = Step { op: Op::Delete, n };
                     journal.step(step, id.as_bytes(), deadline, || self.delete(cx, &token, id)).await?;
                 }
@@ -240,9 +252,6 @@ impl Account for Instance {
     }
 
     async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
-        if sought.step != ONLY {
-            return Ok(Lookup::CannotTell(format!("{} is no step of a Mastodon post", sought.step)));
-        }
         let token = self.token(cx).await?;
         self.seek(cx, &token, sought).await
     }
@@ -347,6 +356,11 @@ fn receipt(value: &Value, how: Known, at: jiff::Timestamp) -> Result<Receipt, Pu
     Ok(Receipt { remote_id: Some(id.to_owned()), url, parts: Vec::new(), at, how })
 }
 
+/// The idempotency key of a part: the first has the post's own.
+fn part_key(key: &str, n: u16) -> String {
+    if n == 0 { key.to_owned() } else { format!("{key}-{n}") }
+}
+
 fn no_step() -> PublishError {
     let said = "expected a create step in the payload, found none".to_owned();
     PublishError::Rejected { reason: Rejection::Invalid, said }
@@ -369,6 +383,7 @@ fn introduce(error: PublishError) -> ConnectError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::ONLY;
 
     fn account(text: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
         Mastodon.open(toml::de::DeTable::parse(text).unwrap().into_inner())
@@ -387,6 +402,7 @@ mod tests {
         Outgoing {
             text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
             link: Some(Url::parse("https://e.org/a").unwrap()),
+            more: Vec::new(),
             card: None,
             language: language.map(str::to_owned),
             mentions: Vec::new(),
@@ -424,6 +440,21 @@ mod tests {
         let bare = account.freeze(&post("x", Some("english")), &ids()).unwrap();
         assert!(!bare.planned(ONLY).unwrap().body.contains("language"));
         assert!(account.freeze(&post(" \n", None), &ids()).is_err());
+    }
+
+    #[test]
+    fn each_part_of_a_thread_has_its_own_body_and_key() {
+        let account = account("server = \"https://m.example\"").ok().unwrap();
+        let more = vec![FittedText::new("two @all".to_owned(), SPEC.text).unwrap()];
+        let payload = account.freeze(&Outgoing { more, ..post("one https://e.org/a", None) }, &ids()).unwrap();
+        let texts: Vec<String> = payload
+            .creates()
+            .map(|it| serde_json::from_str::<Value>(&it.body).unwrap()["status"].as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(texts, ["one https://e.org/a", "two @\u{200D}all"]);
+        assert_eq!(payload.parts(), texts);
+        assert_eq!(part_key(&payload.key, 0), payload.key);
+        assert_eq!(part_key(&payload.key, 1), format!("{}-1", payload.key));
     }
 
     #[test]

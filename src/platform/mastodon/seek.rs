@@ -1,7 +1,8 @@
 //! The look-up: which of the account's own recent posts, if any, is the one whose answer was lost.
 //!
 //! The rule (reliability.md section 2): the article's link within the time window, and from our own app where the server
-//! tells; a text alone proves nothing, and a link under another text is nobody's to judge.
+//! tells; a text alone proves nothing, and a link under another text is nobody's to judge. A later part of a thread is
+//! known by the post it answers instead of by the link.
 
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -22,12 +23,19 @@ impl Instance {
         token: &SecretString,
         sought: &Sought<'_>,
     ) -> Result<Lookup, PublishError> {
-        let Some(link) = &sought.payload.link else {
-            return Ok(Lookup::CannotTell("the post has no link to look for".to_owned()));
+        let cannot_tell = |why: &str| Ok(Lookup::CannotTell(why.to_owned()));
+        let frozen = sought.payload.planned(sought.step).and_then(|planned| serde_json::from_str(&planned.body).ok());
+        let frozen: Value = frozen.unwrap_or_default();
+        let Some(text) = frozen["status"].as_str() else {
+            return Ok(Lookup::CannotTell(format!("{} is no step of a Mastodon post", sought.step)));
         };
-        if !sought.payload.text.contains(link.as_str()) {
-            return Ok(Lookup::CannotTell("the post's text does not carry the link to look for".to_owned()));
-        }
+        let mark = match (sought.step.n, sought.parent, &sought.payload.link) {
+            (1.., Some(parent), _) => Mark::Answers(parent),
+            (1.., None, _) => return cannot_tell("the id of the part before is not known"),
+            (0, _, None) => return cannot_tell("the post has no link to look for"),
+            (0, _, Some(link)) if text.contains(link.as_str()) => Mark::Links(link),
+            (0, _, Some(_)) => return cannot_tell("the post's text does not carry the link to look for"),
+        };
         let account = match cx.identity {
             Some(identity) if !identity.id.is_empty() => identity.id.clone(),
             _ => self.me(cx, token).await?["id"].as_str().unwrap_or_default().to_owned(),
@@ -41,7 +49,7 @@ impl Instance {
             let oldest = page.iter().filter_map(created).min();
             before = page.last().and_then(|status| status["id"].as_str()).map(str::to_owned);
             let full = !page.is_empty();
-            found.extend(page.into_iter().filter(|status| matches(status, link, sought.since, app.as_deref())));
+            found.extend(page.into_iter().filter(|status| matches(status, mark, sought.since, app.as_deref())));
             // A pinned or edited post may stand out of order; the window is read whole once a page reaches behind it.
             if !full || oldest.is_none_or(|at| at < sought.since) {
                 whole = true;
@@ -54,9 +62,9 @@ impl Instance {
             _ => {}
         }
         let mut same = Vec::new();
-        let links = found.len();
+        let marked = found.len();
         for status in found {
-            if shows(&status, &sought.payload.text) || self.source_is(cx, token, &status, &sought.payload.text).await {
+            if shows(&status, text) || self.source_is(cx, token, &status, text).await {
                 same.push(status);
             }
         }
@@ -66,7 +74,10 @@ impl Instance {
                 let receipt = receipt(&value, Known::Found, cx.clock.now())?;
                 Ok(Lookup::Published { value, receipt })
             }
-            [] => Ok(Lookup::CannotTell(format!("{links} with the same link but another text"))),
+            [] => Ok(Lookup::CannotTell(match mark {
+                Mark::Links(_) => format!("{marked} with the same link but another text"),
+                Mark::Answers(_) => format!("{marked} answering the part before but with another text"),
+            })),
             several => Ok(Lookup::CannotTell(format!("found {} times: {}", several.len(), ids(several)))),
         }
     }
@@ -85,14 +96,27 @@ fn created(status: &Value) -> Option<Timestamp> {
     status["created_at"].as_str()?.parse().ok()
 }
 
-/// Whether a post may be the one: made in the window, with the link, by our app where both names are told.
-fn matches(status: &Value, link: &Url, since: Timestamp, app: Option<&str>) -> bool {
+/// What a post of ours is known by.
+#[derive(Clone, Copy)]
+enum Mark<'a> {
+    /// It links to the article.
+    Links(&'a Url),
+    /// It answers that post: a later part of a thread.
+    Answers(&'a str),
+}
+
+/// Whether a post may be the one: made in the window, with the mark, by our app where both names are told.
+fn matches(status: &Value, mark: Mark<'_>, since: Timestamp, app: Option<&str>) -> bool {
     let in_time = created(status).is_none_or(|at| at >= since);
     let by_us = match (app, status["application"]["name"].as_str()) {
         (Some(ours), Some(theirs)) => ours == theirs,
         _ => true,
     };
-    in_time && by_us && status["reblog"].is_null() && links(status).iter().any(|found| same_page(found, link))
+    let marked = || match mark {
+        Mark::Links(link) => links(status).iter().any(|found| same_page(found, link)),
+        Mark::Answers(parent) => status["in_reply_to_id"].as_str() == Some(parent),
+    };
+    in_time && by_us && status["reblog"].is_null() && marked()
 }
 
 /// The links of a post: its card's and those of its text.
@@ -161,7 +185,22 @@ mod tests {
         ];
         for (content, more, expected) in cases {
             let status = status(content, more.clone());
-            assert_eq!(matches(&status, &link, since, Some("Bugle")), expected, "{content} {more}");
+            assert_eq!(matches(&status, Mark::Links(&link), since, Some("Bugle")), expected, "{content} {more}");
+        }
+    }
+
+    #[test]
+    fn a_later_part_is_known_by_the_part_it_answers() {
+        let since = "2026-11-01T09:58:00Z".parse().unwrap();
+        for (more, expected) in [
+            (json!({"in_reply_to_id": "7"}), true),
+            (json!({"in_reply_to_id": "8"}), false),
+            (json!({"in_reply_to_id": null}), false),
+            (json!({"in_reply_to_id": "7", "created_at": "2026-11-01T09:57:59Z"}), false),
+            (json!({"in_reply_to_id": "7", "application": {"name": "Web"}}), false),
+        ] {
+            let status = status("<p>Two</p>", more.clone());
+            assert_eq!(matches(&status, Mark::Answers("7"), since, Some("Bugle")), expected, "{more}");
         }
     }
 

@@ -13,6 +13,7 @@ fn open(keys: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
 fn frozen(keys: &str, text: &str, link: Option<&str>) -> Value {
     let post = Outgoing {
         text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
+        more: Vec::new(),
         link: link.map(|link| Url::parse(link).unwrap()),
         card: None,
         language: None,
@@ -62,6 +63,7 @@ fn opens_with_its_keys_and_defaults() {
 fn freezes_to_these_bytes() {
     let post = Outgoing {
         text: FittedText::new(" 🎺 <b>Bread & *salt*\nhttps://news.example/a?x=1&y=2\n".to_owned(), SPEC.text).unwrap(),
+        more: Vec::new(),
         link: Url::parse("https://news.example/a?x=1&y=2").ok(),
         card: None,
         language: None,

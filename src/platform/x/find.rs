@@ -1,5 +1,6 @@
 //! Whether a post whose answer was lost is among the account's own recent posts. Pure: pages of answers in, a verdict
-//! out. The link decides; the text only chooses among several and must agree.
+//! out. The link decides, for a later part of a thread the post it answers; the text only chooses among several and must
+//! agree.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -39,6 +40,35 @@ pub(super) struct Tweet {
     entities: Entities,
     /// The whole text of a long post, where it was asked for.
     note_tweet: Option<Note>,
+    /// What it answers, quotes or repeats, where it was asked for.
+    #[serde(default)]
+    referenced_tweets: Vec<Reference>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reference {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+}
+
+/// What a post of ours is known by.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Mark<'a> {
+    /// It links to the article.
+    Links(&'a Url),
+    /// It answers that post: a later part of a thread.
+    Answers(&'a str),
+}
+
+impl Mark<'_> {
+    /// As a person says it.
+    const fn said(self) -> &'static str {
+        match self {
+            Self::Links(_) => "links to the article",
+            Self::Answers(_) => "answers the part before",
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,27 +96,27 @@ struct Link {
 pub(super) enum Verdict<'a> {
     /// The id of the post that is ours.
     Ours(&'a str),
-    /// None links to the article.
+    /// None has the mark.
     None,
-    /// Something links there, but it cannot be told whether it is ours.
+    /// Something has it, but it cannot be told whether it is ours.
     Unsure(String),
 }
 
 /// Judges all posts of the window.
-pub(super) fn judge<'a>(tweets: &'a [Tweet], link: &Url, text: &str, since: Timestamp) -> Verdict<'a> {
-    let linking: Vec<&Tweet> = tweets.iter().filter(|tweet| tweet.links_to(link)).collect();
+pub(super) fn judge<'a>(tweets: &'a [Tweet], mark: Mark<'_>, text: &str, since: Timestamp) -> Verdict<'a> {
+    let linking: Vec<&Tweet> = tweets.iter().filter(|tweet| tweet.has(mark)).collect();
     if let Some(undated) = linking.iter().find(|tweet| tweet.created_at.is_none()) {
-        return Verdict::Unsure(format!("post {} links to the article but carries no date", undated.id));
+        return Verdict::Unsure(format!("post {} {} but carries no date", undated.id, mark.said()));
     }
     let recent: Vec<&Tweet> = linking.into_iter().filter(|tweet| tweet.created_at >= Some(since)).collect();
     let same: Vec<&Tweet> = recent.iter().copied().filter(|tweet| tweet.reads(text)).collect();
     match (recent.as_slice(), same.as_slice()) {
         ([], _) => Verdict::None,
         (_, [ours]) => Verdict::Ours(&ours.id),
-        ([other], []) => Verdict::Unsure(format!("post {} links to the article but has another text", other.id)),
+        ([other], []) => Verdict::Unsure(format!("post {} {} but has another text", other.id, mark.said())),
         (several, _) => {
             let ids: Vec<&str> = several.iter().map(|tweet| tweet.id.as_str()).collect();
-            Verdict::Unsure(format!("several posts link to the article: {}", ids.join(", ")))
+            Verdict::Unsure(format!("each of several posts {}: {}", mark.said(), ids.join(", ")))
         }
     }
 }
@@ -94,6 +124,13 @@ pub(super) fn judge<'a>(tweets: &'a [Tweet], link: &Url, text: &str, since: Time
 impl Tweet {
     fn links(&self) -> &[Link] {
         self.note_tweet.as_ref().map_or(&self.entities.urls, |note| &note.entities.urls)
+    }
+
+    fn has(&self, mark: Mark<'_>) -> bool {
+        match mark {
+            Mark::Links(link) => self.links_to(link),
+            Mark::Answers(id) => self.referenced_tweets.iter().any(|to| to.kind == "replied_to" && to.id == id),
+        }
     }
 
     fn links_to(&self, link: &Url) -> bool {
@@ -182,13 +219,16 @@ mod tests {
         let a = url("https://news.example/a?x=1&y=2");
         let sent = "Bread & salt: prices <up>\nhttps://news.example/a?x=1&y=2";
         let ours = Verdict::Ours("1880000000000000011");
-        assert_eq!(judge(&page.data, &a, sent, at("2026-11-20T10:00:00Z")), ours);
+        assert_eq!(judge(&page.data, Mark::Links(&a), sent, at("2026-11-20T10:00:00Z")), ours);
         // Too old for the window: not ours, whatever it says.
-        assert_eq!(judge(&page.data, &a, sent, at("2026-11-20T10:05:01Z")), Verdict::None);
-        assert_eq!(judge(&page.data, &url("https://news.example/b"), sent, at("2026-11-20T00:00:00Z")), Verdict::None);
+        assert_eq!(judge(&page.data, Mark::Links(&a), sent, at("2026-11-20T10:05:01Z")), Verdict::None);
+        assert_eq!(
+            judge(&page.data, Mark::Links(&url("https://news.example/b")), sent, at("2026-11-20T00:00:00Z")),
+            Verdict::None
+        );
         // The same words never suffice without the link.
         assert_eq!(
-            judge(&page.data, &url("https://x.example/"), "Nothing linked", at("2026-11-20T00:00:00Z")),
+            judge(&page.data, Mark::Links(&url("https://x.example/")), "Nothing linked", at("2026-11-20T00:00:00Z")),
             Verdict::None
         );
     }
@@ -197,8 +237,12 @@ mod tests {
     fn undoes_the_wrapping_of_bare_domains_and_redirects() {
         let page: Page = serde_json::from_str(PAGE).unwrap();
         let net = url("https://news.example/net");
-        let verdict =
-            judge(&page.data, &net, "ASP.NET: ASP.NET news https://short.example/z", at("2026-11-20T00:00:00Z"));
+        let verdict = judge(
+            &page.data,
+            Mark::Links(&net),
+            "ASP.NET: ASP.NET news https://short.example/z",
+            at("2026-11-20T00:00:00Z"),
+        );
         assert_eq!(verdict, Verdict::Ours("1880000000000000009"));
     }
 
@@ -207,7 +251,7 @@ mod tests {
         let page: Page = serde_json::from_str(PAGE).unwrap();
         let a = url("https://news.example/a?x=1&y=2");
         for sent in ["Other words https://news.example/a?x=1&y=2", "Bread & salt: prices <up>", ""] {
-            let verdict = judge(&page.data, &a, sent, at("2026-11-20T00:00:00Z"));
+            let verdict = judge(&page.data, Mark::Links(&a), sent, at("2026-11-20T00:00:00Z"));
             assert!(matches!(&verdict, Verdict::Unsure(why) if why.contains("another text")), "{sent}: {verdict:?}");
         }
     }
@@ -232,9 +276,37 @@ mod tests {
             let page: Page =
                 serde_json::from_str(&format!(r#"{{"data":[{}],"meta":{{"result_count":2}}}}"#, tweets.join(",")))
                     .unwrap();
-            let verdict = judge(&page.data, &link, "two https://n.example/1", at("2026-11-20T00:00:00Z"));
+            let verdict = judge(&page.data, Mark::Links(&link), "two https://n.example/1", at("2026-11-20T00:00:00Z"));
             match expected {
                 Some(id) => assert_eq!(verdict, Verdict::Ours(id)),
+                None => assert!(matches!(verdict, Verdict::Unsure(_)), "{verdict:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_later_part_is_known_by_the_part_it_answers_and_its_text() {
+        let tweet = |id: &str, words: &str, parent: &str, kind: &str| {
+            format!(
+                r#"{{"id":"{id}","text":"{words}","created_at":"2026-11-20T10:00:00Z",
+                "referenced_tweets":[{{"type":"{kind}","id":"{parent}"}}]}}"#
+            )
+        };
+        let cases = [
+            (vec![tweet("1", "two", "7", "replied_to"), tweet("2", "two", "8", "replied_to")], Some(Some("1"))),
+            (vec![tweet("1", "two", "8", "replied_to"), tweet("2", "two", "7", "quoted")], Some(None)),
+            (vec![tweet("1", "other", "7", "replied_to")], None),
+            (vec![tweet("1", "two", "7", "replied_to"), tweet("2", "two", "7", "replied_to")], None),
+            (vec![], Some(None)),
+        ];
+        for (tweets, expected) in cases {
+            let page: Page =
+                serde_json::from_str(&format!(r#"{{"data":[{}],"meta":{{"result_count":2}}}}"#, tweets.join(",")))
+                    .unwrap();
+            let verdict = judge(&page.data, Mark::Answers("7"), "two", at("2026-11-20T00:00:00Z"));
+            match expected {
+                Some(Some(id)) => assert_eq!(verdict, Verdict::Ours(id)),
+                Some(None) => assert_eq!(verdict, Verdict::None),
                 None => assert!(matches!(verdict, Verdict::Unsure(_)), "{verdict:?}"),
             }
         }
@@ -250,7 +322,7 @@ mod tests {
         )
         .unwrap();
         let sent = "A long beginning that X cuts in the list https://n.example/long";
-        let verdict = judge(&page.data, &url("https://n.example/long"), sent, at("2026-11-20T00:00:00Z"));
+        let verdict = judge(&page.data, Mark::Links(&url("https://n.example/long")), sent, at("2026-11-20T00:00:00Z"));
         assert_eq!(verdict, Verdict::Ours("5"));
     }
 

@@ -1,5 +1,5 @@
-//! X by its API v2, with OAuth 1.0a user keys: one text post at a time, its look-up and its deletion.
-//! Not here: pictures, threads, OAuth 2.0.
+//! X by its API v2, with OAuth 1.0a user keys: text posts and threads of them (each part answers the one before), their
+//! look-up and their deletion. Not here: pictures, OAuth 2.0.
 //!
 //! Pages: <https://docs.x.com/x-api/posts/create-post>, <https://docs.x.com/x-api/users/get-posts>,
 //! <https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature>,
@@ -35,7 +35,8 @@ use crate::platform::wire;
 use crate::text::limits;
 use crate::text::rules::TextRules;
 
-/// The layout of [`Payload::steps`]: one create step whose body is the JSON that is sent.
+/// The layout of [`Payload::steps`]: a create step for each part, whose body is the JSON that is sent; of the second part
+/// on with the id of the part before, which is known only then.
 const FORMAT: u32 = 1;
 
 /// 25 s a step: the common deadline of reliability.md section 1.
@@ -65,7 +66,7 @@ static SPEC: Spec = Spec {
     name: "X",
     text: limits::X.rules,
     media: MediaRules { max: 0, bytes: 0, alt: false },
-    threads: false,
+    threads: true,
     edits: false,
     deletes: true,
     deadline: DEADLINE,
@@ -172,20 +173,24 @@ impl Account for Config {
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
-        let text = post.text.as_str();
-        if text.trim().is_empty() {
-            return Err((Rejection::Content, "the text is empty".to_owned()));
-        }
-        // X calls a text with one of these invalid. Source: twitter-text, "invalid characters", 2021-10.
-        if let Some(bad) = text.chars().find(|c| matches!(c, '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}')) {
-            return Err((Rejection::Content, format!("the text holds U+{:04X}, which X refuses", u32::from(bad))));
+        let mut steps = Vec::new();
+        for (n, part) in (0_u16..).zip(post.parts()) {
+            let text = part.as_str();
+            if text.trim().is_empty() {
+                return Err((Rejection::Content, "the text is empty".to_owned()));
+            }
+            // X calls a text with one of these invalid. Source: twitter-text, "invalid characters", 2021-10.
+            if let Some(bad) = text.chars().find(|c| matches!(c, '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}')) {
+                return Err((Rejection::Content, format!("the text holds U+{:04X}, which X refuses", u32::from(bad))));
+            }
+            steps.push(Planned { step: Step { op: Op::Create, n }, body: json!({ "text": text }).to_string() });
         }
         Ok(Payload {
             format: FORMAT,
             revision: ids.revision,
             key: String::new(),
-            steps: vec![Planned { step: ONLY, body: json!({ "text": text }).to_string() }],
-            text: text.to_owned(),
+            steps,
+            text: post.whole(),
             link: post.link.clone(),
         })
     }
@@ -197,23 +202,27 @@ impl Account for Config {
         journal: &mut Journal<'_>,
     ) -> Result<Receipt, PublishError> {
         let deadline = SPEC.deadline.mul_f64(cx.scale);
-        let body = match payload.planned(ONLY) {
-            Some(planned) if payload.format == FORMAT => planned.body.as_str(),
-            _ => return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format))),
-        };
+        if payload.format != FORMAT {
+            return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format)));
+        }
         let api = Api::new(cx, &self.server, deadline)?;
-        let value = journal.step(ONLY, body.as_bytes(), deadline, || api.create(body)).await?;
-        receipt(&value, cx.clock.now(), Known::Answered)
+        let mut parts: Vec<Receipt> = Vec::new();
+        for planned in payload.creates() {
+            let body = match parts.last().and_then(|part| part.remote_id.as_deref()) {
+                Some(parent) => answering(&planned.body, parent)?,
+                None => planned.body.clone(),
+            };
+            let value = journal.step(planned.step, body.as_bytes(), deadline, || api.create(&body)).await?;
+            parts.push(receipt(&value, cx.clock.now(), Known::Answered)?);
+        }
+        wire::whole(parts)
     }
 
     async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
         let Amend::Delete { receipt } = what else {
             return Err(invalid("a post on X cannot be changed, only taken down".to_owned()));
         };
-        let parts: Vec<&String> = match receipt.parts.as_slice() {
-            [] => receipt.remote_id.iter().collect(),
-            parts => parts.iter().collect(),
-        };
+        let parts = wire::last_first(receipt);
         if parts.is_empty() {
             return Err(invalid("the post's id on X is not known".to_owned()));
         }
@@ -230,22 +239,30 @@ impl Account for Config {
 
     async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
         let cannot_tell = |why: &str| Ok(Lookup::CannotTell(why.to_owned()));
-        if sought.step != ONLY {
-            return cannot_tell("only a whole post can be looked up on X");
-        }
-        let Some(link) = &sought.payload.link else {
-            return cannot_tell("the post carries no link to know it by");
+        let Some(text) = sought.payload.planned(sought.step).and_then(|planned| text_of(&planned.body)) else {
+            return Ok(Lookup::CannotTell(format!("{} is no step of a post on X", sought.step)));
         };
-        if !sought.payload.text.contains(link.as_str()) {
-            return cannot_tell("the post's text does not carry the link to know it by");
-        }
+        // A first part is known by the article's link, a later one by the part that it answers.
+        let mark = match (sought.parent, &sought.payload.link) {
+            (Some(parent), _) if sought.step != ONLY => find::Mark::Answers(parent),
+            (None, _) if sought.step != ONLY => return cannot_tell("the id of the part before is not known"),
+            (_, Some(link)) if text.contains(link.as_str()) => find::Mark::Links(link),
+            (_, Some(_)) => return cannot_tell("the post's text does not carry the link to know it by"),
+            (_, None) => return cannot_tell("the post carries no link to know it by"),
+        };
         let Some(user) = user_id(cx.identity, cx.credential) else {
             return cannot_tell("the account's id on X is not known");
         };
         // X takes whole seconds, and `start_time` is inclusive.
         let start = Timestamp::from_second(sought.since.as_second()).unwrap_or(sought.since).to_string();
         let is_long = cx.clock.now().duration_since(sought.since) > SHORT_WINDOW;
-        let fields = if self.limit > LIMIT { "created_at,entities,note_tweet" } else { "created_at,entities" };
+        let mut fields = "created_at,entities".to_owned();
+        if self.limit > LIMIT {
+            fields.push_str(",note_tweet");
+        }
+        if sought.step != ONLY {
+            fields.push_str(",referenced_tweets");
+        }
         let api = Api::new(cx, &self.server, SPEC.deadline.mul_f64(cx.scale))?;
         let mut tweets = Vec::new();
         let mut next: Option<String> = None;
@@ -254,7 +271,7 @@ impl Account for Config {
                 ("max_results", if is_long { MANY } else { FEW }),
                 ("start_time", &start),
                 ("exclude", "retweets"),
-                ("tweet.fields", fields),
+                ("tweet.fields", fields.as_str()),
             ];
             query.extend(next.as_deref().map(|token| ("pagination_token", token)));
             let page = api.posts(&user, &query).await?;
@@ -267,7 +284,7 @@ impl Account for Config {
         if next.is_some() {
             return cannot_tell("the account has more recent posts than a look-up reads");
         }
-        Ok(match find::judge(&tweets, link, &sought.payload.text, sought.since) {
+        Ok(match find::judge(&tweets, mark, &text, sought.since) {
             Verdict::None => Lookup::Absent,
             Verdict::Unsure(why) => Lookup::CannotTell(why),
             Verdict::Ours(id) => {
@@ -293,6 +310,16 @@ impl Account for Config {
             remarks,
         })
     }
+}
+
+/// The body of a part that answers the one before.
+fn answering(body: &str, parent: &str) -> Result<String, PublishError> {
+    wire::with_field(body, "reply", json!({ "in_reply_to_tweet_id": parent }))
+}
+
+/// The text of a frozen body.
+fn text_of(body: &str) -> Option<String> {
+    serde_json::from_str::<Value>(body).ok()?["text"].as_str().map(str::to_owned)
 }
 
 /// SHA-256 of those secrets, in hex: tells equal ones, not what they are.

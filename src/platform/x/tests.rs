@@ -16,6 +16,7 @@ fn open(more: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
 fn outgoing(text: &str) -> Outgoing {
     Outgoing {
         text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
+        more: Vec::new(),
         link: Some(Url::parse("https://news.example/a?x=1&y=2").unwrap()),
         card: None,
         language: Some("en".to_owned()),
@@ -131,4 +132,27 @@ fn the_schema_says_what_is_taken() {
     assert_eq!(schema["required"], json!(["consumer_key", "consumer_secret", "access_token", "access_secret"]));
     assert_eq!(schema["properties"]["limit"]["maximum"], json!(25_000));
     assert_eq!(schema["properties"]["server"]["default"], json!("https://api.x.com/"));
+}
+
+#[test]
+fn freezes_a_thread_step_by_step() {
+    let account = open("").unwrap();
+    let more = ["two", "three"].map(|text| FittedText::new(text.to_owned(), SPEC.text).unwrap());
+    let post = Outgoing { more: more.into(), ..outgoing("one https://news.example/a?x=1&y=2") };
+    let payload = account.freeze(&post, &ids()).unwrap();
+    let steps: Vec<(u16, &str)> = payload.creates().map(|it| (it.step.n, it.body.as_str())).collect();
+    let first = r#"{"text":"one https://news.example/a?x=1&y=2"}"#;
+    assert_eq!(steps, [(0, first), (1, r#"{"text":"two"}"#), (2, r#"{"text":"three"}"#)]);
+    assert_eq!(payload.parts(), ["one https://news.example/a?x=1&y=2", "two", "three"]);
+    assert_ne!(
+        payload.seen_hash(),
+        account.freeze(&outgoing("one https://news.example/a?x=1&y=2"), &ids()).unwrap().seen_hash()
+    );
+    let body = answering(steps[1].1, "77").unwrap();
+    assert_eq!(body, r#"{"reply":{"in_reply_to_tweet_id":"77"},"text":"two"}"#);
+    assert!(
+        account
+            .freeze(&Outgoing { more: vec![FittedText::new(" ".to_owned(), SPEC.text).unwrap()], ..post }, &ids())
+            .is_err()
+    );
 }

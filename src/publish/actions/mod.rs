@@ -17,7 +17,7 @@ pub use self::door::{Release, Reopen, Resumed, pause, resume};
 pub use self::out::{BY_HAND, ByHand, Edited, by_hand, edit, own_article, retract, seen};
 pub use self::waiting::{approve, approve_group, confirm, hold, retry, skip, skip_group};
 use super::Channel;
-use super::claim::done_steps;
+use super::claim::{done_steps, remote_id};
 use super::prepare::Setting;
 use crate::model::post::{Actor, Approval, HoldReason, PostState};
 use crate::model::receipt::{Op, Outcome};
@@ -79,7 +79,7 @@ pub(super) async fn known(conn: &mut Conn, row: &PostRow) -> Result<Known, Store
         .any(|attempt| attempt.step.op.is_visible() && !done.contains_key(&attempt.step) && open(&attempt.outcome));
     let mut visible: Vec<_> = done.iter().filter(|(step, _)| step.op.is_visible()).collect();
     visible.sort_by_key(|(step, _)| step.n);
-    let id = |value: &serde_json::Value| value.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
+    let id = |value: &serde_json::Value| remote_id(value).unwrap_or_default().to_owned();
     let parts = visible.into_iter().map(|(_, value)| id(value)).collect();
     Ok(Known { begun: !attempts.is_empty(), doubtful, parts })
 }
@@ -110,6 +110,10 @@ fn ways_out(row: &PostRow, known: &Known) -> String {
              if it is not, `bugle skip {id}` to drop it"
         ),
         PostState::Held { .. } if known.doubtful => doubt,
+        PostState::Held { why, .. } if !known.parts.is_empty() => format!(
+            "is partly out and held ({why}): `bugle retry {id}` sends the rest, `bugle confirm {id}` leaves it as it is \
+             (and then `bugle retract {id}` takes it down), `bugle skip {id}` drops the rest"
+        ),
         PostState::Held { why: HoldReason::Withheld { .. }, .. } => format!(
             "is held because its source withholds the story: it goes on by itself when the source lets it, `bugle skip \
              {id}` drops it, `bugle post` makes one by hand"

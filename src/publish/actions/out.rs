@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::waiting::{anew, send_again};
 use super::{Hand, Place, known, need, plain, refuse};
+use crate::compose;
 use crate::model::article::Article;
 use crate::model::id::PostId;
 use crate::model::post::{Occasion, Post, PostState, Urgency};
@@ -17,7 +18,6 @@ use crate::store::amend::AmendRow;
 use crate::store::post::{PostRow, short};
 use crate::store::short_link::{self, Link};
 use crate::store::{Conn, Store, StoreError, amend, article, audit, channel, meta, notice, post};
-use crate::text::rules::FittedText;
 
 /// What became of an edit.
 #[derive(Clone, Debug)]
@@ -54,8 +54,9 @@ pub async fn edit(
     let identity = identity(&mut conn, row.post.channel.as_str()).await?;
     drop(conn);
     if let Some(place) = place {
-        let rules = place.channel.account.rules(identity.as_ref());
-        FittedText::new(text.clone(), rules).map_err(|e| said(format!("on {}: {e}", row.post.channel)))?;
+        let account = &place.channel.account;
+        compose::by_hand(&text, account.rules(identity.as_ref()), account.threads())
+            .map_err(|e| said(format!("on {}: {e}", row.post.channel)))?;
     }
     if let PostState::Published { receipt } = &row.post.state {
         let place = place.ok_or_else(|| not_in_config(&row))?;
@@ -151,6 +152,14 @@ async fn edit_out(
     let wanted = Post { text: Some(text), ..row.post.clone() };
     let prepared = prepare(place.setting, place.channel, identity, &article, &wanted, row.revision, hand.now)
         .map_err(StoreError::Conflict)?;
+    let (out, new) = (receipt.parts.len().max(1), prepared.payload.creates().count());
+    if out != new {
+        return Err(said(format!(
+            "post {0} is out in {out} parts, the new text has {new}: part it as often by a line of ---, or \
+             `bugle retract {0}` takes it down and `bugle post` sends it anew",
+            short(row.id())
+        )));
+    }
     let payload = crate::store::to_json(&prepared.payload);
     ask(store, hand, row.id(), "edit", Some((payload, prepared.short))).await
 }

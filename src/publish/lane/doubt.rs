@@ -1,5 +1,9 @@
 //! A post of the channel in doubt: looked up, and what follows from it. The decisions are `reconcile`'s.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::super::book::{Ended, store_ended};
@@ -9,7 +13,7 @@ use super::{Hands, Lane};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState};
 use crate::model::receipt::{Op, Outcome, Receipt, Step};
-use crate::platform::{Lookup, Payload, PublishError, Sought};
+use crate::platform::{Journal, Lookup, Payload, PublishError, Sought, StepBook};
 use crate::store::post::PostRow;
 use crate::store::{StoreError, attempt, audit, channel, notice, post};
 use crate::telemetry::PostOutcome;
@@ -54,7 +58,12 @@ impl Lane {
                 let sought = Sought { payload: &payload, step, parent: parent.as_deref(), begun: doubt.begun, since };
                 match self.look(hands, row.id(), &sought).await {
                     Ok((value, receipt)) => {
-                        let receipt = of_thread(&attempts, row.revision, step.n, receipt);
+                        let mut done = claim::done_steps(&attempts, row.revision);
+                        done.insert(step, value.clone());
+                        let receipt = match self.receipt_of(hands, &payload, done, receipt.clone()).await {
+                            Some(whole) => whole,
+                            None => of_thread(&attempts, row.revision, step.n, receipt),
+                        };
                         let id = last.attempt.id.clone();
                         self.found(
                             &row,
@@ -82,6 +91,23 @@ impl Lane {
         };
         self.follow(row.id().to_owned(), moved, hands.now).await?;
         Ok(true)
+    }
+
+    /// The receipt of a thread of which every step is done, made by the account out of what the steps noted; nothing is
+    /// sent for it. `None` where it is no thread, or steps are open.
+    pub(super) async fn receipt_of(
+        &self,
+        hands: &Hands,
+        payload: &Payload,
+        done: HashMap<Step, serde_json::Value>,
+        found: Receipt,
+    ) -> Option<Receipt> {
+        if payload.creates().count() < 2 || !payload.steps.iter().all(|planned| done.contains_key(&planned.step)) {
+            return None;
+        }
+        let mut book = Finished(done);
+        let whole = self.channel.account.publish(&self.context(hands), payload, &mut Journal::new(&mut book)).await;
+        whole.ok().map(|whole| Receipt { at: found.at, how: found.how, ..whole })
     }
 
     /// Asks the platform. Any answer also closes the breaker.
@@ -240,6 +266,22 @@ impl Lane {
     }
 }
 
+/// A book in which every step is done: nothing can be begun with it.
+struct Finished(HashMap<Step, serde_json::Value>);
+
+#[async_trait]
+impl StepBook for Finished {
+    fn done(&self, step: Step) -> Option<serde_json::Value> {
+        self.0.get(&step).cloned()
+    }
+
+    async fn begin(&mut self, _: Step, _: &str, _: Duration) -> Result<(), PublishError> {
+        Err(PublishError::NotSent { said: "every step is done".to_owned() })
+    }
+
+    async fn record(&mut self, _: Step, _: &Result<serde_json::Value, PublishError>) {}
+}
+
 /// The receipt of a thread whose part `n` was found: it names the first part, and all of them.
 fn of_thread(attempts: &[attempt::AttemptRow], revision: u16, n: u16, found: Receipt) -> Receipt {
     let mut parts: Vec<String> = (1..=n).filter_map(|n| parent_of(attempts, revision, n)).collect();
@@ -250,9 +292,8 @@ fn of_thread(attempts: &[attempt::AttemptRow], revision: u16, n: u16, found: Rec
 }
 
 /// The remote id of the part before, as its step recorded it.
-fn parent_of(attempts: &[attempt::AttemptRow], revision: u16, n: u16) -> Option<String> {
+pub(super) fn parent_of(attempts: &[attempt::AttemptRow], revision: u16, n: u16) -> Option<String> {
     let before = n.checked_sub(1)?;
     let done = claim::done_steps(attempts, revision);
-    let value = done.get(&Step { op: Op::Create, n: before })?;
-    value.get("id").and_then(|id| id.as_str()).map(str::to_owned)
+    claim::remote_id(done.get(&Step { op: Op::Create, n: before })?).map(str::to_owned)
 }

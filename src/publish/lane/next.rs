@@ -3,21 +3,26 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use sha2::Digest as _;
 
 use super::super::book::Book;
 use super::super::claim::{self, Claim, Claimed, Wish};
-use super::super::prepare::{Setting, prepare};
-use super::super::reconcile::Seen;
+use super::super::prepare::{Setting, prepare_as};
+use super::super::reconcile::{self, Seen};
 use super::super::retry;
 use super::super::settle::{self, Circumstances, Fate, Settlement};
 use super::super::standing::{self, Bar};
 use super::{Hands, Lane, Turn, still};
+use crate::model::id::AttemptId;
 use crate::model::post::{Actor, HoldReason};
-use crate::model::receipt::Receipt;
-use crate::platform::{ConnectError, Journal, ONLY, Payload, PublishError, Recovery, Sought};
+use crate::model::receipt::{Attempt, Op, Outcome, Receipt, Step};
+use crate::platform::{ConnectError, Journal, Payload, Planned, PublishError, Recovery, Sought};
+use crate::store::attempt::AttemptRow;
 use crate::store::post::PostRow;
 use crate::store::short_link::Link;
 use crate::store::{StoreError, article, attempt, post};
+use crate::text::plain::hex;
 
 /// The longest back-off and the longest wait of the breaker, doubled: what is further away was set before the clock was
 /// put back.
@@ -36,6 +41,7 @@ impl Lane {
             return Ok(Turn::Idle(next));
         };
         let found = article::one(&mut conn, row.post.article.as_str()).await?;
+        let plain = row.revision > 0 && refused_its_picture(&attempt::of(&mut conn, row.id()).await?, row.revision);
         drop(conn);
         if let Some((article, _)) = &found
             && let Some(bar) = standing::bar(article, &row.post.occasion, hands.now)
@@ -62,8 +68,10 @@ impl Lane {
                     newsroom: &self.house.newsroom,
                     zone: &self.house.zone,
                     words: &self.house.words,
+                    digest: &[],
                 };
-                prepare(setting, &self.channel, hands.identity.as_ref(), &article, &row.post, row.revision, hands.now)
+                let (channel, identity) = (&self.channel, hands.identity.as_ref());
+                prepare_as(setting, channel, identity, &article, &row.post, row.revision, hands.now, plain)
                     .map(|prepared| (prepared.payload, prepared.short))
             }
         };
@@ -121,10 +129,10 @@ impl Lane {
             Recovery::Key { window } => {
                 let mut conn = self.house.store.read().await?;
                 let attempts = attempt::of(&mut conn, row.id()).await?;
-                let first =
-                    attempts.iter().find(|it| it.attempt.revision == row.revision && it.attempt.step.op.is_visible());
-                let lives = |begun: Timestamp| super::super::reconcile::key_lives(window, begun, now, self.house.scale);
-                Ok(first.is_none_or(|it| lives(it.attempt.begun)))
+                // The key is that of the part in doubt; those before it are out.
+                let first = reconcile::in_doubt(&attempts, row.revision).map(|(_, _, first)| first);
+                let lives = |begun: Timestamp| reconcile::key_lives(window, begun, now, self.house.scale);
+                Ok(first.is_none_or(lives))
             }
             Recovery::Look | Recovery::Blind => Ok(false),
         }
@@ -154,54 +162,98 @@ impl Lane {
         Some(Turn::Idle(Some(until)))
     }
 
-    /// A post that came back with a backup may be out already: one look-up decides.
+    /// A post that came back with a backup may be out already: one look-up decides, for each part of a thread.
     async fn verify(&mut self, hands: &Hands, row: PostRow, payload: &Payload) -> Result<(), StoreError> {
         if self.channel.account.recovery(hands.identity.as_ref()) == Recovery::Blind {
             return self.hold(row, HoldReason::Restored, hands.now).await;
         }
-        let step = payload.last().unwrap_or(ONLY);
-        let since = row.post.created - super::super::reconcile::WINDOW;
-        let sought = Sought { payload, step, parent: None, begun: row.post.created, since };
+        let mut conn = self.house.store.read().await?;
+        let attempts = attempt::of(&mut conn, row.id()).await?;
+        drop(conn);
+        let since = row.post.created - reconcile::WINDOW;
+        let mut done = claim::done_steps(&attempts, row.revision);
+        let (mut found, mut newest) = (Vec::new(), None);
+        let mut missing = None;
+        for planned in payload.creates() {
+            if done.contains_key(&planned.step) {
+                continue;
+            }
+            let before = planned.step.n.checked_sub(1).and_then(|n| done.get(&Step { op: Op::Create, n }));
+            let parent = before.and_then(claim::remote_id).map(str::to_owned);
+            let sought =
+                Sought { payload, step: planned.step, parent: parent.as_deref(), begun: row.post.created, since };
+            match self.look(hands, row.id(), &sought).await {
+                Ok((value, receipt)) => {
+                    found.push(self.proved(&row, planned, value.clone(), hands.now));
+                    done.insert(planned.step, value);
+                    newest = Some(receipt);
+                }
+                Err(seen) => {
+                    missing = Some(seen);
+                    break;
+                }
+            }
+        }
         let now = hands.now;
-        match self.look(hands, row.id(), &sought).await {
-            Ok((_, receipt)) => {
+        let (next, why) = match (missing, newest) {
+            (None, Some(newest)) => {
+                let receipt = self.receipt_of(hands, payload, done, newest.clone()).await.unwrap_or(newest);
                 let post = row.post.clone().publish(receipt).map_err(|e| StoreError::Conflict(e.to_string()))?;
-                let next = PostRow { post, verify: false, ..row.clone() };
-                let job = crate::store::job(move |conn| {
-                    Box::pin(async move {
-                        let why = "restored from a backup, and found on the platform";
-                        post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
-                    })
-                });
-                self.house.store.write(job).await
+                (PostRow { post, verify: false, ..row.clone() }, "restored from a backup, and found on the platform")
             }
-            Err(Seen::Absent) => {
+            // Nothing is open any more: the next claim makes the receipt.
+            (None, None) => (PostRow { verify: false, resends: 0, ..row.clone() }, "every part is out"),
+            (Some(Seen::Absent), _) => {
                 let next = PostRow { verify: false, resends: 0, looks: 0, ..row.clone() };
-                let job = crate::store::job(move |conn| {
-                    Box::pin(async move {
-                        post::put(conn, &row, &next, now, &Actor::Bugle, "not on the platform").await.map(drop)
-                    })
-                });
-                self.house.store.write(job).await
+                (
+                    next,
+                    if found.is_empty() { "not on the platform" } else { "partly on the platform: the rest follows" },
+                )
             }
-            Err(Seen::Ambiguous(evidence)) => self.hold(row, HoldReason::Doubt { evidence }, now).await,
-            Err(Seen::Nothing(evidence)) if row.looks >= MOST_LOOKS => {
-                self.hold(row, HoldReason::Doubt { evidence }, now).await
+            (Some(Seen::Ambiguous(evidence)), _) => {
+                return self.hold(row, HoldReason::Doubt { evidence }, now).await;
             }
-            Err(Seen::Nothing(_)) => {
+            (Some(Seen::Nothing(evidence)), _) if row.looks >= MOST_LOOKS => {
+                return self.hold(row, HoldReason::Doubt { evidence }, now).await;
+            }
+            (Some(Seen::Nothing(_)), _) => {
                 // Only this post waits: those behind it need no look-up.
                 let n = u32::try_from(row.looks).unwrap_or(0);
                 let mut next = PostRow { looks: row.looks + 1, ..row.clone() };
                 next.post.due = now + retry::look_again(n, self.house.scale);
-                let job = crate::store::job(move |conn| {
-                    Box::pin(async move {
-                        let why = "looked up without an answer";
-                        post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
-                    })
-                });
-                self.house.store.write(job).await
+                (next, "looked up without an answer")
             }
-        }
+        };
+        let several = payload.creates().count() > 1;
+        let job = crate::store::job(move |conn| {
+            Box::pin(async move {
+                // What was found of a thread is noted step by step, so that the rest goes on from there.
+                for proved in found.iter().filter(|_| several) {
+                    attempt::begin(conn, proved).await?;
+                    if let Some(outcome) = &proved.attempt.outcome {
+                        attempt::end(conn, &proved.attempt.id, now, outcome).await?;
+                    }
+                }
+                post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
+            })
+        });
+        self.house.store.write(job).await
+    }
+
+    /// The row of a step that a look-up proved done without an attempt in this store.
+    fn proved(&self, row: &PostRow, planned: &Planned, value: Value, now: Timestamp) -> AttemptRow {
+        let attempt = Attempt {
+            id: AttemptId::fresh(),
+            post: row.post.id.clone(),
+            step: planned.step,
+            revision: row.revision,
+            fence: row.fence,
+            begun: now,
+            ended: Some(now),
+            hash: hex(&sha2::Sha256::digest(&planned.body)),
+            outcome: Some(Outcome::Done { value }),
+        };
+        AttemptRow { attempt, owner: self.house.worker.as_str().to_owned(), deadline: now, clock_ahead: None }
     }
 
     async fn claim(
@@ -307,4 +359,13 @@ impl Lane {
             self.breaker = Some((0, at + retry::breaker(0, self.house.scale)));
         }
     }
+}
+
+/// Whether the platform refused the picture of an earlier revision for good.
+fn refused_its_picture(attempts: &[AttemptRow], revision: u16) -> bool {
+    attempts.iter().map(|row| &row.attempt).any(|attempt| {
+        attempt.revision < revision
+            && attempt.step.op == Op::Upload
+            && matches!(&attempt.outcome, Some(Outcome::Not { class, .. }) if class == "rejected")
+    })
 }

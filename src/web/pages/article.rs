@@ -27,7 +27,8 @@ struct Line {
 /// A post and what happened to it.
 struct Told {
     shown: Shown,
-    text: Option<String>,
+    /// The text of each part.
+    parts: Vec<String>,
     /// What became of its short link.
     clicks: Option<String>,
     lines: Vec<Line>,
@@ -161,7 +162,7 @@ async fn told(
     });
     Ok(Told {
         shown: Shown::new(desk, row, Some((title.0.clone(), title.1.clone()))),
-        text: shown::text(row),
+        parts: shown::parts(row),
         clicks,
         lines: lines.collect(),
     })

@@ -113,6 +113,12 @@ pub(super) fn text(row: &PostRow) -> Option<String> {
     frozen.map(|payload| payload.text).or_else(|| row.post.text.clone())
 }
 
+/// The text of each part of it.
+pub(super) fn parts(row: &PostRow) -> Vec<String> {
+    let frozen = row.payload.as_deref().and_then(|json| serde_json::from_str::<Payload>(json).ok());
+    frozen.map(|payload| payload.parts()).or_else(|| row.post.text.clone().map(|text| vec![text])).unwrap_or_default()
+}
+
 fn stand_in(row: &PostRow) -> String {
     let text = text(row).unwrap_or_default();
     let line: String = text.lines().next().unwrap_or_default().chars().take(STAND_IN).collect();

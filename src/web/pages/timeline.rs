@@ -25,6 +25,8 @@ struct Post {
     card: Option<Card>,
     /// Its link, where it has no card.
     link: Option<Out>,
+    /// Which part of a thread it is, as "Part 2 of 3".
+    part: Option<String>,
     length: usize,
     limit: usize,
     /// Length of limit, in percent, at most 100.
@@ -102,6 +104,7 @@ fn post(desk: &Desk, row: &wall::Stored) -> Result<Post, StoreError> {
         down: row.down.map(|at| desk.when(at)),
         card: own,
         link,
+        part: stored.part.map(|place| format!("Part {} of {}", place.n, place.of)),
         length: stored.length,
         limit: stored.limit,
         share: stored.length.saturating_mul(100).checked_div(stored.limit).unwrap_or(100).min(100),

@@ -107,6 +107,28 @@ pub struct Campaign {
     pub blows: Blows,
 }
 
+/// The template of all stories: some are threads of three parts, the link in the first.
+const TEMPLATE: &str = "{% filter part(numbered=true) %}
+{{ title }}
+{{ link }}
+{% endfilter %}
+{% if title is startingwith('Thread') %}
+{% filter part(numbered=true) %}Second part of {{ title }}{% endfilter %}
+
+{% filter part(numbered=true) %}Third part of {{ title }}{% endfilter %}
+
+{% endif %}
+";
+
+/// Every so many stories one is a thread.
+const THREAD: usize = 3;
+
+/// The headline of a story, and whether it is a thread of three parts.
+pub fn headline(n: usize) -> (String, bool) {
+    let thread = n % THREAD == 0;
+    (format!("{} number {n} of the day", if thread { "Thread" } else { "Story" }), thread)
+}
+
 /// The newsroom's web server, with more and more stories.
 pub struct Stories {
     feed: FakeFeed,
@@ -141,7 +163,7 @@ impl Stories {
     }
 
     fn show(&self) {
-        let titles: Vec<String> = (0..self.links.len()).map(|n| format!("Story number {n} of the day")).collect();
+        let titles: Vec<String> = (0..self.links.len()).map(|n| headline(n).0).collect();
         let items: Vec<Item<'_>> = self
             .links
             .iter()
@@ -165,6 +187,7 @@ impl Campaign {
         let must = matches!(self.blows, Blows::Points);
         let mut newsroom = Newsroom::new("kills").store(self.engine).scale(self.scale);
         newsroom = newsroom.source("news", &stories.url(), "last 500");
+        newsroom.write("templates/post/headline.j2", TEMPLATE);
         for side in &sides {
             newsroom = side.join(newsroom);
             side.weather(chance.fork(), must);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bugle::model::post::PostState;
 use bugle::store::{article, post};
 
-use super::campaign::Campaign;
+use super::campaign::{Campaign, headline};
 use super::side::{Class, Side};
 use crate::harness::{Books, Newsroom};
 
@@ -114,10 +114,22 @@ async fn count(
     let notices: BTreeSet<String> = books.notices().await.into_iter().map(|notice| notice.key).collect();
 
     let (mut lost, mut doubled, mut falsely, mut held) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for link in links {
+    for (n, link) in links.iter().enumerate() {
         let count = seen.get(link).copied().unwrap_or(0);
         if count > 1 {
             doubled.push(link.clone());
+        }
+        if class != Class::Blind {
+            let state = claims.get(link).map(|(_, state)| state);
+            match thread(side, n, link) {
+                Err(Thread::Doubled) => doubled.push(link.clone()),
+                Err(Thread::Wrong(why)) => odd.push(format!("{link} {why}")),
+                Err(Thread::Unfinished) if matches!(state, Some(PostState::Published { .. })) => {
+                    falsely.push(link.clone());
+                }
+                Err(Thread::Unfinished) => lost.push(link.clone()),
+                Ok(()) => {}
+            }
         }
         let Some((id, state)) = claims.get(link) else {
             lost.push(link.clone());
@@ -163,6 +175,44 @@ async fn count(
         tally.history = history(books, &tally, &claims).await;
     }
     tally
+}
+
+/// What is wrong with a story's thread.
+enum Thread {
+    /// A part was seen more than once.
+    Doubled,
+    /// A later part is missing.
+    Unfinished,
+    /// It answers the wrong post, or came before it.
+    Wrong(String),
+}
+
+/// Whether readers saw each later part of a thread once, each under the part before; a story that is none has none.
+fn thread(side: &Side, n: usize, link: &str) -> Result<(), Thread> {
+    let (title, threaded) = headline(n);
+    let all = side.ledger().posts();
+    let of = |words: &str| -> Vec<_> { all.iter().filter(|post| post.text.contains(words)).collect() };
+    let first: Vec<_> = all.iter().filter(|post| post.parent.is_none() && post.link.as_deref() == Some(link)).collect();
+    let (second, third) = (of(&format!("Second part of {title}")), of(&format!("Third part of {title}")));
+    if second.len() > 1 || third.len() > 1 {
+        return Err(Thread::Doubled);
+    }
+    if !threaded {
+        return if second.is_empty() && third.is_empty() {
+            Ok(())
+        } else {
+            Err(Thread::Wrong("became a thread".into()))
+        };
+    }
+    let (Some(first), Some(second), Some(third)) = (first.first(), second.first(), third.first()) else {
+        return Err(Thread::Unfinished);
+    };
+    let chain = second.parent.as_deref() == Some(&first.id) && third.parent.as_deref() == Some(&second.id);
+    let numbered = [(first, "1/3"), (second, "2/3"), (third, "3/3")].iter().all(|(post, no)| post.text.contains(no));
+    if chain && numbered && first.at <= second.at && second.at <= third.at {
+        return Ok(());
+    }
+    Err(Thread::Wrong(format!("is a thread in disorder: {first:?} {second:?} {third:?}")))
 }
 
 /// What the store claims, by the story's link: the post's id and state.

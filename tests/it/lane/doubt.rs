@@ -278,3 +278,39 @@ async fn what_a_dead_process_left_behind_is_looked_up() {
         assert_eq!(stage.state("p").await, "published");
     }
 }
+
+/// A thread out of a backup: what is there is noted part by part, the rest goes out under it, nothing goes out twice.
+#[tokio::test]
+async fn a_restored_thread_goes_on_behind_what_is_there() {
+    let cases = [
+        (vec![Ok(found("one")), Ok(Lookup::Absent)], vec![SECOND], ["one", "id of create/1"]),
+        (vec![Ok(Lookup::Absent)], vec![FIRST, SECOND], ["id of create/0", "id of create/1"]),
+        (vec![Ok(found("one")), Ok(found("two"))], vec![], ["one", "two"]),
+    ];
+    for recovery in [Recovery::OwnId, HOUR, Recovery::Look] {
+        for (finds, sends, parts) in cases.clone() {
+            let mut stage = Stage::set(Set { recovery, steps: vec![FIRST, SECOND], ..Set::default() }).await;
+            let row = stage.post("p").await;
+            let mut marked = row.clone();
+            marked.verify = true;
+            let by = bugle::model::post::Actor::Bugle;
+            commit!(stage.store, |conn| bugle::store::post::put(conn, &row, &marked, at(0), &by, "restored").await)
+                .expect("written");
+            let looks = finds.len();
+            stage.platform.finds(finds);
+            stage.run_until(60).await;
+            let calls: Vec<_> = stage.platform.calls().into_iter().map(|(_, call)| call).collect();
+            let looked: Vec<_> = calls.iter().filter(|call| matches!(call, Call::Find(..))).collect();
+            assert_eq!(looked.len(), looks, "{recovery:?} {calls:?}");
+            if looks == 2 {
+                assert_eq!(*looked[1], Call::Find(SECOND, Some("one".to_owned())));
+            }
+            let sent: Vec<_> = stage.platform.sent().into_iter().map(|(_, step)| step).collect();
+            assert_eq!(
+                (sent, stage.receipt("p").await.parts),
+                (sends, parts.map(str::to_owned).to_vec()),
+                "{recovery:?}"
+            );
+        }
+    }
+}

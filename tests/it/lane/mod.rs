@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use bugle::clock::{Clock as _, FakeClock};
 use bugle::expr::Templates;
 use bugle::http::Http;
-use bugle::model::article::Entry;
+use bugle::model::article::{Entry, Image};
 use bugle::model::grant::{Credential, SecretRef};
 use bugle::model::id::{ArticleId, PostId, WorkerId};
 use bugle::model::notice;
@@ -196,7 +196,9 @@ impl Account for Scripted {
         }
         let text = post.text.as_str().to_owned();
         let body = |step: &Step| format!("{step} {} {} {text}", ids.created, ids.seed);
-        let steps = self.steps.iter().map(|step| Planned { step: *step, body: body(step) }).collect();
+        let picture = post.card.as_ref().is_some_and(|card| card.image.is_some());
+        let planned = self.steps.iter().filter(|step| picture || step.op != Op::Upload);
+        let steps = planned.map(|step| Planned { step: *step, body: body(step) }).collect();
         Ok(Payload { format: 1, revision: ids.revision, key: ids.seed.clone(), steps, text, link: post.link.clone() })
     }
 
@@ -363,6 +365,7 @@ impl Stage {
         article.entry = Entry {
             title: format!("Story of {id}"),
             link: format!("https://news.example/{id}").parse().ok(),
+            image: "https://news.example/p.jpg".parse().ok().map(Image::at),
             ..Entry::default()
         };
         let mut row = crate::store::scheduled(id, article.id.as_str());
@@ -442,6 +445,13 @@ impl Stage {
         let mut conn = self.store.read().await.expect("a connection");
         let all = bugle::store::notice::all(&mut conn).await.expect("readable");
         all.into_iter().map(|notice| (notice.level, notice.key)).collect()
+    }
+
+    /// Why a post went from state to state, oldest first.
+    pub async fn history(&self, id: &str) -> Vec<String> {
+        let mut conn = self.store.read().await.expect("a connection");
+        let all = bugle::store::audit::of(&mut conn, id).await.expect("readable");
+        all.into_iter().map(|entry| entry.why).collect()
     }
 
     /// The outcomes of a post's attempts.

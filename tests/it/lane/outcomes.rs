@@ -4,7 +4,7 @@
 use bugle::model::channel::{Block, PauseScope};
 use bugle::model::notice::Level;
 use bugle::model::post::{Actor, Approval, HoldReason, PostState, Rejection};
-use bugle::model::receipt::{Known, Outcome};
+use bugle::model::receipt::{Known, Op, Outcome, Step};
 use bugle::platform::{PauseScopeKind, PublishError, Recovery};
 use bugle::store::{article, pause};
 use jiff::SignedDuration;
@@ -250,6 +250,7 @@ fn setting(stage: &Stage) -> bugle::publish::prepare::Setting<'_> {
         newsroom: &stage.house.newsroom,
         zone: &stage.house.zone,
         words: &stage.house.words,
+        digest: &[],
     }
 }
 
@@ -284,4 +285,47 @@ async fn late_news_is_not_sent() {
     stage.clock.advance(SignedDuration::from_secs(3600));
     stage.settle().await;
     assert_eq!(stage.state("late").await, "skipped");
+}
+
+#[tokio::test]
+async fn a_refused_picture_is_left_out_and_the_post_goes_without() {
+    let mut stage = Stage::set(Set { steps: vec![UPLOAD, FIRST], ..Set::default() }).await;
+    let row = stage.post("p").await;
+    stage.platform.answers(UPLOAD, [Err(PublishError::Rejected { reason: Rejection::Media, said: said() })]);
+    stage.run_until(60).await;
+    let steps: Vec<_> = stage.platform.sent().into_iter().map(|(_, step)| step).collect();
+    assert_eq!(steps, [UPLOAD, FIRST]);
+    let after = stage.row("p").await;
+    assert_eq!((after.post.state.word(), after.revision, row.revision), ("published", 1, 0));
+    let why: Vec<String> = stage.history("p").await;
+    assert!(why.iter().any(|why| why.contains("refuses its picture") && why.contains(&said())), "{why:?}");
+}
+
+#[tokio::test]
+async fn a_refused_picture_never_sends_a_part_again() {
+    // Behind a part that is out, a refused upload is for a person.
+    let second_upload = Step { op: Op::Upload, n: 1 };
+    let mut stage = Stage::set(Set { steps: vec![FIRST, second_upload, SECOND], ..Set::default() }).await;
+    stage.post("p").await;
+    stage.platform.answers(second_upload, [Err(PublishError::Rejected { reason: Rejection::Media, said: said() })]);
+    stage.run_until(7200).await;
+    assert_eq!(stage.held("p").await, HoldReason::PartlyOut { said: said() });
+    let steps: Vec<_> = stage.platform.sent().into_iter().map(|(_, step)| step).collect();
+    assert_eq!(steps, [FIRST, second_upload]);
+}
+
+#[tokio::test]
+async fn what_is_partly_out_is_finished_however_late_and_counts_for_the_pace() {
+    let mut stage = Stage::set(Set { steps: vec![FIRST, SECOND], ..Set::default() }).await;
+    stage.post_with("p", |post| post.expires = Some(at(100))).await;
+    let wait = PublishError::RateLimited { until: Some(at(600)), scope: PauseScopeKind::Channel, said: said() };
+    stage.platform.answers(SECOND, [Err(wait)]);
+    stage.run_until(300).await;
+    let row = stage.row("p").await;
+    assert_eq!((row.post.state.word(), row.sent), ("scheduled", Some(at(0))));
+    commit!(stage.store, |conn| bugle::publish::claim::expire(conn, &row, at(300)).await).expect("stored");
+    assert_eq!(stage.state("p").await, "scheduled", "its first part is out");
+    stage.run_until(700).await;
+    let steps: Vec<_> = stage.platform.sent().into_iter().map(|(_, step)| step).collect();
+    assert_eq!((stage.state("p").await, steps), ("published", vec![FIRST, SECOND, SECOND]));
 }
