@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use std::sync::LazyLock;
+
 use super::*;
 use crate::text::entities::{Kind, entities};
 use crate::text::rules::Unit;
@@ -20,6 +22,12 @@ const PLATFORMS: [(&str, TextRules, bool); 4] = [
     ("telegram", TextRules { limit: 4096, unit: Unit::Utf16, bytes: None }, false),
 ];
 
+/// As a newsroom that lets every category make a tag has them.
+fn tags(categories: &[String], language: &str) -> String {
+    let tags = categories.iter().filter_map(|category| super::words::hashtags::tag(category, language));
+    tags.collect::<Vec<_>>().join(" ")
+}
+
 fn articles() -> Vec<Scene> {
     let all: Vec<serde_json::Value> = serde_json::from_str(ARTICLES).expect("the samples are JSON");
     let text = |it: &serde_json::Value, key: &str| it[key].as_str().expect("a text").to_owned();
@@ -33,7 +41,7 @@ fn articles() -> Vec<Scene> {
         content: text(it, "content"),
         authors: list(it, "authors"),
         categories: list(it, "categories"),
-        hashtags: hashtags(&list(it, "categories")),
+        hashtags: tags(&list(it, "categories"), &text(it, "language")),
         language: text(it, "language"),
         newsroom: "The Newsroom".to_owned(),
         ..Scene::default()

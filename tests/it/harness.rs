@@ -88,7 +88,6 @@ pub struct Newsroom {
     channels: Vec<Account>,
     routes: String,
     more: String,
-    public: Option<String>,
     log: &'static str,
     env: Vec<(String, String)>,
 }
@@ -111,7 +110,6 @@ impl Newsroom {
             channels: Vec::new(),
             routes: String::new(),
             more: String::new(),
-            public: None,
             log: "debug",
             env: Vec::new(),
         }
@@ -132,12 +130,6 @@ impl Newsroom {
     /// More of the config: tables of their own.
     pub fn more(mut self, text: &str) -> Self {
         writeln!(self.more, "{text}").expect("a text grows");
-        self
-    }
-
-    /// Where readers reach it.
-    pub fn public(mut self, url: &str) -> Self {
-        self.public = Some(url.to_owned());
         self
     }
 
@@ -163,7 +155,7 @@ impl Newsroom {
         self
     }
 
-    /// Where others reach its port: hubs push there.
+    /// Where others reach its port: hubs push there, readers follow its short links.
     pub fn public(mut self, url: &str) -> Self {
         self.public = Some(url.to_owned());
         self
