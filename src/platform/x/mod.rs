@@ -255,7 +255,7 @@ impl Account for Config {
         };
         // X takes whole seconds, and `start_time` is inclusive.
         let start = Timestamp::from_second(sought.since.as_second()).unwrap_or(sought.since).to_string();
-        let is_long = cx.clock.now().duration_since(sought.since) > SHORT_WINDOW;
+        let mut most = if cx.clock.now().duration_since(sought.since) > SHORT_WINDOW { MANY } else { FEW };
         let mut fields = "created_at,entities".to_owned();
         if self.limit > LIMIT {
             fields.push_str(",note_tweet");
@@ -268,7 +268,7 @@ impl Account for Config {
         let mut next: Option<String> = None;
         for _ in 0..PAGES {
             let mut query = vec![
-                ("max_results", if is_long { MANY } else { FEW }),
+                ("max_results", most),
                 ("start_time", &start),
                 ("exclude", "retweets"),
                 ("tweet.fields", fields.as_str()),
@@ -277,6 +277,8 @@ impl Account for Config {
             let page = api.posts(&user, &query).await?;
             tweets.extend(page.data);
             next = page.meta.next_token;
+            // An account that posted much since then: fewer requests are worth more than fewer posts now.
+            most = MANY;
             if next.is_none() {
                 break;
             }

@@ -301,13 +301,40 @@ impl Tally {
     }
 }
 
+/// The tallies of each class, engine and scale as one.
+fn summed(tallies: &[Tally]) -> Vec<Tally> {
+    let mut rows: Vec<Tally> = Vec::new();
+    let of = |it: &Tally| (it.class, it.campaign.engine, it.campaign.scale);
+    for it in tallies {
+        let Some(row) = rows.iter_mut().find(|row| of(row) == of(it)) else {
+            rows.push(it.clone());
+            continue;
+        };
+        row.kills += it.kills;
+        row.expected += it.expected;
+        row.doubts += it.doubts;
+        row.again += it.again;
+        for (all, more) in [
+            (&mut row.lost, &it.lost),
+            (&mut row.doubled, &it.doubled),
+            (&mut row.falsely, &it.falsely),
+            (&mut row.held, &it.held),
+            (&mut row.odd, &it.odd),
+        ] {
+            all.extend_from_slice(more);
+        }
+    }
+    rows
+}
+
 /// The sums as people read them.
 pub fn table(tallies: &[Tally]) -> String {
+    let tallies = summed(tallies);
     let mut text = String::from(
         "class   engine    scale  kills  stories  in doubt  sent again  lost  doubled  falsely published  held in doubt  \
          other faults\n",
     );
-    for it in tallies {
+    for it in &tallies {
         writeln!(
             text,
             "{:<7} {:<9} {:>5} {:>6} {:>8} {:>9} {:>11} {:>5} {:>8} {:>18} {:>14} {:>13}",
