@@ -68,7 +68,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let short: Vec<Scene> = scenes.iter().filter(|it| it.title.chars().count() < 60).cloned().collect();
     println!("posts composed and fitted per second, one core");
     let all = ["headline", "headline-summary", "breaking", "correction", "thread"];
-    println!("  headlines that fit, X                          {:>9.0}", rate(&templates, &["headline"], &short, &PLATFORMS[..1]));
+    println!(
+        "  headlines that fit, X                          {:>9.0}",
+        rate(&templates, &["headline"], &short, &PLATFORMS[..1])
+    );
     for (n, (platform, ..)) in PLATFORMS.iter().enumerate() {
         let here = &PLATFORMS[n..=n];
         println!("  headline, ten articles, {platform:<22} {:>9.0}", rate(&templates, &["headline"], &scenes, here));

@@ -137,10 +137,13 @@ pub fn compose(
     threads: bool,
 ) -> Result<Composed, Unfit> {
     let at_fault = |said: &dyn std::fmt::Display| Unfit(format!("template {name}: {said}"));
-    let rendered = templates.render(name, &tame::tame(scene, rules.unit, templates.uses(name, scene))).map_err(|e| match e.line {
-        Some(line) => at_fault(&format_args!("line {line}: {e}")),
-        None => at_fault(&e),
-    })?;
+    let rendered =
+        templates.render(name, &tame::tame(scene, rules.unit, templates.uses(name, scene))).map_err(|e| {
+            match e.line {
+                Some(line) => at_fault(&format_args!("line {line}: {e}")),
+                None => at_fault(&e),
+            }
+        })?;
     let sections = marks::sections(&rendered).map_err(|e| at_fault(&e))?;
     if !scene.link.is_empty() && sections.iter().any(|s| loses(s, &scene.link)) && !keeps(&sections, &scene.link) {
         return Err(at_fault(&"the link is in a part that may give way"));

@@ -50,7 +50,8 @@ fn harmless(text: &str, unit: Unit) -> String {
     let mut text = defuse(text);
     // A line of three dashes divides parts where a person writes it; an article's is a line.
     if text.contains(crate::text::thread::BREAK) {
-        let line = |line: &str| if line.trim() == crate::text::thread::BREAK { "—".to_owned() } else { line.to_owned() };
+        let line =
+            |line: &str| if line.trim() == crate::text::thread::BREAK { "—".to_owned() } else { line.to_owned() };
         text = text.split('\n').map(line).collect::<Vec<_>>().join("\n");
     }
     for round in 0..ROUNDS {

@@ -212,8 +212,10 @@ static LITERAL: LazyLock<Regex> =
 
 /// A filter that puts marks, and the filter behind it.
 static BEHIND: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r"(?:\||\{%-?\s*filter\b)\s*(elastic|optional|part|thread)\b\s*(?:\([^()]*\)\s*)?\|\s*([A-Za-z_][A-Za-z0-9_]*)")
-        .expect("a constant pattern")
+    Regex::new(
+        r"(?:\||\{%-?\s*filter\b)\s*(elastic|optional|part|thread)\b\s*(?:\([^()]*\)\s*)?\|\s*([A-Za-z_][A-Za-z0-9_]*)",
+    )
+    .expect("a constant pattern")
 });
 
 /// Refuses a filter behind one that puts marks: it would work on the marks as well. A whole may leave whose text is
@@ -225,7 +227,11 @@ fn check_marks_last(bare: &str, offset: usize, text: &str) -> Result<(), ExprErr
         let may = matches!((mark.as_str(), behind.as_str()), ("elastic", "optional" | "part") | ("optional", "part"));
         if !may {
             let at = offset + behind.start();
-            let said = format!("`{}` and its like have to be the last filters, found `{}` behind it", mark.as_str(), behind.as_str());
+            let said = format!(
+                "`{}` and its like have to be the last filters, found `{}` behind it",
+                mark.as_str(),
+                behind.as_str()
+            );
             return Err(ExprError { said, line: Some(line_of(text, at)), range: Some(at..at + behind.len()) });
         }
         // The filter behind may put marks itself: looked at from its bar on.

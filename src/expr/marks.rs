@@ -69,7 +69,11 @@ pub enum Section {
 
 /// `text` without any mark.
 pub(super) fn unmarked(text: &str) -> String {
-    if text.contains(|c| MARKS.contains(&c)) { text.chars().filter(|c| !MARKS.contains(c)).collect() } else { text.to_owned() }
+    if text.contains(|c| MARKS.contains(&c)) {
+        text.chars().filter(|c| !MARKS.contains(c)).collect()
+    } else {
+        text.to_owned()
+    }
 }
 
 pub(super) fn elastic(text: &str, weight: u32, min: usize) -> String {

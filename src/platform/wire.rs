@@ -209,13 +209,26 @@ mod tests {
         assert_eq!((three.remote_id.as_deref(), three.url.as_deref()), (Some("1"), Some("https://p.example/1")));
         assert_eq!(last_first(&three), ["3", "2", "1"]);
         assert!(whole(Vec::new()).is_err());
-        let planned = |n| Planned { step: crate::model::receipt::Step { op: crate::model::receipt::Op::Create, n }, body: n.to_string() };
-        let payload = |parts: u16| Payload {
-            format: 1, revision: 0, key: String::new(), steps: (0..parts).map(planned).collect(), text: String::new(), link: None,
+        let planned = |n| Planned {
+            step: crate::model::receipt::Step { op: crate::model::receipt::Op::Create, n },
+            body: n.to_string(),
         };
-        let pairs = |parts: u16| edited(&three, &payload(parts)).map(|all| all.iter().map(|(id, it)| format!("{id}={}", it.body)).collect::<Vec<_>>());
+        let payload = |parts: u16| Payload {
+            format: 1,
+            revision: 0,
+            key: String::new(),
+            steps: (0..parts).map(planned).collect(),
+            text: String::new(),
+            link: None,
+        };
+        let pairs = |parts: u16| {
+            edited(&three, &payload(parts))
+                .map(|all| all.iter().map(|(id, it)| format!("{id}={}", it.body)).collect::<Vec<_>>())
+        };
         assert_eq!(pairs(3).unwrap(), ["1=0", "2=1", "3=2"]);
-        assert!(matches!(pairs(2), Err(PublishError::Rejected { said, .. }) if said.contains("as many parts as are out (3)")));
+        assert!(
+            matches!(pairs(2), Err(PublishError::Rejected { said, .. }) if said.contains("as many parts as are out (3)"))
+        );
         assert_eq!(with_field("{\"a\":1}", "b", serde_json::json!(2)).unwrap(), "{\"a\":1,\"b\":2}");
         assert!(with_field("[]", "b", serde_json::json!(2)).is_err());
     }

@@ -260,7 +260,9 @@ impl Newsroom {
     pub fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         let folder = path.parent().expect("a file is in a folder");
-        std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, text)).expect("a temporary folder can be written to");
+        std::fs::create_dir_all(folder)
+            .and_then(|()| std::fs::write(&path, text))
+            .expect("a temporary folder can be written to");
     }
 
     /// The store's address; a database on PostgreSQL is made at the first call.

@@ -482,11 +482,9 @@ mod tests {
         let at: jiff::Timestamp = "2026-11-01T10:00:00Z".parse().unwrap();
         let ids = Ids { seed: "00ff".repeat(16), created: at, story: at, revision: 0 };
         let part = |text: &str| FittedText::new(text.to_owned(), SPEC.text).unwrap();
-        for (first, second, carries) in [
-            ("one https://e.org/a?x=1", "two", 0),
-            ("one", "two https://e.org/a?x=1", 1),
-            ("one", "two", 0),
-        ] {
+        for (first, second, carries) in
+            [("one https://e.org/a?x=1", "two", 0), ("one", "two https://e.org/a?x=1", 1), ("one", "two", 0)]
+        {
             let thread = Outgoing { more: vec![part(second)], ..post(first) };
             let payload = account.freeze(&thread, &ids).unwrap();
             let bodies: Vec<Value> = payload.creates().map(|it| frozen(it).unwrap()).collect();

@@ -143,8 +143,15 @@ fn freezes_a_thread_step_by_step() {
     let first = r#"{"text":"one https://news.example/a?x=1&y=2"}"#;
     assert_eq!(steps, [(0, first), (1, r#"{"text":"two"}"#), (2, r#"{"text":"three"}"#)]);
     assert_eq!(payload.parts(), ["one https://news.example/a?x=1&y=2", "two", "three"]);
-    assert_ne!(payload.seen_hash(), account.freeze(&outgoing("one https://news.example/a?x=1&y=2"), &ids()).unwrap().seen_hash());
+    assert_ne!(
+        payload.seen_hash(),
+        account.freeze(&outgoing("one https://news.example/a?x=1&y=2"), &ids()).unwrap().seen_hash()
+    );
     let body = answering(steps[1].1, "77").unwrap();
     assert_eq!(body, r#"{"reply":{"in_reply_to_tweet_id":"77"},"text":"two"}"#);
-    assert!(account.freeze(&Outgoing { more: vec![FittedText::new(" ".to_owned(), SPEC.text).unwrap()], ..post }, &ids()).is_err());
+    assert!(
+        account
+            .freeze(&Outgoing { more: vec![FittedText::new(" ".to_owned(), SPEC.text).unwrap()], ..post }, &ids())
+            .is_err()
+    );
 }

@@ -198,7 +198,11 @@ fn thread(side: &Side, n: usize, link: &str) -> Result<(), Thread> {
         return Err(Thread::Doubled);
     }
     if !threaded {
-        return if second.is_empty() && third.is_empty() { Ok(()) } else { Err(Thread::Wrong("became a thread".into())) };
+        return if second.is_empty() && third.is_empty() {
+            Ok(())
+        } else {
+            Err(Thread::Wrong("became a thread".into()))
+        };
     }
     let (Some(first), Some(second), Some(third)) = (first.first(), second.first(), third.first()) else {
         return Err(Thread::Unfinished);
