@@ -220,7 +220,7 @@ fn between() -> impl Strategy<Value = Part> {
         Just(Part::Text(" ".into())),
         Just(Part::Text("\nhttps://e.org/1\n".into())),
         Just(Part::Text(" | ".into())),
-        Just(Part::Soft),
+        Just(Part::Text("»\n«".into())),
     ]
 }
 

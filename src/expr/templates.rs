@@ -349,7 +349,7 @@ mod tests {
                 "unknown filter `uper`; did you mean `upper`?",
                 Some((1, 25..29)),
             ),
-            ("a\n{{ title | elastic(min=3) | upper }}", "found `upper` behind it", Some((2, 31..36))),
+            ("a\n{{ title | elastic(min=3) | upper }}", "found `upper` behind it", Some((2, 30..35))),
             ("{{ title | optional | trim }}", "have to be the last filters", Some((1, 22..26))),
             ("{{ (title | elastic)[:9] }}", "have to be the last filters", Some((1, 12..19))),
             ("{{ titel }}", "unknown name `titel`; did you mean `title`?", Some((1, 3..8))),
