@@ -152,7 +152,7 @@ async fn short_links_from_the_post_to_the_click(engine: Engine) {
     assert_eq!(x.count(x::CREATE), 1, "what was lost was found by its short link, not sent again");
     let link = x.ledger().posts()[0].link.clone().unwrap();
     let id = link.strip_prefix("https://go.example/r/").expect("a short link").to_owned();
-    saw(x.ledger(), &[link.clone()]);
+    saw(x.ledger(), std::slice::from_ref(&link));
     let path = format!("/r/{id}");
     for _ in 0..3 {
         let answer = follow(&bugle, "GET", &path, READER).await;

@@ -1,11 +1,27 @@
 //! Short links and their clicks, on both engines.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use bugle::clock::{Clock as _, FakeClock};
+use bugle::model::id::WorkerId;
+use bugle::model::post::{HoldReason, PostState};
+use bugle::platform::{ONLY, Payload, Planned};
+use bugle::publish::claim::{self, Claimed, Wish};
+use bugle::schedule::Policy;
 use bugle::store::short_link::{self, Clicks, Counted, Link};
-use bugle::store::{backup, meta};
+use bugle::store::{backup, channel, meta};
+use jiff::tz::TimeZone;
 
-use super::{Place, at, commit, odd, on_both};
+use super::{Place, add, at, commit, odd, on_both, one, scheduled};
 
-on_both!(a_link_is_its_posts_for_good, clicks_add_up_by_day, old_links_are_forgotten, a_backup_has_them);
+on_both!(
+    a_claim_stores_its_link_or_holds_the_post,
+    a_link_is_its_posts_for_good,
+    clicks_add_up_by_day,
+    old_links_are_forgotten,
+    a_backup_has_them
+);
 
 fn link(id: &str, post: &str) -> Link {
     Link {
@@ -93,4 +109,57 @@ async fn a_backup_has_them(place: Place) {
     let mut conn = restored.read().await.unwrap();
     assert_eq!(short_link::of_post(&mut conn, "p1").await.unwrap().map(|it| it.clicks), Some(3));
     assert!(meta::get(&mut conn, meta::RESTORED).await.unwrap().is_some());
+}
+
+/// The link is there as soon as the post may leave; one that is another post's lets nothing leave.
+async fn a_claim_stores_its_link_or_holds_the_post(place: Place) {
+    let store = place.open().await;
+    commit!(store, |conn| channel::ensure(conn, "main", "x", at(0)).await).unwrap();
+    let payload = Payload {
+        format: 1,
+        revision: 0,
+        key: String::new(),
+        steps: vec![Planned { step: ONLY, body: "{}".to_owned() }],
+        text: "T https://go.example/r/one".to_owned(),
+        link: None,
+    };
+    let mut outcomes = Vec::new();
+    for post in ["p1", "p2"] {
+        let row = add(&store, scheduled(post, post)).await;
+        let wish = Wish {
+            row,
+            payload: payload.clone(),
+            short: Some(link("one", post)),
+            channel: "main".to_owned(),
+            scopes: Vec::new(),
+            policy: Arc::new(Policy::default()),
+            zone: TimeZone::UTC,
+            strict_order: false,
+            worker: WorkerId::new("worker"),
+            now: at(0),
+            mono: FakeClock::at(at(0)).monotonic(),
+            deadline: Duration::from_secs(25),
+            scale: 1.0,
+            repeat: false,
+            reachable: true,
+        };
+        let claimed = commit!(store, |conn| claim::take(conn, wish).await).unwrap();
+        outcomes.push(matches!(claimed, Claimed::Go(_)));
+        if post == "p1" {
+            let mut conn = store.read().await.unwrap();
+            let url = short_link::url(&mut conn, "one").await.unwrap();
+            assert_eq!(url.as_deref(), Some("https://news.example/p1"));
+            commit!(store, |conn| {
+                Ok(sqlx::query("UPDATE post SET state = 'skipped' WHERE id = 'p1'").execute(conn).await?)
+            })
+            .unwrap();
+        }
+    }
+    assert_eq!(outcomes, [true, false]);
+    let PostState::Held { why: HoldReason::Unfit { why }, .. } = one(&store, "p2").await.post.state else {
+        panic!("it is a person's to decide")
+    };
+    assert!(why.contains("the short link one is another post's"), "{why}");
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(short_link::url(&mut conn, "one").await.unwrap().as_deref(), Some("https://news.example/p1"));
 }
