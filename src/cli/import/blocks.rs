@@ -1,6 +1,6 @@
 //! What is imported, as sections of the config: names for the sources, and the text. Pure.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use url::Url;
 
@@ -51,6 +51,8 @@ pub(super) struct NewRoute {
 /// Names the feeds, each name once: after the title, else after the host.
 pub(super) fn named(feeds: Vec<Subscription>, prefix: &str) -> Vec<NewSource> {
     let mut taken: HashSet<String> = HashSet::new();
+    // Where the count of a name stands: a list may hold thousands of one name.
+    let mut next: HashMap<String, u32> = HashMap::new();
     feeds
         .into_iter()
         .map(|feed| {
@@ -62,7 +64,12 @@ pub(super) fn named(feeds: Vec<Subscription>, prefix: &str) -> Vec<NewSource> {
                 let most = LONGEST_NAME.saturating_sub(tail.len()).min(base.len());
                 format!("{}{tail}", base[..most].trim_end_matches('-'))
             };
-            let name = (1u32..).map(numbered).find(|name| !taken.contains(name)).unwrap_or_default();
+            let count = next.entry(base.clone()).or_insert(1);
+            let mut name = numbered(*count);
+            while taken.contains(&name) {
+                *count += 1;
+                name = numbered(*count);
+            }
             taken.insert(name.clone());
             NewSource { name, feed }
         })
