@@ -375,6 +375,8 @@ async fn a_real_hub_verifies_and_pushes() {
     let books = newsroom.books().await;
     let active = "SELECT count(*) FROM subscription WHERE state = 'active' AND lease_until IS NOT NULL";
     until("the hub has verified", async || books.number(active).await == 1).await;
+    // It stores what it has verified only then, and answers.
+    until("the hub has answered", async || bugle.log().contains("the hub was asked")).await;
 
     print(&["pushed", "old"]);
     crate::servers::hub::publish(&topic).await;
