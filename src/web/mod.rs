@@ -142,6 +142,7 @@ struct Site {
     state: State,
     /// Whether only this machine can reach the port.
     local: bool,
+    rooms: push::Rooms,
 }
 
 type Shared = axum::extract::State<Arc<Site>>;
@@ -160,7 +161,7 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
     // From now on a tick is awaited: an engine that never gets going is not alive either.
     let now = state.clock.now().as_millisecond();
     let _ = state.tick.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-    let router = router(Arc::new(Site { state, local }));
+    let router = router(Arc::new(Site { state, local, rooms: push::Rooms::default() }));
     let halt = stop.clone();
     let server = axum::serve(listener, router).with_graceful_shutdown(async move { halt.cancelled().await });
     tokio::select! {

@@ -97,6 +97,8 @@ async fn a_hub_is_subscribed_to_and_what_it_pushes_goes_out_once() {
         assert_eq!(push(&asked, &body, Some(sign(method, &asked.secret, &body))).await.unwrap().status, 200);
     }
     stage.mastodon.ledger().wait_for(4).await;
+    let sources = stage.newsroom.command(&["sources"]).await;
+    assert!(String::from_utf8_lossy(&sources.stdout).contains("good; pushed by its hub until"), "{sources:?}");
     assert_eq!(stage.fetches(), 1, "nothing was polled for it");
     assert!(bugle.term().await.success());
     let mut seen: Vec<_> = stage.mastodon.ledger().count_by_link().into_iter().collect();

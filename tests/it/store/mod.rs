@@ -4,6 +4,7 @@
 mod backup;
 mod nouns;
 mod posts;
+mod pushes;
 mod writer;
 
 use bugle::model::article::{Article, Entry};
