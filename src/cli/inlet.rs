@@ -24,6 +24,10 @@ impl Inlet for Handed {
         reply(self.0.verify(token, query).await)
     }
 
+    async fn knows(&self, token: &str) -> bool {
+        self.0.knows(token).await
+    }
+
     async fn ping(&self, token: &str, headers: &HeaderMap, body: Option<&[u8]>) -> Reply {
         let kind = text(headers, "content-type");
         reply(self.0.ping(token, kind, text(headers, "x-hub-signature"), body).await)

@@ -6,6 +6,7 @@ use super::{Call, Exit};
 use crate::config::Address;
 use crate::model::id::SourceName;
 use crate::store::source::{self, SourceRow};
+use crate::store::subscription::{self, State, Subscription};
 
 /// Arguments of `bugle sources`.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -23,6 +24,19 @@ fn health(row: Option<&SourceRow>) -> String {
     }
 }
 
+/// What a hub does for a source, in words; nothing where none is asked.
+fn push(shop: &Shop, all: &[Subscription], name: &str) -> Option<String> {
+    let it = all.iter().find(|it| it.source == name && it.state != State::Ending)?;
+    let said = it.said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
+    Some(match (it.state, it.lease_until) {
+        (State::Active, Some(until)) if until > shop.hand.now => {
+            format!("pushed by its hub until {}", shop.when(until))
+        }
+        (State::Denied, _) => format!("its hub refuses to push{said}"),
+        _ => format!("its hub does not push yet{said}"),
+    })
+}
+
 /// Lists the sources of the config and those the store remembers.
 ///
 /// # Errors
@@ -31,6 +45,7 @@ pub async fn run(_args: Args, call: &Call) -> anyhow::Result<Exit> {
     let shop = Shop::open(call, Need::There, false).await?;
     let mut conn = shop.store.read().await?;
     let mut stored = source::all(&mut conn).await?;
+    let subscriptions = subscription::all(&mut conn).await?;
     let mut all = Vec::new();
     for source in &shop.config.sources {
         let at = stored.iter().position(|row| row.name == source.name.as_str());
@@ -44,14 +59,16 @@ pub async fn run(_args: Args, call: &Call) -> anyhow::Result<Exit> {
     all.extend(stored.into_iter().map(|row| (row.name.clone(), row.url.clone(), false, Some(row))));
     let json = |(name, url, in_config, row): &(String, String, bool, Option<SourceRow>)| {
         serde_json::json!({
-            "name": name, "url": url, "in_config": in_config, "health": health(row.as_ref()), "stored": row,
+            "name": name, "url": url, "in_config": in_config, "health": health(row.as_ref()),
+            "push": push(&shop, &subscriptions, name), "stored": row,
         })
     };
     shop.show(&all.iter().map(json).collect(), || {
         let rows = all.iter().map(|(name, url, in_config, row)| {
             let time = |at: Option<jiff::Timestamp>| at.map_or("-".to_owned(), |at| shop.when(at));
             let next = row.as_ref().filter(|_| *in_config).map(|row| row.next_poll);
-            let health = if *in_config { health(row.as_ref()) } else { "no longer in the config".to_owned() };
+            let mut health = if *in_config { health(row.as_ref()) } else { "no longer in the config".to_owned() };
+            health.extend(push(&shop, &subscriptions, name).map(|said| format!("; {said}")));
             let last = |pick: fn(&SourceRow) -> Option<jiff::Timestamp>| time(row.as_ref().and_then(pick));
             vec![
                 SourceName::new(name.as_str()).to_string(),

@@ -25,8 +25,6 @@ use crate::store::source::SourceRow;
 use crate::store::subscription::{self, State, Subscription};
 use crate::store::{StoreError, job, notice, source};
 
-/// Bodies at work at the same time: each may hold a whole feed. Ours, 2026-11.
-const AT_ONCE: usize = 8;
 /// Senders that do not prove who they are are answered this much later, and only so many at a time; the others are turned
 /// away at once. One guess a second is none. Ours, 2026-11.
 const PENALTY: Duration = Duration::from_millis(500);
@@ -36,13 +34,12 @@ const PENALTIES: usize = 4;
 /// What limits pushes; lives as long as the process.
 #[derive(Debug)]
 pub struct Limits {
-    bodies: Semaphore,
     penalties: Semaphore,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bodies: Semaphore::new(AT_ONCE), penalties: Semaphore::new(PENALTIES) }
+        Self { penalties: Semaphore::new(PENALTIES) }
     }
 }
 
@@ -112,6 +109,12 @@ impl Receiver {
         }
     }
 
+    /// Whether there is such a callback: a stranger's push is not even read.
+    pub async fn knows(&self, token: &str) -> bool {
+        let Ok(mut conn) = self.setup.house.store.read().await else { return true };
+        subscription::one(&mut conn, token).await.map_or(true, |it| it.is_some_and(|it| it.state != State::Ending))
+    }
+
     /// A hub pushes. `body`: `None` where it was too large to be read.
     pub async fn ping(
         &self,
@@ -120,7 +123,6 @@ impl Receiver {
         signature: Option<&str>,
         body: Option<&[u8]>,
     ) -> Reply {
-        let Ok(_permit) = self.limits.bodies.acquire().await else { return busy() };
         let found = async {
             let mut conn = self.setup.house.store.read().await?;
             subscription::one(&mut conn, token).await
@@ -185,7 +187,6 @@ impl Receiver {
             Verified::Yes { id } => id,
             Verified::No(why) => return self.turn_away(source, why).await,
         };
-        let Ok(_permit) = self.limits.bodies.try_acquire() else { return busy() };
         let (bytes, link) = (body.to_vec(), door.link.clone());
         let read = tokio::task::spawn_blocking(move || door::read(&bytes, link.as_deref())).await;
         let entries = match read {
@@ -267,10 +268,6 @@ impl Receiver {
         }
         Ok(brought)
     }
-}
-
-fn busy() -> Reply {
-    Reply::new(503, "too many pushes at once: send it again\n")
 }
 
 /// The row of a source that was never polled.

@@ -8,15 +8,30 @@ use async_trait::async_trait;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Path, RawQuery, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
+
+use tokio::sync::Semaphore;
 
 use super::{Shared, Site};
 
 /// The most bytes of a hub's push: as much as of a feed on the wire. Source: reliability.md section 6.
 const PING_CAP: usize = 10 * 1024 * 1024;
+
+/// How many bodies are held at the same time.
+pub(super) struct Rooms {
+    pings: Semaphore,
+    doors: Semaphore,
+}
+
+impl Default for Rooms {
+    /// 8 of up to 10 MiB, 64 of up to 1 MiB: what a small machine has to spare. Ours, 2026-11.
+    fn default() -> Self {
+        Self { pings: Semaphore::new(8), doors: Semaphore::new(64) }
+    }
+}
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +47,8 @@ pub struct Reply {
 pub trait Inlet: Send + Sync {
     /// A hub asks at a callback whether we meant it.
     async fn verify(&self, token: &str, query: &str) -> Reply;
+    /// Whether there is such a callback.
+    async fn knows(&self, token: &str) -> bool;
     /// A hub pushes; `body` is `None` where it was too large.
     async fn ping(&self, token: &str, headers: &HeaderMap, body: Option<&[u8]>) -> Reply;
     /// Somebody pushes to a source's door.
@@ -52,14 +69,14 @@ async fn verify(site: Shared, Path(token): Path<String>, RawQuery(query): RawQue
     }
 }
 
-async fn ping(
-    site: Shared,
-    Path(token): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+async fn ping(site: Shared, Path(token): Path<String>, headers: HeaderMap, request: Request) -> Response {
     let Some(inlet) = inlet(&site) else { return not_here() };
-    let body = match body {
+    // Before the body: it may be large, and the sender anybody.
+    if !inlet.knows(&token).await {
+        return answer(Reply { status: 410, body: "there is no such subscription\n".to_owned() });
+    }
+    let Ok(_room) = site.rooms.pings.try_acquire() else { return busy() };
+    let body = match Bytes::from_request(request, &()).await {
         Ok(body) => Some(body),
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => None,
         // It broke off: the hub sends it again.
@@ -68,13 +85,10 @@ async fn ping(
     answer(inlet.ping(&token, &headers, body.as_deref()).await)
 }
 
-async fn ingest(
-    site: Shared,
-    Path(source): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Response {
+async fn ingest(site: Shared, Path(source): Path<String>, headers: HeaderMap, request: Request) -> Response {
     let Some(inlet) = inlet(&site) else { return not_here() };
+    let Ok(_room) = site.rooms.doors.try_acquire() else { return busy() };
+    let body: Result<Bytes, BytesRejection> = Bytes::from_request(request, &()).await;
     match body {
         Ok(body) => answer(inlet.ingest(&source, &headers, &body).await),
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
@@ -92,6 +106,10 @@ fn inlet(site: &Site) -> Option<Arc<dyn Inlet>> {
 /// Another process publishes, or this one has not begun yet: whoever pushes tries again.
 fn not_here() -> Response {
     answer(Reply { status: 503, body: "this process does not take pushes now: send it again\n".to_owned() })
+}
+
+fn busy() -> Response {
+    answer(Reply { status: 503, body: "too many pushes at once: send it again\n".to_owned() })
 }
 
 fn answer(reply: Reply) -> Response {

@@ -61,6 +61,7 @@ async fn what_an_editor_does_in_ghost_arrives_by_feed_by_web_hook_and_by_websub(
     .await;
     let active = "SELECT count(*) FROM subscription WHERE state = 'active'";
     until("the hub has verified", async || books[2].number(active).await == 1).await;
+    until("the hub has answered", async || running[2].log().contains("the hub was asked")).await;
 
     // Published.
     let published = ghost.publish("Fire & smoke").await;

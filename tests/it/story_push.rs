@@ -97,6 +97,8 @@ async fn a_hub_is_subscribed_to_and_what_it_pushes_goes_out_once() {
         assert_eq!(push(&asked, &body, Some(sign(method, &asked.secret, &body))).await.unwrap().status, 200);
     }
     stage.mastodon.ledger().wait_for(4).await;
+    let sources = stage.newsroom.command(&["sources"]).await;
+    assert!(String::from_utf8_lossy(&sources.stdout).contains("good; pushed by its hub until"), "{sources:?}");
     assert_eq!(stage.fetches(), 1, "nothing was polled for it");
     assert!(bugle.term().await.success());
     let mut seen: Vec<_> = stage.mastodon.ledger().count_by_link().into_iter().collect();
@@ -375,6 +377,8 @@ async fn a_real_hub_verifies_and_pushes() {
     let books = newsroom.books().await;
     let active = "SELECT count(*) FROM subscription WHERE state = 'active' AND lease_until IS NOT NULL";
     until("the hub has verified", async || books.number(active).await == 1).await;
+    // It stores what it has verified only then, and answers.
+    until("the hub has answered", async || bugle.log().contains("the hub was asked")).await;
 
     print(&["pushed", "old"]);
     crate::servers::hub::publish(&topic).await;

@@ -198,9 +198,9 @@ fn pixels(value: Option<&Value>) -> Option<u32> {
     .filter(|n| *n > 0)
 }
 
-/// A guid within the limit of a text.
+/// A guid within the limit of a text, without signs that no database keeps.
 fn guid(text: String) -> String {
-    entry::cut(text)
+    entry::cut(text.chars().filter(|c| !c.is_control()).collect())
 }
 
 /// Names, each once.

@@ -24,6 +24,8 @@ fn our_own_json() {
         "standing": "withheld", "paywall": true, "content": null,
     }));
     assert_eq!(entry.guid.as_deref(), Some("17"));
+    let odd = story(&json!({ "id": "a\u{0}b", "title": "T\u{0}\u{202e}" }));
+    assert_eq!((odd.guid.as_deref(), odd.title.as_str()), (Some("ab"), "T"), "no database keeps a NUL");
     assert_eq!(entry.title, "Fire & <b>smoke</b> &amp; co", "a title is plain text: its signs stay");
     assert_eq!(entry.summary.as_deref(), Some("One\nTwo"));
     assert_eq!((entry.published, entry.embargo), (at("2026-11-25T14:00:00Z"), at("2026-11-25T15:00:00Z")));

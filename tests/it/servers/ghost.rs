@@ -69,11 +69,6 @@ impl Ghost {
         format!("{}/rss/", self.at)
     }
 
-    /// `host:port`.
-    pub fn host(&self) -> String {
-        self.at.trim_start_matches("http://").to_owned()
-    }
-
     /// A token of five minutes, signed with the integration's key.
     fn token(&self) -> String {
         let (id, secret) = self.key.split_once(':').expect("a key is an id and a secret");

@@ -6,6 +6,7 @@ mod listed;
 mod nouns;
 mod posts;
 mod short_links;
+mod pushes;
 mod writer;
 
 use bugle::model::article::{Article, Entry};
