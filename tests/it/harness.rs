@@ -141,6 +141,13 @@ impl Newsroom {
         self
     }
 
+    /// More of the config, as TOML.
+    pub fn more(mut self, toml: &str) -> Self {
+        self.more.push_str(toml);
+        self.more.push('\n');
+        self
+    }
+
     /// `host:port` may be contacted.
     pub fn allowing(mut self, host: &str) -> Self {
         self.allow(host);
