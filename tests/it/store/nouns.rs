@@ -46,7 +46,8 @@ async fn migrations_run_once(place: Place) {
     let mut conn = one.read().await.unwrap();
     assert_eq!(meta::get(&mut conn, meta::CHANGE).await.unwrap().as_deref(), Some("kept"));
     let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(&mut *conn).await.unwrap();
-    assert_eq!(runs, 1, "one row a migration, however often the store is opened");
+    let all = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).expect("they lie here").count();
+    assert_eq!(usize::try_from(runs), Ok(all), "one row a migration, however often the store is opened");
     assert_eq!((one.url(), one.dialect() == bugle::store::Dialect::Sqlite), (place.url.as_str(), place.is_sqlite()));
 }
 
