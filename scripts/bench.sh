@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures composing (benches/compose.rs), then the release binary against its own feed server and sink
-# (benches/service.rs). Run it on a quiet machine.
+# (benches/service/main.rs). Run it on a quiet machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo bench --locked --bench compose

@@ -57,6 +57,10 @@ pub mod metric {
     pub const ATTEMPTS: &str = "bugle_attempts";
     /// Polls of a source, by `source` and `outcome`.
     pub const POLLS: &str = "bugle_polls";
+    /// Seconds since a source last answered well, by `source`; exported with `_seconds` behind its name.
+    pub const SOURCE_AGE: &str = "bugle_source_age";
+    /// Failures in a row of a source, by `source`.
+    pub const SOURCE_FAILURES: &str = "bugle_source_failures";
     /// Articles seen for the first time, by `source`.
     pub const ARTICLES: &str = "bugle_articles";
     /// Posts in the store that are not final, by `state`.
@@ -233,6 +237,8 @@ pub struct Metrics {
     attempts: Family<AttemptLabels, Counter>,
     polls: Family<PollLabels, Counter>,
     articles: Family<OfSource, Counter>,
+    source_age: Family<OfSource, Gauge>,
+    source_failures: Family<OfSource, Gauge>,
     queue: Family<OfState, Gauge>,
     uncertain: Gauge,
     blocked: Family<OfChannel, Gauge>,
@@ -249,6 +255,8 @@ impl Metrics {
             attempts: Family::default(),
             polls: Family::default(),
             articles: Family::default(),
+            source_age: Family::default(),
+            source_failures: Family::default(),
             queue: Family::default(),
             uncertain: Gauge::default(),
             blocked: Family::default(),
@@ -260,6 +268,10 @@ impl Metrics {
         registry.register(metric::ATTEMPTS, "Tries at a step of publishing that ended", metrics.attempts.clone());
         registry.register(metric::POLLS, "Polls of a source", metrics.polls.clone());
         registry.register(metric::ARTICLES, "Articles seen for the first time", metrics.articles.clone());
+        let help = "Time since a source last answered well";
+        registry.register_with_unit(metric::SOURCE_AGE, help, Unit::Seconds, metrics.source_age.clone());
+        let help = "Failures in a row of a source";
+        registry.register(metric::SOURCE_FAILURES, help, metrics.source_failures.clone());
         registry.register(metric::QUEUE, "Posts in the store that are not final", metrics.queue.clone());
         let help = "Posts of which nobody can tell whether they are out";
         registry.register(metric::UNCERTAIN, help, metrics.uncertain.clone());
@@ -291,6 +303,20 @@ impl Metrics {
     /// Articles were seen for the first time.
     pub fn articles(&self, source: &str, count: u64) {
         self.articles.get_or_create(&OfSource { source: source.to_owned() }).inc_by(count);
+    }
+
+    /// How the sources are: for each its name, how many seconds ago it last answered well (if ever), and its failures in a
+    /// row. Those that are not among them are forgotten.
+    pub fn sources<'a>(&self, all: impl IntoIterator<Item = (&'a str, Option<i64>, i64)>) {
+        self.source_age.clear();
+        self.source_failures.clear();
+        for (source, age, failures) in all {
+            let label = OfSource { source: source.to_owned() };
+            if let Some(age) = age {
+                self.source_age.get_or_create(&label).set(age);
+            }
+            self.source_failures.get_or_create(&label).set(failures);
+        }
     }
 
     /// How many posts are in a state now. [`uncertain`](Self::uncertain) has a gauge of its own besides: it has an

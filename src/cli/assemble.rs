@@ -133,7 +133,7 @@ pub fn view(config: &Config) -> web::View {
         zone: config.newsroom.zone.clone(),
         public_url: config.web.public_url.clone(),
         channels: channels.collect(),
-        sources: config.sources.len(),
+        sources: config.sources.iter().map(|source| source.name.as_str().to_owned()).collect(),
     }
 }
 

@@ -379,4 +379,6 @@ async fn read_file(path: &Path, known: Option<&str>) -> Result<(String, Option<V
 }
 
 #[cfg(test)]
+mod doors;
+#[cfg(test)]
 mod tests;

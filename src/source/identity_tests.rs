@@ -1,6 +1,7 @@
 //! The rules of identity as fetches of an imagined source, one after the other.
 
 use super::*;
+use crate::model::article::Image;
 
 const NOW: &str = "2026-11-25T12:00:00Z";
 
@@ -223,6 +224,13 @@ fn a_feed_without_dates_goes_on() {
     all(&words[..5], "Fresh");
     all(&words[5..], "known");
     all(&memory.fetch(&undated(100..130)), "flood Undated");
+    // In a part that names only what is new, nothing else can be expected.
+    let (part, other) = (undated(200..205), Memory::after(&undated(0..30)));
+    let words = |partial| -> Vec<String> {
+        judge(&Batch { partial, ..other.batch(&part) }).iter().map(|j| word(&j.call)).collect()
+    };
+    all(&words(true), "Fresh");
+    all(&words(false), "flood Undated");
     // One pushed alone.
     let alone = Entry { published: None, ..story(900, 0) };
     all(&memory.fetch(std::slice::from_ref(&alone)), "Fresh");
@@ -359,10 +367,13 @@ fn a_change_shows_in_the_hash() {
     let changed = [
         Entry { title: "Other".to_owned(), ..entry.clone() },
         Entry { summary: Some("S".to_owned()), ..entry.clone() },
+        Entry { content: Some("S".to_owned()), ..entry.clone() },
+        Entry { image: Some(Image::at("https://example.org/a.png".parse().unwrap())), ..entry.clone() },
         Entry { link: None, ..entry.clone() },
     ];
     for other in changed {
         assert_ne!(content_hash(&entry), content_hash(&other));
+        assert_eq!(other.differs_from(&entry).len(), 1, "{other:?}");
     }
     assert_eq!(content_hash(&entry), content_hash(&Entry { published: None, guid: None, ..entry.clone() }));
 }

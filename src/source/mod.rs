@@ -31,8 +31,7 @@ pub struct Settings {
     /// stories are pushed (`[source.NAME.ingest]`).
     #[serde(default)]
     pub url: Option<String>,
-    /// `every 2m` (any interval from 1 s) or a cron expression. Left out: as often as the
-    /// source's own rhythm makes worth while, from 1 to 30 minutes (5 at first), or as seldom as it asks.
+    /// `every 2m` (any interval from 1 s) or a cron expression. Left out: as the source's own rhythm suggests.
     #[serde(default)]
     pub poll: Option<String>,
     /// `from now` (default) or `last N` (N up to 500): what the first poll may post.

@@ -68,8 +68,8 @@ pub struct View {
     pub public_url: Option<Url>,
     /// The channels, in the order of the config.
     pub channels: Vec<ChannelView>,
-    /// How many sources are watched: what an empty desk says first.
-    pub sources: usize,
+    /// The names of the sources, in the order of the config.
+    pub sources: Vec<String>,
 }
 
 /// What the pages show of a channel.
@@ -216,6 +216,7 @@ fn pages_router(site: Arc<Site>) -> Router {
         .route("/timelines/{name}", get(pages::timeline::page))
         .route("/articles", get(pages::articles::page))
         .route("/articles/{id}", get(pages::article::page))
+        .route("/sources", get(pages::sources::page))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
         .fallback(pages::nowhere)

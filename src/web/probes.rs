@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::{Readiness, Shared, Site, TICK_WITHIN};
 use crate::model::notice::Level;
 use crate::model::post::PostState;
-use crate::store::{StoreError, channel, meta, notice, post};
+use crate::store::{StoreError, channel, meta, notice, post, source};
 use crate::telemetry::{OPENMETRICS, field};
 
 /// A store that has not answered by then is not there. 3 s, ours: a read takes milliseconds, a probe waits seconds.
@@ -89,6 +89,14 @@ async fn refresh(site: &Site) -> Result<(), StoreError> {
     for row in channel::all(&mut conn).await? {
         metrics.blocked(&row.name, row.blocked.is_some());
     }
+    let view = std::sync::Arc::clone(&site.state.view.borrow());
+    let now = site.state.clock.now();
+    let rows: BTreeMap<_, _> = source::all(&mut conn).await?.into_iter().map(|row| (row.name.clone(), row)).collect();
+    metrics.sources(view.sources.iter().filter_map(|name| rows.get(name)).map(|row| {
+        // Never below zero, where the clock was put back.
+        let age = row.last_good.map(|good| now.duration_since(good).as_secs().max(0));
+        (row.name.as_str(), age, row.failures)
+    }));
     let notices = notice::all(&mut conn).await?;
     for level in [Level::Info, Level::Warn, Level::Alarm] {
         let count = notices.iter().filter(|notice| notice.level == level.as_str()).count();

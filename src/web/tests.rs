@@ -15,6 +15,7 @@ use crate::model::post::{Actor, Approval, FailReason, HoldReason, Occasion, Post
 use crate::model::receipt::{Known, Receipt};
 use crate::platform::{Card, WallPost};
 use crate::store::post::PostRow;
+use crate::store::source::{self, SourceRow};
 use crate::store::{self, article, channel, job, notice, post, wall};
 
 const HOSTILE: &str = "<script>alert(\"1\")</script> & 'it' \u{202e}\u{5e9}\u{5dc}\u{5d5}\u{5dd}";
@@ -56,7 +57,7 @@ fn view() -> View {
         zone: TimeZone::get("Asia/Baku").unwrap(),
         public_url: Url::parse("https://desk.example").ok(),
         channels: vec![channel("x", "x", None), channel("trial", "timeline", Some("x"))],
-        sources: 1,
+        sources: vec!["news".to_owned()],
     }
 }
 
@@ -275,7 +276,7 @@ async fn answers_to_its_own_names() {
 async fn the_network_sees_probes_only() {
     let desk = Desk::open("0.0.0.0").await;
     desk.fill().await;
-    for path in ["/", "/articles", "/articles/a1", "/timelines/trial", "/style.css", "/none"] {
+    for path in ["/", "/articles", "/sources", "/articles/a1", "/timelines/trial", "/style.css", "/none"] {
         let answer = desk.get(path).await;
         assert_eq!(answer.status, 403, "{path}");
         assert!(answer.body.starts_with("The pages are closed here"), "{path}: {}", answer.body);
@@ -349,6 +350,55 @@ async fn metrics_count_the_rows_of_the_store() {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn sources_show_their_health_on_the_page_and_in_the_metrics() {
+    let desk = Desk::open("127.0.0.1").await;
+    let now = desk.clock.now();
+    desk.view.send_modify(|view| Arc::make_mut(view).sources = ["new", "news", "sick"].map(str::to_owned).into());
+    assert!(desk.get("/sources").await.body.contains("not read yet"));
+    let ago = |minutes| Some(now - SignedDuration::from_mins(minutes));
+    let row = |name: &str| SourceRow::new(name, "https://www.news.example/feed?key=hidden", now);
+    let well = SourceRow { last_good: ago(2), rhythm: Some(1_200), ..row("news") };
+    let sick = SourceRow {
+        last_good: ago(90),
+        failures: 3,
+        failing_since: ago(60),
+        trouble: Some("status".to_owned()),
+        status: Some(404),
+        error: Some(format!("the server answers 404 {HOSTILE}")),
+        ..row("sick")
+    };
+    // One that the config has no more.
+    let gone = SourceRow { last_good: ago(9_999), failures: 7, ..row("gone") };
+    let work = job(move |conn| {
+        Box::pin(async move {
+            for row in [&well, &sick, &gone] {
+                source::put(conn, row).await?;
+            }
+            Ok(())
+        })
+    });
+    desk.store.write(work).await.unwrap();
+    let page = desk.get("/sources").await.body;
+    for words in ["news.example", "every 20 minutes", "One is in trouble", "3 times in a row", "bugle parse", "13:00"] {
+        assert!(page.contains(words), "{words} is not in\n{page}");
+    }
+    assert!(page.find("fails") < page.find(">good<"), "the sick one stands first");
+    for words in ["hidden", "<script", "gone"] {
+        assert!(!page.contains(words), "{words} is in\n{page}");
+    }
+    let text = desk.get("/metrics").await.body;
+    for line in [
+        "bugle_source_age_seconds{source=\"news\"} 120",
+        "bugle_source_age_seconds{source=\"sick\"} 5400",
+        "bugle_source_failures{source=\"news\"} 0",
+        "bugle_source_failures{source=\"sick\"} 3",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
+    }
+    assert!(!text.contains("hidden") && !text.contains("\"gone\"") && !text.contains("{source=\"new\"}"), "{text}");
 }
 
 #[tokio::test]

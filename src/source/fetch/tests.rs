@@ -255,3 +255,39 @@ async fn files_are_read_once_until_they_change() {
         assert_eq!(kind(fetch(&http, source, &none, folder.path()).await), expected, "{source}");
     }
 }
+
+#[tokio::test]
+async fn a_part_is_taken_where_it_was_asked_for_and_says_so() {
+    let server = Server::start(|request| {
+        let asks = request.to_lowercase();
+        let asked = asks.contains("a-im: feed\r\n") && asks.contains("if-none-match: \"1\"");
+        match path(request).as_str() {
+            "/part" if asked => {
+                let headers = ["IM: feed", "ETag: \"2\"", "Cache-Control: max-age=600"];
+                Reply::answer("226 IM Used", &headers, b"<rss>new</rss>")
+            }
+            "/other" => Reply::answer("226 IM Used", &["IM: diffe"], b"<rss>new</rss>"),
+            "/unsaid" => Reply::answer("226 IM Used", &[], b"<rss>new</rss>"),
+            _ => Reply::answer("200 OK", &["ETag: \"1\""], FEED),
+        }
+    })
+    .await;
+    let http = server.http();
+    let Fetched::Body { validators, heard, .. } = get(&http, server.url("/part"), &Validators::default()).await else {
+        panic!("no body")
+    };
+    assert_eq!(heard, Heard::default());
+    assert!(!server.seen()[0].to_lowercase().contains("a-im"), "nothing to compare with, no part");
+    let part = get(&http, server.url("/part"), &validators).await;
+    let Fetched::Body { bytes, validators: next, heard, .. } = part else { panic!("{part:?}") };
+    assert_eq!(bytes, b"<rss>new</rss>");
+    assert_eq!(heard, Heard { fresh_for: Some(SignedDuration::from_secs(600)), partial: true });
+    // The whole is compared with no part.
+    assert_eq!((next.etag.as_deref(), next.body_hash), (Some("\"2\""), None));
+    for odd in ["/other", "/unsaid"] {
+        assert_eq!(kind(get(&http, server.url(odd), &validators).await), FailKind::Http { status: 226 }, "{odd}");
+    }
+    let only_date = Validators { last_modified: Some("x".to_owned()), ..Validators::default() };
+    get(&http, server.url("/part"), &only_date).await;
+    assert!(!server.seen().pop().unwrap().to_lowercase().contains("a-im"));
+}

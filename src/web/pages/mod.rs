@@ -5,6 +5,7 @@ pub(super) mod article;
 pub(super) mod articles;
 mod look;
 mod shown;
+pub(super) mod sources;
 pub(super) mod timeline;
 pub(super) mod today;
 
@@ -47,6 +48,7 @@ struct Frame {
     here: String,
     today: bool,
     articles: bool,
+    sources: bool,
     timelines: Vec<Tab>,
 }
 
@@ -93,6 +95,7 @@ impl Desk {
             version: self.version,
             today: here == "/",
             articles: here.starts_with("/articles"),
+            sources: here == "/sources",
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
             here,
         }

@@ -137,7 +137,7 @@ async fn build(site: &Site, desk: &Desk) -> Result<Today, Trouble> {
         next: List { rows: titles.show(&mut conn, desk, &next[..next.len().min(MOST)]).await?, total: next.len() },
         lately: titles.show(&mut conn, desk, &lately).await?,
         empty,
-        sources: desk.view.sources,
+        sources: desk.view.sources.len(),
         channels: desk.view.channels.len(),
     })
 }
