@@ -5,8 +5,8 @@ mod backup;
 mod listed;
 mod nouns;
 mod posts;
-mod short_links;
 mod pushes;
+mod short_links;
 mod writer;
 
 use bugle::model::article::{Article, Entry};

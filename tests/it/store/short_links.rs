@@ -142,6 +142,7 @@ async fn a_claim_stores_its_link_or_holds_the_post(place: Place) {
             scale: 1.0,
             repeat: false,
             reachable: true,
+            clock_ahead: None,
         };
         let claimed = commit!(store, |conn| claim::take(conn, wish).await).unwrap();
         outcomes.push(matches!(claimed, Claimed::Go(_)));
