@@ -70,6 +70,7 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
         channels: config.channels.iter().map(opened::channel).collect(),
         routes: routes(config)?,
         keep: config.store.keep,
+        gather: Arc::default(),
         notify: notify.transpose()?,
         changed: lasting.changed.clone(),
         tick: lasting.tick.clone(),
@@ -102,6 +103,10 @@ fn source(it: &crate::config::Source) -> Source {
             crate::config::Start::Last(n) => Start::Last(usize::from(n)),
         },
         language: it.settings.language.clone(),
+        layout: it.layout.clone(),
+        article_page: it.settings.article_page,
+        page_wait: it.page_wait,
+        hosts: it.settings.hosts.clone(),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use url::Url;
 
@@ -17,8 +18,10 @@ use crate::http::Http;
 use crate::model::article::Entry;
 use crate::platform::{Keep, Wall, WallPost};
 use crate::publish;
-use crate::source::feed::{self, Feed};
-use crate::source::fetch::{FailKind, Fetched, Validators, fetch};
+use crate::source::feed::Feed;
+use crate::source::fetch::{FailKind, Fetched, Validators};
+use crate::source::gather::Gatherer;
+use crate::source::page::Layout;
 use crate::store::{Dialect, Store, StoreError};
 use crate::vault::{Vault, VaultError};
 
@@ -168,17 +171,26 @@ impl Wall for Memory {
     }
 }
 
-/// Fetches a feed (a URL, or a file relative to the working directory) and reads it.
+/// Fetches a source (a URL, or a file relative to the working directory) and reads it: a feed, a sitemap, an index with
+/// its sitemaps or, with a layout, a page.
 ///
 /// # Errors
 /// In plain words; where the address guard refused it, with the way to open it.
-pub async fn feed(http: &Http, place: &str, content_type: Option<&str>) -> Result<Feed, Trouble> {
+pub async fn feed(
+    http: &Http,
+    place: &str,
+    content_type: Option<&str>,
+    layout: Option<&Layout>,
+    zone: &TimeZone,
+) -> Result<Feed, Trouble> {
     let root = std::env::current_dir().unwrap_or_default();
-    match fetch(http, place, &Validators::default(), &root).await {
+    let gather = Gatherer::default();
+    match gather.fetch(http, place, &Validators::default(), &root, layout).await {
         Fetched::Body { bytes, content_type: stated, final_url, .. } => {
             let base = final_url.unwrap_or_else(|| Url::parse("file:///").expect("a constant URL"));
-            let kind = content_type.or(stated.as_deref());
-            feed::read(&bytes, kind, &base).map_err(|error| Trouble::failed(format!("{place}: no feed: {error}")))
+            let kind = content_type.map(str::to_owned).or(stated);
+            let gathered = gather.read(http, bytes, kind, base, layout.cloned(), zone).await;
+            gathered.read.map_err(|error| Trouble::failed(format!("{place}: no feed: {error}")))
         }
         Fetched::Unchanged { .. } => Ok(Feed::default()),
         Fetched::Failed { kind, said, .. } => {

@@ -38,7 +38,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let templates = opened::good_templates(&config)?;
     let clock = opened::clock();
     let http = opened::http(&config, &clock)?;
-    let feed = opened::feed(&http, &args.place, None).await?;
+    let known = config.sources.iter().find(|source| source.settings.url == args.place);
+    let layout = known.and_then(|source| source.layout.as_ref());
+    let feed = opened::feed(&http, &args.place, None, layout, &config.newsroom.zone).await?;
     let entry = match args.item {
         None => opened::newest(&feed.entries),
         Some(n) => usize::try_from(n - 1).ok().and_then(|n| feed.entries.get(n)),

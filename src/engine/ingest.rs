@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Setup, Source};
+use super::{Setup, Source, pages};
 use crate::compose;
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, PostId, SourceName};
@@ -122,8 +122,10 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             Call::Duplicate { of } => ids.get(of).cloned().or_else(|| owner_of(&judged, *of)),
             Call::Known { article, changed_candidate } => {
                 if *changed_candidate {
-                    let entry = with_language(&catch.entries[n], setup, &catch.source);
-                    brought.changed += u64::from(update(conn, article, &entry, &hashes[n], catch.now).await?);
+                    if speaks(conn, setup, article, &name).await? {
+                        let entry = with_language(&catch.entries[n], setup, &catch.source);
+                        brought.changed += u64::from(update(conn, setup, article, &entry, &hashes[n], catch.now).await?);
+                    }
                 } else if !starts_over
                     && !it.keys.all.iter().any(|key| !key.scope.is_empty() && found.contains_key(key))
                 {
@@ -177,9 +179,17 @@ fn with_language(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
     Entry { language: language.or_else(|| setup.house.language.clone()), ..entry.clone() }
 }
 
-/// A new version, where the content that matters differs.
+/// Whether a source's words are the story's: those of the source that brought it first, as long as the config has that.
+/// Two sources that word one story differently would change it back and forth with every poll.
+async fn speaks(conn: &mut Conn, setup: &Setup, id: &ArticleId, source: &SourceName) -> Result<bool, StoreError> {
+    let first = article::source(conn, id.as_str()).await?;
+    Ok(first.is_none_or(|first| first == *source || setup.sources.iter().all(|known| known.name != first)))
+}
+
+/// A new version, where the content that matters differs: completed by what the article's page said.
 async fn update(
     conn: &mut Conn,
+    setup: &Setup,
     id: &ArticleId,
     entry: &Entry,
     title: &str,
@@ -188,7 +198,10 @@ async fn update(
     let hash = content_hash(entry);
     match article::hash(conn, id.as_str()).await? {
         Some(old) if old != hash => {
-            new_version(conn, id.as_str(), entry, &hash, title, now).await?;
+            if let Some(source) = article::source(conn, id.as_str()).await? {
+                let whole = pages::completed(conn, setup, &source, id, entry).await?;
+                new_version(conn, id.as_str(), &whole, &hash, title, now).await?;
+            }
             Ok(true)
         }
         _ => Ok(false),
@@ -283,6 +296,7 @@ async fn add(conn: &mut Conn, setup: &Setup, article: &Article, planning: &Plann
         }
         count += u64::from(store_post(conn, article, chosen, state, now).await?);
     }
+    pages::plan(conn, setup, article, now).await?;
     tell(conn, article, &held, now).await?;
     Ok(count)
 }

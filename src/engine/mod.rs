@@ -5,6 +5,7 @@ pub mod housekeeping;
 pub mod ingest;
 pub mod lanes;
 pub mod notify;
+pub mod pages;
 pub mod poller;
 pub mod start;
 
@@ -21,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::model::id::{ChannelName, SourceName};
 use crate::publish::{Channel, House};
 use crate::route::Route;
+use crate::source::gather::Gatherer;
 use crate::source::identity::Start;
+use crate::source::page::{ArticlePage, Layout};
 use crate::timetable::Rhythm;
 
 /// `[timing]` of the config.
@@ -51,6 +54,14 @@ pub struct Source {
     pub start: Start,
     /// BCP 47 tag for articles that state none.
     pub language: Option<String>,
+    /// Where the articles stand, where it is a page.
+    pub layout: Option<Layout>,
+    /// When an article's own page is fetched.
+    pub article_page: ArticlePage,
+    /// The most that a post waits for it; zero: not at all.
+    pub page_wait: SignedDuration,
+    /// Further hosts that an article's own address may have.
+    pub hosts: Vec<String>,
 }
 
 /// What a generation of loops works with.
@@ -65,6 +76,8 @@ pub struct Setup {
     pub routes: Vec<Route>,
     /// How long articles and seen keys are kept.
     pub keep: SignedDuration,
+    /// Reads sources and pages.
+    pub gather: Arc<Gatherer>,
     /// Where notices are posted.
     pub notify: Option<notify::Target>,
     /// Raised with every change that lanes should look at.
@@ -101,6 +114,7 @@ pub async fn generation(setup: Arc<Setup>, stop: CancellationToken) {
     for source in setup.sources.clone() {
         loops.spawn(poller::watch(setup.clone(), source, polite.clone(), stop.clone()));
     }
+    loops.spawn(pages::drive(setup.clone(), polite.clone(), stop.clone()));
     if let Some(target) = setup.notify.clone() {
         loops.spawn(notify::drive(setup.clone(), target, stop.clone()));
     }

@@ -15,8 +15,7 @@ use super::ingest::{self, Catch};
 use super::{Setup, Source, rest};
 use crate::model::notice::{Level, Notice};
 use crate::publish::retry;
-use crate::source::feed;
-use crate::source::fetch::{FailKind, Fetched, Validators, fetch};
+use crate::source::fetch::{FailKind, Fetched, Validators};
 use crate::source::politeness::{Gone, Health, Hints, Move, Sight, next_poll};
 use crate::store::source::SourceRow;
 use crate::store::{StoreError, notice, source};
@@ -44,7 +43,7 @@ impl Default for Polite {
 }
 
 impl Polite {
-    async fn turn(&self, address: &str) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+    pub(super) async fn turn(&self, address: &str) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
         let host = Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
         let host = {
             let mut hosts = self.hosts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -182,7 +181,8 @@ async fn poll(
     });
     // A source that starts afresh must be read whole.
     let validators = if row.is_some_and(|row| row.fresh) { Validators::default() } else { validators };
-    let fetched = fetch(&house.http, address, &validators, Path::new(".")).await;
+    let layout = source.layout.as_ref();
+    let fetched = setup.gather.fetch(&house.http, address, &validators, Path::new("."), layout).await;
     let now = house.clock.now();
     let mut next = row.cloned().unwrap_or_else(|| fresh_row(source, now));
     if next.url != source.address {
@@ -217,15 +217,11 @@ async fn poll(
         }
         Fetched::Body { bytes, content_type, validators, final_url, moved } => {
             let base = final_url.unwrap_or_else(local_base);
-            let read = tokio::task::spawn_blocking(move || {
-                let read = feed::read(&bytes, content_type.as_deref(), &base);
-                (read, bytes)
-            });
-            let (read, bytes) = match read.await {
-                Ok(read) => read,
-                Err(e) => (Err(feed::Unreadable { said: format!("reading it failed: {e}") }), Vec::new()),
-            };
-            match read {
+            let layout = source.layout.clone();
+            let gathered = setup.gather.read(&house.http, bytes, content_type, base, layout, &house.zone).await;
+            let (bytes, in_parts) = (gathered.bytes, gathered.in_parts);
+            let validators = if in_parts { Validators::default() } else { validators };
+            match gathered.read {
                 Ok(feed) => {
                     seen.observe(moved.as_ref(), now);
                     house.metrics.poll(source.name.as_str(), PollOutcome::Read);

@@ -330,6 +330,11 @@ pub enum SkipReason {
         /// Who.
         by: String,
     },
+    /// Its page showed that it is a story known already, which goes out (or not) by itself.
+    SameStory {
+        /// The id of the other article.
+        article: String,
+    },
 }
 
 impl std::fmt::Display for SkipReason {
@@ -338,6 +343,7 @@ impl std::fmt::Display for SkipReason {
             Self::Expired => f.write_str("expired: too old to post"),
             Self::Backfill => f.write_str("was in the source before Bugle watched it"),
             Self::Person { by } => write!(f, "dropped by {by}"),
+            Self::SameStory { article } => write!(f, "the same story as article {article}"),
         }
     }
 }

@@ -212,18 +212,33 @@ fn path_of(guid: &str) -> Option<String> {
     (path.len() > 1).then(|| path.to_owned())
 }
 
+/// Whether a parameter of a query only tells where a reader came from.
+fn tracks(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or("").to_ascii_lowercase();
+    TRACKING.iter().any(|known| match known.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => name == *known,
+    })
+}
+
+/// Whether a link carries parameters that only tell where a reader came from.
+pub fn is_tracked(link: &Url) -> bool {
+    link.query().is_some_and(|query| query.split('&').any(tracks))
+}
+
+/// The link without such parameters; the others keep their order.
+pub fn without_tracking(link: &Url) -> Url {
+    let mut link = link.clone();
+    let kept = link.query().map(|query| query.split('&').filter(|pair| !tracks(pair)).collect::<Vec<_>>().join("&"));
+    link.set_query(kept.as_deref().filter(|query| !query.is_empty()));
+    link
+}
+
 /// A link as a key, never to be followed: without scheme, default port, fragment, tracking and the last slash of a
 /// path. Other parameters keep their order. The home page stands for no story.
 pub fn canonical(link: &Url) -> Option<String> {
     let host = link.host_str()?.trim_end_matches('.').to_ascii_lowercase();
     let port = link.port().map(|p| format!(":{p}")).unwrap_or_default();
-    let tracks = |pair: &str| {
-        let name = pair.split('=').next().unwrap_or("").to_ascii_lowercase();
-        TRACKING.iter().any(|known| match known.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == *known,
-        })
-    };
     let query: Vec<&str> = link.query().unwrap_or("").split('&').filter(|p| !p.is_empty() && !tracks(p)).collect();
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
     let path = link.path().strip_suffix('/').unwrap_or(link.path());

@@ -23,6 +23,8 @@ const TABLES: &[&str] = &[
     "sealed",
     "wall",
     "raw",
+    "page_wait",
+    "page",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

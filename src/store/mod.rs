@@ -14,6 +14,7 @@ pub mod clerk;
 pub mod dialect;
 pub mod meta;
 pub mod notice;
+pub mod page;
 pub mod pause;
 pub mod post;
 pub mod sealed;
@@ -90,7 +91,10 @@ impl From<sqlx::Error> for StoreError {
 const READERS: u32 = 3;
 
 /// Every migration, in order. Never edit one that was shipped.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "spine", include_str!("../../migrations/0001_spine.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "spine", include_str!("../../migrations/0001_spine.sql")),
+    (2, "pages", include_str!("../../migrations/0002_pages.sql")),
+];
 
 /// The store. Cheap to clone.
 #[derive(Clone)]
