@@ -148,7 +148,7 @@ impl Bench {
         std::fs::write(folder.join("key"), "00".repeat(32))?;
         for n in 0..sources {
             text += &format!(
-                "[source.s{n}]\nurl = \"http://{address}/feed/{name}-{n}/{items}\"\npoll = \"{poll}\"\nstart = \"last {items}\"\n"
+                "[source.s{n}]\nurl = \"http://{address}/feed/{name}-{n}/{items}\"\npoll = \"{poll}\"\nstart = \"last {items}\"\narticle_page = \"never\"\n"
             );
         }
         for n in 0..accounts {

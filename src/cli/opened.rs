@@ -14,14 +14,15 @@ use super::Trouble;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Address, Config};
 use crate::expr::{ExprError, Templates};
-use crate::http::Http;
+use crate::http::{Http, Trust};
 use crate::model::article::Entry;
 use crate::platform::{Keep, Wall, WallPost};
 use crate::publish;
 use crate::source::feed::Feed;
 use crate::source::fetch::{FailKind, Fetched, Validators};
 use crate::source::gather::Gatherer;
-use crate::source::page::Layout;
+use crate::source::page::visit::Outcome;
+use crate::source::page::{ArticlePage, Layout, Rule, merge};
 use crate::store::{Dialect, Store, StoreError};
 use crate::vault::{Vault, VaultError};
 
@@ -204,6 +205,27 @@ pub async fn feed(
             })
         }
     }
+}
+
+/// An article completed by what its page says, where `when` asks for that; and, where it could not be, why.
+pub async fn completed(
+    http: &Http,
+    entry: &Entry,
+    when: ArticlePage,
+    rule: Rule<'_>,
+    zone: &TimeZone,
+) -> (Entry, Option<String>) {
+    let mut entry = entry.clone();
+    let (Some(link), true) = (entry.link.clone(), merge::is_wanted(when, &entry)) else { return (entry, None) };
+    let gather = Gatherer::default();
+    let said = match gather.pages.read(http, &gather.robots, &link, Trust::Content, zone).await {
+        Outcome::Read(read) => {
+            merge::merge(&mut entry, &read.facts, Some(&read.at), rule);
+            return (entry, None);
+        }
+        Outcome::Later { said, .. } | Outcome::Never { said } => said,
+    };
+    (entry, Some(format!("{link}: {said}")))
 }
 
 /// Host and port of a URL, as `allow_private` takes them.

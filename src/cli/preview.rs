@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use url::Url;
 
-use super::{Call, Exit, Trouble, opened, say};
+use super::{Call, Exit, Trouble, opened, say, warn};
 use crate::compose;
 use crate::config::{self, Config};
 use crate::expr::Templates;
@@ -16,6 +17,7 @@ use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
 use crate::platform::Identity;
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
+use crate::source::page::{ArticlePage, Rule};
 use crate::route::{Chosen, DEFAULT_TEMPLATE, Route, plan};
 
 /// The options of `bugle preview`.
@@ -52,6 +54,19 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
             feed.entries.len()
         ))
     })?;
+    let source = known.or(match &config.sources[..] {
+        [only] => Some(only),
+        _ => None,
+    });
+    let when = source.map_or(ArticlePage::default(), |source| source.settings.article_page);
+    let hosts = source.map_or(&[][..], |source| &source.settings.hosts);
+    let place = Url::parse(&args.place).ok();
+    let rule = Rule { source: place.as_ref(), hosts };
+    let (entry, note) = opened::completed(&http, entry, when, rule, &config.newsroom.zone).await;
+    let entry = &entry;
+    if let Some(note) = note {
+        warn(format_args!("note: shown without what the article's page says: {note}"))?;
+    }
     let identities = identities(&config).await;
     let now = clock.now();
     let desk = Desk { config: &config, templates: &templates, identities: &identities };

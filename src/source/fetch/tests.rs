@@ -208,7 +208,7 @@ async fn failures_have_their_kind_and_the_wait_that_was_asked() {
         ("/206", FailKind::Http { status: 206 }, None),
         ("/304", FailKind::Http { status: 304 }, None),
         ("/half", FailKind::Broken, None),
-        ("/closed", FailKind::Unreachable, None),
+        ("/closed", FailKind::Broken, None),
         ("/large", FailKind::TooLarge, None),
         ("/endless", FailKind::TooLarge, None),
     ] {

@@ -2,8 +2,6 @@
 //! bounded. The HTML standard's rules for tags that cross each other are quadratic and worse in hostile markup; balanced
 //! tags never reach them.
 
-use std::fmt::Write as _;
-
 use super::MAX_PAGE;
 use crate::source::mend::{Scanner, Tag, Token, escape};
 
@@ -90,8 +88,9 @@ impl Tamed {
             let fits = |c: char| !c.is_control() && !matches!(c, ' ' | '"' | '\'' | '>' | '/' | '=' | '<');
             if key.chars().all(fits) && !key.is_empty() {
                 let value = escape(value).replace('"', "&quot;");
-                // Writing to a String cannot fail.
-                drop(write!(self.out, " {}=\"{value}\"", key.to_ascii_lowercase()));
+                for part in [" ", &key.to_ascii_lowercase(), "=\"", &value, "\""] {
+                    self.out.push_str(part);
+                }
             }
         }
         self.out.push('>');

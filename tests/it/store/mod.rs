@@ -3,6 +3,7 @@
 
 mod backup;
 mod nouns;
+mod pages;
 mod posts;
 mod writer;
 

@@ -40,13 +40,16 @@ on_both!(
 async fn migrations_run_once(place: Place) {
     let store = place.open().await;
     commit!(store, |conn| meta::set(conn, meta::CHANGE, "kept").await).unwrap();
+    let count = "SELECT count(*) FROM _sqlx_migrations";
+    let first: i64 = sqlx::query_scalar(count).fetch_one(&mut *store.read().await.unwrap()).await.unwrap();
     drop(store);
     let (one, two) = tokio::join!(Store::open(&place.url), Store::open(&place.url));
     let (one, _two) = (one.unwrap(), two.unwrap());
     let mut conn = one.read().await.unwrap();
     assert_eq!(meta::get(&mut conn, meta::CHANGE).await.unwrap().as_deref(), Some("kept"));
-    let runs: i64 = sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(&mut *conn).await.unwrap();
-    assert_eq!(runs, 1, "one row a migration, however often the store is opened");
+    let runs: i64 = sqlx::query_scalar(count).fetch_one(&mut *conn).await.unwrap();
+    assert!(first >= 2);
+    assert_eq!(runs, first, "one row a migration, however often the store is opened");
     assert_eq!((one.url(), one.dialect() == bugle::store::Dialect::Sqlite), (place.url.as_str(), place.is_sqlite()));
 }
 
