@@ -35,7 +35,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let site = discover(&http, &gather, &url).await.map_err(|said| trouble(&url, &said))?;
     if call.json {
         let best = site.found.first().map(|found| written(&url, &site, found));
-        say(serde_json::json!({ "found": site.found, "tried": site.tried, "config": best }))?;
+        say(serde_json::json!({ "found": site.found, "hubs": site.hubs, "tried": site.tried, "config": best }))?;
         return Ok(if site.found.is_empty() { Exit::Failed } else { Exit::Done });
     }
     if args.verbose || site.found.is_empty() {
@@ -50,7 +50,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         return Err(Trouble::failed(said).hint(hint).into());
     };
     let date = |found: &Found| {
-        found.newest.map_or("-".to_owned(), |at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())
+        found
+            .newest
+            .map_or("-".to_owned(), |at| at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string())
     };
     let rows: Vec<Vec<String>> = site
         .found
@@ -69,6 +71,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         })
         .collect();
     say(table(&["KIND", "ARTICLES", "NEWEST", "PICTURES", "SUMMARIES", "HUB", "URL"], &rows))?;
+    for hub in &site.hubs {
+        say(format_args!("hub of the page: {hub}"))?;
+    }
     say(format_args!("\n{}", written(&url, &site, best).trim_end()))?;
     Ok(Exit::Done)
 }

@@ -89,7 +89,9 @@ async fn by_its_page(shop: &Shop, url: &Url) -> anyhow::Result<Entry> {
     let rule = Rule { source: Some(url), hosts: &[] };
     let (mut entry, note) = super::opened::completed(&http, &bare, ArticlePage::Always, rule, shop.zone()).await;
     if let Some(note) = note {
-        complain(&format!("no source has brought this article, and its page cannot be read ({note}): the post is its bare link"));
+        complain(&format!(
+            "no source has brought this article, and its page cannot be read ({note}): the post is its bare link"
+        ));
     } else if entry.title.is_empty() {
         complain("no source has brought this article, and its page has no headline: the post is its bare link");
     }

@@ -17,8 +17,8 @@ use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
 use crate::platform::Identity;
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
-use crate::source::page::{ArticlePage, Rule};
 use crate::route::{Chosen, DEFAULT_TEMPLATE, Route, plan};
+use crate::source::page::{ArticlePage, Rule};
 
 /// The options of `bugle preview`.
 #[derive(Debug, clap::Args)]

@@ -200,7 +200,7 @@ fn one_fault_each() {
         ),
         (
             "[source.a]\nurl = \"x\"\n[source.a.page]\ntitle = \"h2\"\n".into(),
-            "6:11 source.a.page: missing key `item` (`item` is one article of the list)",
+            "6:11 source.a.page.item: missing key (`item` is one article of the list)",
         ),
         (with("strict_order = \"yes\"\n"), "8:16 channel.mastodon.strict_order: expected true or false, found \"yes\""),
         (

@@ -124,7 +124,8 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
                 if *changed_candidate {
                     if speaks(conn, setup, article, &name).await? {
                         let entry = with_language(&catch.entries[n], setup, &catch.source);
-                        brought.changed += u64::from(update(conn, setup, article, &entry, &hashes[n], catch.now).await?);
+                        brought.changed +=
+                            u64::from(update(conn, setup, article, &entry, &hashes[n], catch.now).await?);
                     }
                 } else if !starts_over
                     && !it.keys.all.iter().any(|key| !key.scope.is_empty() && found.contains_key(key))

@@ -215,7 +215,8 @@ async fn one(setup: Arc<Setup>, polite: Arc<Polite>, wait: PageWait) {
         _ if house.clock.now() >= wait.until => Outcome::Never { said: "it did not come up in time".to_owned() },
         (Some(url), Some(_)) => {
             let permits = polite.turn(&wait.url).await;
-            let outcome = setup.gather.pages.read(&house.http, &setup.gather.robots, &url, Trust::Content, &house.zone).await;
+            let outcome =
+                setup.gather.pages.read(&house.http, &setup.gather.robots, &url, Trust::Content, &house.zone).await;
             drop(permits);
             outcome
         }

@@ -12,7 +12,7 @@ use url::Url;
 use super::document;
 use super::entry::resolve;
 use super::feed::Feed;
-use super::fetch::{Fetched, Manner, Validators, fetch_url, visit};
+use super::fetch::{Manner, visit};
 use super::gather::Gatherer;
 use super::page::{PageFacts, meta};
 use crate::http::{Http, Trust};
@@ -21,6 +21,8 @@ use crate::http::{Http, Trust};
 const FEEDS: [&str; 7] = ["/feed", "/rss", "/rss.xml", "/feed.xml", "/atom.xml", "/index.xml", "/feed.json"];
 /// Where sitemaps usually are.
 const SITEMAPS: [&str; 4] = ["/news-sitemap.xml", "/sitemap-news.xml", "/sitemap_news.xml", "/sitemap.xml"];
+/// What is asked for.
+const ACCEPTED: &str = "text/html, application/rss+xml, application/atom+xml, application/feed+json, */*;q=0.5";
 /// The most addresses that are tried, one after the other.
 const MOST: usize = 20;
 
@@ -80,6 +82,8 @@ pub struct Site {
     pub found: Vec<Found>,
     /// What was tried and is none, with the reason.
     pub tried: Vec<(String, String)>,
+    /// Hubs that the page itself names.
+    pub hubs: Vec<Url>,
     /// The site's language, as its page states it.
     pub language: Option<String>,
 }
@@ -96,21 +100,12 @@ struct Candidate {
 /// # Errors
 /// Where the page itself cannot be had, in words.
 pub async fn discover(http: &Http, gather: &Gatherer, start: &Url) -> Result<Site, String> {
-    let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static("text/html, application/rss+xml, application/atom+xml, */*;q=0.5"));
-    let visit = visit(http, start.clone(), headers, &Manner::default()).await.map_err(|(_, said)| said)?;
-    if !matches!(visit.answer.status, 200 | 203) {
-        return Err(format!("the server answers {}", visit.answer.status));
-    }
-    let mut site = Site::default();
-    let kind = visit.answer.header("content-type").map(str::to_owned);
-    let linked: Vec<String> = visit.answer.headers.get_all("link").iter().filter_map(|v| v.to_str().ok()).map(str::to_owned).collect();
-    let (at, body) = (visit.url.clone(), visit.answer.body);
-    let gathered = gather.read(http, body, kind.clone(), at.clone(), None, &TimeZone::UTC).await;
-    let header = header_links(&linked, &at);
-    let hub = header.iter().find(|(_, rel, _)| rel == "hub").map(|(url, _, _)| url.clone());
-    let mut candidates = Vec::new();
+    let looked = look(http, start, Trust::Config).await?;
+    let (mut site, mut candidates) = (Site { hubs: looked.hubs(), ..Site::default() }, Vec::new());
+    let (at, kind, links) = (looked.at, looked.kind, looked.links);
+    let gathered = gather.read(http, looked.body, kind.clone(), at.clone(), None, &TimeZone::UTC).await;
     if let Ok(feed) = gathered.read {
+        let hub = site.hubs.first().cloned();
         site.found.extend(found(&Candidate { url: at.clone(), by: By::Asked }, &feed, &gathered.bytes, hub));
     } else {
         let (bytes, base) = (gathered.bytes, at.clone());
@@ -118,9 +113,10 @@ pub async fn discover(http: &Http, gather: &Gatherer, start: &Url) -> Result<Sit
             meta::read(&document::html(&bytes, kind.as_deref()), &base, &TimeZone::UTC)
         });
         let facts: PageFacts = read.await.map_err(|error| error.to_string())?;
-        site.language.clone_from(&facts.language);
+        site.language = facts.language;
+        site.hubs.extend(facts.hubs);
         candidates.extend(facts.feeds.into_iter().map(|feed| Candidate { url: feed.url, by: By::Page }));
-        let feeds = header.into_iter().filter(|(_, rel, kind)| rel == "alternate" && is_feed_type(kind));
+        let feeds = links.into_iter().filter(|(_, rel, kind)| rel == "alternate" && is_feed_type(kind));
         candidates.extend(feeds.map(|(url, _, _)| Candidate { url, by: By::Header }));
     }
     let named = gather.robots.sitemaps(http, &at, trust(start, &at)).await;
@@ -134,7 +130,7 @@ pub async fn discover(http: &Http, gather: &Gatherer, start: &Url) -> Result<Sit
     candidates.extend(usual(&SITEMAPS));
     for candidate in ordered(candidates, &site.found) {
         match probe(http, gather, start, &candidate).await {
-            Ok(found) => site.found.extend(found),
+            Ok(found) => site.found.push(found),
             Err(said) => site.tried.push((candidate.url.to_string(), said)),
         }
     }
@@ -164,24 +160,40 @@ fn trust(start: &Url, url: &Url) -> Trust {
     if same { Trust::Config } else { Trust::Content }
 }
 
-async fn probe(
-    http: &Http,
-    gather: &Gatherer,
-    start: &Url,
-    candidate: &Candidate,
-) -> Result<Option<Found>, String> {
-    let manner = Manner { trust: trust(start, &candidate.url), ..Manner::default() };
-    match fetch_url(http, candidate.url.clone(), &Validators::default(), &manner).await {
-        Fetched::Body { bytes, content_type, final_url, .. } => {
-            let at = final_url.unwrap_or_else(|| candidate.url.clone());
-            let gathered = gather.read(http, bytes, content_type, at, None, &TimeZone::UTC).await;
-            let feed = gathered.read.map_err(|error| error.said.split(':').next().unwrap_or_default().to_owned())?;
-            let found = found(candidate, &feed, &gathered.bytes, None);
-            found.map(Some).ok_or_else(|| "a sitemap without news".to_owned())
-        }
-        Fetched::Failed { said, .. } => Err(said),
-        Fetched::Unchanged { .. } => Ok(None),
+/// What stands at an address, and the `Link` headers it came with.
+async fn look(http: &Http, url: &Url, trust: Trust) -> Result<Looked, String> {
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+    let visit = visit(http, url.clone(), headers, &Manner { trust, ..Manner::default() }).await;
+    let visit = visit.map_err(|(_, said)| said)?;
+    if !matches!(visit.answer.status, 200 | 203) {
+        return Err(format!("the server answers {}", visit.answer.status));
     }
+    let values = visit.answer.headers.get_all("link").iter().filter_map(|value| value.to_str().ok());
+    let links = header_links(values.map(str::to_owned), &visit.url);
+    let kind = visit.answer.header("content-type").map(str::to_owned);
+    Ok(Looked { at: visit.url, kind, links, body: visit.answer.body })
+}
+
+struct Looked {
+    at: Url,
+    kind: Option<String>,
+    links: Vec<(Url, String, String)>,
+    body: Vec<u8>,
+}
+
+impl Looked {
+    fn hubs(&self) -> Vec<Url> {
+        self.links.iter().filter(|(_, rel, _)| rel == "hub").map(|(url, _, _)| url.clone()).collect()
+    }
+}
+
+async fn probe(http: &Http, gather: &Gatherer, start: &Url, candidate: &Candidate) -> Result<Found, String> {
+    let looked = look(http, &candidate.url, trust(start, &candidate.url)).await?;
+    let hub = looked.hubs().into_iter().next();
+    let gathered = gather.read(http, looked.body, looked.kind, looked.at, None, &TimeZone::UTC).await;
+    let feed = gathered.read.map_err(|error| error.said.split(':').next().unwrap_or_default().to_owned())?;
+    found(candidate, &feed, &gathered.bytes, hub).ok_or_else(|| "a sitemap without news".to_owned())
 }
 
 /// What reading found; `None` for a sitemap without an article, which says nothing of a newsroom.
@@ -208,18 +220,11 @@ fn found(candidate: &Candidate, feed: &Feed, bytes: &[u8], hub: Option<Url>) -> 
 fn rank(found: &Found) -> (bool, bool, bool, Option<i64>, bool, usize) {
     let words = format!("{} {}", found.url.path(), found.title.as_deref().unwrap_or("")).to_lowercase();
     let day = found.newest.map(|at| at.as_second() / 86_400);
-    (
-        found.articles > 0,
-        !words.contains("comment"),
-        found.kind == Kind::Feed,
-        day,
-        found.hub.is_some(),
-        found.articles,
-    )
+    (found.articles > 0, !words.contains("comment"), found.kind == Kind::Feed, day, found.hub.is_some(), found.articles)
 }
 
 /// The links of `Link` headers: address, `rel` (one each), `type`. Source: RFC 8288 section 3, 2017-10.
-fn header_links(values: &[String], base: &Url) -> Vec<(Url, String, String)> {
+fn header_links(values: impl Iterator<Item = String>, base: &Url) -> Vec<(Url, String, String)> {
     let mut out = Vec::new();
     for value in values {
         for part in value.split('<').skip(1).take(MOST) {
@@ -244,7 +249,8 @@ fn header_links(values: &[String], base: &Url) -> Vec<(Url, String, String)> {
 pub fn name_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or("news").to_ascii_lowercase();
     let numeric = host.chars().all(|c| c.is_ascii_digit() || c == '.') || host.contains(':');
-    let parts: Vec<&str> = host.split('.').filter(|part| !matches!(*part, "www" | "rss" | "feeds" | "m" | "news")).collect();
+    let parts: Vec<&str> =
+        host.split('.').filter(|part| !matches!(*part, "www" | "rss" | "feeds" | "m" | "news")).collect();
     let word = match &parts[..] {
         _ if numeric => "news",
         // "co.uk" and its kin.
@@ -260,7 +266,8 @@ pub fn name_of(url: &Url) -> String {
 
 /// A block for the config.
 pub fn block(found: &Found, name: &str, language: Option<&str>) -> String {
-    let mut text = format!("[source.{name}]\nurl   = {:?}\npoll  = \"every 5m\"\nstart = \"from now\"\n", found.url.as_str());
+    let mut text =
+        format!("[source.{name}]\nurl   = {:?}\npoll  = \"every 5m\"\nstart = \"from now\"\n", found.url.as_str());
     if let Some(language) = language {
         text.push_str(&format!("language = {language:?}\n"));
     }
@@ -296,7 +303,7 @@ mod tests {
             "<https://n.example/>; rel=\"self canonical\"".to_owned(),
             "<javascript:x>; rel=alternate, broken".to_owned(),
         ];
-        let found = header_links(&values, &url("https://n.example/a"));
+        let found = header_links(values.into_iter(), &url("https://n.example/a"));
         let shown: Vec<String> = found.iter().map(|(url, rel, kind)| format!("{url} {rel} {kind}")).collect();
         assert_eq!(
             shown,

@@ -147,7 +147,9 @@ mod tests {
         let noon: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
         let good = Kept { at: noon, rules: Ok(Arc::new(robotxt::Robots::allow_all())) };
         let bad = Kept { at: noon, rules: Err(String::new()) };
-        for (seconds, fresh, still_bad) in [(0, true, true), (14, true, true), (16, true, false), (86_401, false, false), (-1, false, false)] {
+        for (seconds, fresh, still_bad) in
+            [(0, true, true), (14, true, true), (16, true, false), (86_401, false, false), (-1, false, false)]
+        {
             let now = noon + SignedDuration::from_secs(seconds);
             assert_eq!((is_fresh(&good, now), is_fresh(&bad, now)), (fresh, still_bad), "{seconds}");
         }

@@ -223,7 +223,9 @@ impl Open {
             ("", "loc") => keep(&mut self.loc),
             ("", "lastmod") => self.lastmod = self.lastmod.or_else(|| date::read(text, &TimeZone::UTC)),
             ("news", "title") => keep(&mut self.title),
-            ("news", "publication_date") => self.published = self.published.or_else(|| date::read(text, &TimeZone::UTC)),
+            ("news", "publication_date") => {
+                self.published = self.published.or_else(|| date::read(text, &TimeZone::UTC))
+            }
             ("news", "keywords") => keep(&mut self.keywords),
             ("news", "access") => keep(&mut self.access),
             ("publication", "language") => keep(&mut self.language),
@@ -341,7 +343,8 @@ mod tests {
 
     #[test]
     fn titles_in_many_scripts() {
-        for title in ["Bakı", "Новости дня", "أخبار اليوم", "新闻", "Ειδήσεις", "חדשות היום", "Şəhərdə nə var"] {
+        for title in ["Bakı", "Новости дня", "أخبار اليوم", "新闻", "Ειδήσεις", "חדשות היום", "Şəhərdə nə var"]
+        {
             let feed = feed(&news("https://news.example/a", title, ""));
             assert_eq!(feed.entries[0].title, title);
         }

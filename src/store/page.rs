@@ -110,14 +110,14 @@ pub async fn waits(conn: &mut Conn, article: &str) -> Result<Vec<PageWait>, Stor
     sqlx::query(sql).bind(article).fetch_all(conn).await?.iter().map(read).collect()
 }
 
-/// Makes a post wait until then: only one that is scheduled and was never tried.
+/// Makes a post wait until then: only one that is scheduled, was never tried, and does not wait for longer already.
 ///
 /// # Errors
 /// The database's.
 pub async fn hold_back(conn: &mut Conn, post: &str, until: Timestamp) -> Result<(), StoreError> {
     sqlx::query(
         "UPDATE post SET due = $2, row_version = row_version + 1 WHERE id = $1 AND state = 'scheduled' \
-         AND payload IS NULL AND attempts = 0",
+         AND payload IS NULL AND attempts = 0 AND due < $2",
     )
     .bind(post)
     .bind(ms(until))
@@ -126,22 +126,33 @@ pub async fn hold_back(conn: &mut Conn, post: &str, until: Timestamp) -> Result<
     Ok(())
 }
 
-/// Lets the posts go that wait with this: each gets back the place in the queue that it had at first. A post whose time
-/// somebody set meanwhile is left alone. Returns how many.
+/// Lets the posts go that wait with this: each gets back the place in the queue that it had at first, or waits on for what
+/// else its article waits for. A post whose time somebody set meanwhile is left alone. Returns how many.
 ///
 /// # Errors
 /// The database's.
 pub async fn release(conn: &mut Conn, wait: &PageWait) -> Result<u64, StoreError> {
-    let done = sqlx::query(
-        "UPDATE post SET due = created, row_version = row_version + 1 WHERE article = $1 AND state = 'scheduled' \
-         AND payload IS NULL AND due IN ($2, $3) AND due > created",
-    )
-    .bind(&wait.article)
-    .bind(ms(wait.until))
-    .bind(ms(wait.brief))
-    .execute(conn)
-    .await?;
-    Ok(done.rows_affected())
+    let others = waits(conn, &wait.article).await?.into_iter().filter(|other| other.reason != wait.reason);
+    let other = others.max_by_key(|other| other.until);
+    let mut count = 0;
+    for (end, next) in
+        [(wait.until, other.as_ref().map(|other| other.until)), (wait.brief, other.as_ref().map(|other| other.brief))]
+    {
+        let done = sqlx::query(
+            "UPDATE post SET due = CASE WHEN $3 > created THEN $3 ELSE created END, row_version = row_version + 1 \
+             WHERE article = $1 AND state = 'scheduled' AND payload IS NULL AND due = $2 AND due > created AND due <> $3",
+        )
+        .bind(&wait.article)
+        .bind(ms(end))
+        .bind(next.map_or(i64::MIN, ms))
+        .execute(&mut *conn)
+        .await?;
+        count += done.rows_affected();
+        if wait.until == wait.brief {
+            break;
+        }
+    }
+    Ok(count)
 }
 
 /// Nothing is waited for any more.

@@ -188,8 +188,7 @@ async fn pages_that_may_not_or_cannot_be_read_are_gone_without() {
     let paths = ["/closed/a", "/huge", "/astray", "/long", "/pdf", "/inside"];
     let links: Vec<String> = paths.iter().map(|path| web.at(path)).collect();
     let now = SystemClock::new().now();
-    let items: Vec<Item<'_>> =
-        links.iter().map(|link| Item { guid: link, title: link, link, at: now }).collect();
+    let items: Vec<Item<'_>> = links.iter().map(|link| Item { guid: link, title: link, link, at: now }).collect();
     web.feed("/rss", &rss(&items));
     let books = newsroom.books().await;
     books.wait_for("wall", "published", paths.len()).await;
@@ -292,16 +291,19 @@ async fn a_newsroom_without_feed_by_its_page() {
     let web = FakeFeed::start();
     web.reply("/latest", listing(&[("/1", "خبر قديم")]));
     let lines = "page = { item = \"li.card\" }\narticle_page = \"never\"";
-    let newsroom = Newsroom::new("listing")
-        .source_with("news", &web.at("/latest"), "from now", lines)
-        .timeline("wall", "bluesky");
+    let newsroom =
+        Newsroom::new("listing").source_with("news", &web.at("/latest"), "from now", lines).timeline("wall", "bluesky");
     let bugle = newsroom.start().await;
     fetched(&web, "/latest").await;
     web.reply("/latest", listing(&[("/2", "خبر جديد"), ("/1", "خبر قديم")]));
     let books = newsroom.books().await;
     books.wait_for("wall", "published", 1).await;
     let posts = wall(&newsroom).await;
-    assert_eq!((&posts[0]["link"], &posts[0]["language"]), (&Value::from(web.at("/2")), &Value::from("ar")), "{posts:#?}");
+    assert_eq!(
+        (&posts[0]["link"], &posts[0]["language"]),
+        (&Value::from(web.at("/2")), &Value::from("ar")),
+        "{posts:#?}"
+    );
     assert!(posts[0]["text"].as_str().unwrap().contains("خبر جديد"), "{posts:#?}");
     assert_eq!(web.hits("/robots.txt"), 1, "asked once, kept for a day");
 

@@ -168,7 +168,8 @@ impl<'v> Graph<'v> {
     fn whole(&self, value: &'v Value) -> &'v Value {
         let id = value.as_object().filter(|object| object.len() == 1).and_then(|object| object.get("@id"));
         let Some(id) = id else { return value };
-        let is_whole = |other: &&'v Value| other.get("@id") == Some(id) && other.as_object().is_some_and(|o| o.len() > 1);
+        let is_whole =
+            |other: &&'v Value| other.get("@id") == Some(id) && other.as_object().is_some_and(|o| o.len() > 1);
         self.all.iter().copied().find(|other| is_whole(other)).unwrap_or(value)
     }
 
@@ -209,7 +210,9 @@ impl<'v> Graph<'v> {
 /// Pixels: a number, `"1200"`, `"1200px"`, or `{ "value": 1200 }`.
 fn number(value: Option<&Value>) -> Option<u32> {
     match value? {
-        Value::Number(number) => number.as_f64().filter(|n| (1.0..1e6).contains(n)).and_then(|n| format!("{n:.0}").parse().ok()),
+        Value::Number(number) => {
+            number.as_f64().filter(|n| (1.0..1e6).contains(n)).and_then(|n| format!("{n:.0}").parse().ok())
+        }
         Value::String(text) => text.trim().trim_end_matches("px").trim().parse().ok(),
         Value::Object(object) => number(object.get("value").filter(|value| !value.is_object())),
         _ => None,
@@ -254,7 +257,8 @@ fn free(object: &Map<String, Value>) -> Option<bool> {
 /// JSON as pages write it.
 fn lenient(script: &str) -> Option<Value> {
     let mut text = script.trim();
-    for (start, end) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("//<![CDATA[", "//]]>"), ("/*<![CDATA[*/", "/*]]>*/")] {
+    for (start, end) in [("<!--", "-->"), ("<![CDATA[", "]]>"), ("//<![CDATA[", "//]]>"), ("/*<![CDATA[*/", "/*]]>*/")]
+    {
         text = text.strip_prefix(start).unwrap_or(text).trim();
         text = text.strip_suffix(end).unwrap_or(text).trim();
     }
@@ -324,7 +328,9 @@ mod tests {
         ] {
             assert_eq!(one(script).and_then(|story| story.headline).as_deref(), Some("H"), "{name}");
         }
-        for script in ["", "{", "var a", r#"{"@type":"Person","name":"H"}"#, "[]", "\"NewsArticle\"", &"[".repeat(10_000)] {
+        for script in
+            ["", "{", "var a", r#"{"@type":"Person","name":"H"}"#, "[]", "\"NewsArticle\"", &"[".repeat(10_000)]
+        {
             assert_eq!(one(script), None, "{}", &script[..script.len().min(40)]);
         }
     }

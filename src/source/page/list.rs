@@ -54,7 +54,10 @@ impl Layout {
                     None
                 }
                 Err(error) => {
-                    bad.push(BadSelector { key, said: format!("expected a CSS selector, found {text:?}: {}", fault(&error)) });
+                    bad.push(BadSelector {
+                        key,
+                        said: format!("expected a CSS selector, found {text:?}: {}", fault(&error)),
+                    });
                     None
                 }
             }

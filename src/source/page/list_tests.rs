@@ -69,10 +69,14 @@ fn pages_in_many_scripts() {
 
 #[test]
 fn items_that_are_links_and_pictures_in_sets() {
-    let html = "<a class=c href=/a title='From its title'><img srcset='/s.jpg 320w, /l.jpg?w=1,2 1200w' src=/s.jpg></a>";
+    let html =
+        "<a class=c href=/a title='From its title'><img srcset='/s.jpg 320w, /l.jpg?w=1,2 1200w' src=/s.jpg></a>";
     let feed = read(&selectors("a.c"), html).unwrap();
     let entry = &feed.entries[0];
-    assert_eq!((entry.title.as_str(), entry.image.as_ref().unwrap().url.as_str()), ("From its title", "https://news.example/l.jpg?w=1,2"));
+    assert_eq!(
+        (entry.title.as_str(), entry.image.as_ref().unwrap().url.as_str()),
+        ("From its title", "https://news.example/l.jpg?w=1,2")
+    );
 }
 
 #[test]

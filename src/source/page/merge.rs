@@ -163,11 +163,16 @@ fn own_address(link: Option<&Url>, facts: &PageFacts, at: Option<&Url>, rule: Ru
 /// front.
 pub fn is_same_site(a: &Url, b: &Url) -> bool {
     fn bare(host: &str) -> &str {
-        ["www.", "m.", "amp.", "mobile.", "rss.", "feeds."].iter().find_map(|front| host.strip_prefix(front)).unwrap_or(host)
+        ["www.", "m.", "amp.", "mobile.", "rss.", "feeds."]
+            .iter()
+            .find_map(|front| host.strip_prefix(front))
+            .unwrap_or(host)
     }
     let ports = |url: &Url| url.port().unwrap_or(0);
     match (a.host(), b.host()) {
-        (Some(Host::Domain(a_host)), Some(Host::Domain(b_host))) => bare(a_host) == bare(b_host) && ports(a) == ports(b),
+        (Some(Host::Domain(a_host)), Some(Host::Domain(b_host))) => {
+            bare(a_host) == bare(b_host) && ports(a) == ports(b)
+        }
         (a_host, b_host) => a_host.is_some() && a_host == b_host && ports(a) == ports(b),
     }
 }

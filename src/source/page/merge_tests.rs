@@ -79,7 +79,10 @@ fn the_source_counts_more_than_the_page() {
     assert!(merge(&mut bare, &facts, None, rule));
     assert_eq!((bare.title.as_str(), bare.summary.as_deref()), ("Page", Some("From the page")));
     assert_eq!(bare.image.as_ref().unwrap().url.path(), "/page.jpg");
-    assert_eq!((bare.categories, bare.keywords, bare.paywall), (vec!["Nation".to_owned()], vec!["k".to_owned()], Some(true)));
+    assert_eq!(
+        (bare.categories, bare.keywords, bare.paywall),
+        (vec!["Nation".to_owned()], vec!["k".to_owned()], Some(true))
+    );
     assert!(!merge(&mut before.clone(), &PageFacts::default(), None, rule));
 }
 

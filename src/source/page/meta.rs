@@ -12,9 +12,14 @@ use crate::model::article::Image;
 use crate::source::date;
 use crate::source::entry::{distinct, language, line, resolve, text as paragraphs};
 use crate::source::mend::{Scanner, Tag, Token};
+use crate::text::plain;
 
 /// The most pictures, feeds or hubs kept of a page.
 const MAX_LIST: usize = 20;
+/// The most bytes kept of a name or word, of a title, and of a description: many pages are remembered.
+const MAX_WORD: usize = 256;
+const MAX_TITLE: usize = 1_024;
+const MAX_DESCRIPTION: usize = 4_096;
 /// The most bytes of one script of JSON-LD.
 const MAX_SCRIPT: usize = 256 * 1024;
 /// The most scripts of JSON-LD that are read.
@@ -235,7 +240,8 @@ impl<'a> Page<'a> {
             "og:image:alt" => self.about_picture(|image| image.alt = words(content)),
             "twitter:image" | "twitter:image:src" => self.picture(1, content, false),
             "twitter:image:alt" => {
-                if let Some((_, image)) = self.pictures.iter_mut().find(|(rank, image)| *rank == 1 && image.alt.is_none())
+                if let Some((_, image)) =
+                    self.pictures.iter_mut().find(|(rank, image)| *rank == 1 && image.alt.is_none())
                 {
                     image.alt = words(content);
                 }
@@ -259,11 +265,15 @@ impl<'a> Page<'a> {
             "keywords" => self.key_words(3, content),
             "article:content_tier" => {
                 let tier = content.to_ascii_lowercase();
-                better(&mut self.paywall, 0, match tier.as_str() {
-                    "free" => Some(false),
-                    "metered" | "locked" => Some(true),
-                    _ => None,
-                });
+                better(
+                    &mut self.paywall,
+                    0,
+                    match tier.as_str() {
+                        "free" => Some(false),
+                        "metered" | "locked" => Some(true),
+                        _ => None,
+                    },
+                );
             }
             _ => {}
         }
@@ -352,7 +362,12 @@ impl<'a> Page<'a> {
         }
         let rank = |list: Vec<(u8, String)>| {
             let best = list.iter().map(|(rank, _)| *rank).min();
-            distinct(list.into_iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, text)| text).collect())
+            distinct(
+                list.into_iter()
+                    .filter(|(rank, _)| Some(*rank) == best)
+                    .map(|(_, text)| short(text, MAX_WORD))
+                    .collect(),
+            )
         };
         self.pictures.sort_by_key(|(rank, _)| *rank);
         let mut pictures: Vec<Image> = Vec::new();
@@ -368,16 +383,17 @@ impl<'a> Page<'a> {
         let title = self.title.map(|(_, title)| if bare { title } else { without_site(&title, site.as_deref()) });
         PageFacts {
             canonical: self.canonical.map(|(_, url)| url),
-            title,
-            description: self.description.map(|(_, text)| text),
+            title: title.map(|title| short(title, MAX_TITLE)),
+            description: self.description.map(|(_, text)| short(text, MAX_DESCRIPTION)),
             pictures,
             authors: rank(self.authors),
             published: self.published.map(|(_, at)| at),
             modified: self.modified.map(|(_, at)| at),
             language: self.language.map(|(_, tag)| tag),
-            section: self.section.map(|(_, text)| text),
+            section: self.section.map(|(_, text)| short(text, MAX_WORD)),
             keywords: rank(self.keywords),
             paywall: self.paywall.map(|(_, pays)| pays),
+            site: site.map(|site| short(site, MAX_WORD)),
             ..self.facts
         }
     }
@@ -402,6 +418,10 @@ impl<'a> Page<'a> {
 
 pub(super) fn attribute<'t>(tag: &'t Tag<'_>, name: &str) -> Option<&'t str> {
     tag.attributes.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_ref())
+}
+
+fn short(text: String, max: usize) -> String {
+    plain::clip_field(&text, max).to_owned()
 }
 
 fn words(text: &str) -> Option<String> {

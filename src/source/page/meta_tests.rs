@@ -48,7 +48,10 @@ fn a_page_with_all_it_may_have() {
     assert_eq!((facts.language.as_deref(), facts.section.as_deref()), (Some("az"), Some("Ölkə")));
     assert_eq!(facts.keywords, ["körpü", "yol"]);
     assert_eq!((facts.paywall, facts.site.as_deref(), facts.is_article), (Some(true), Some("Xəbər"), true));
-    assert_eq!(facts.feeds, [Linked { url: Url::parse("https://news.example/feed").unwrap(), title: Some("Lent".into()) }]);
+    assert_eq!(
+        facts.feeds,
+        [Linked { url: Url::parse("https://news.example/feed").unwrap(), title: Some("Lent".into()) }]
+    );
     assert_eq!(facts.hubs.len(), 1);
 }
 
@@ -59,7 +62,10 @@ fn which_title_counts() {
         ("<title>Новости — Газета</title><meta property=og:site_name content='Газета'>", Some("Новости")),
         ("<title>Газета</title><meta property=og:site_name content='Газета'>", Some("Газета")),
         ("<title>Site</title><meta name='twitter:title' content='أخبار اليوم'>", Some("أخبار اليوم")),
-        ("<title>T</title><script type='application/ld+json'>{\"@type\":\"NewsArticle\",\"headline\":\"新闻\"}</script>", Some("新闻")),
+        (
+            "<title>T</title><script type='application/ld+json'>{\"@type\":\"NewsArticle\",\"headline\":\"新闻\"}</script>",
+            Some("新闻"),
+        ),
         ("<meta property='og:title' content='Open'><meta name='twitter:title' content='Bird'>", Some("Open")),
         ("<body><h1>Ειδήσεις <b>σήμερα</b></h1>", Some("Ειδήσεις σήμερα")),
         ("<svg><title>Icon</title></svg><h1>חדשות</h1>", Some("חדשות")),
@@ -90,8 +96,14 @@ fn which_date_counts() {
     for (html, expected) in [
         ("<meta property='article:published_time' content='2026-11-25T10:00'>", Some("2026-11-25T06:00:00Z")),
         ("<time datetime='2026-11-25T10:00:00Z'>", Some("2026-11-25T10:00:00Z")),
-        ("<time datetime='2020-01-01'><time itemprop='datePublished' datetime='2026-11-25T10:00:00Z'>", Some("2026-11-25T10:00:00Z")),
-        ("<meta itemprop=datePublished content='2026-11-25T10:00:00Z'><time datetime='2020-01-01'>", Some("2026-11-25T10:00:00Z")),
+        (
+            "<time datetime='2020-01-01'><time itemprop='datePublished' datetime='2026-11-25T10:00:00Z'>",
+            Some("2026-11-25T10:00:00Z"),
+        ),
+        (
+            "<meta itemprop=datePublished content='2026-11-25T10:00:00Z'><time datetime='2020-01-01'>",
+            Some("2026-11-25T10:00:00Z"),
+        ),
         ("<time datetime='yesterday'>", None),
     ] {
         assert_eq!(facts(html).published.map(|at| at.to_string()).as_deref(), expected, "{html}");
@@ -101,7 +113,9 @@ fn which_date_counts() {
 #[test]
 fn who_has_to_pay() {
     let ld = |said: &str| {
-        format!("<script type='application/ld+json'>{{\"@type\":\"NewsArticle\",\"isAccessibleForFree\":{said}}}</script>")
+        format!(
+            "<script type='application/ld+json'>{{\"@type\":\"NewsArticle\",\"isAccessibleForFree\":{said}}}</script>"
+        )
     };
     for (html, expected) in [
         (ld("false"), Some(true)),
@@ -117,7 +131,14 @@ fn who_has_to_pay() {
 
 #[test]
 fn no_picture_lies_inside_the_network() {
-    for address in ["http://127.0.0.1/a.jpg", "http://10.0.0.1/a.jpg", "http://[::1]/a.jpg", "http://localhost/a.jpg", "http://169.254.169.254/x", "http://2130706433/a.jpg"] {
+    for address in [
+        "http://127.0.0.1/a.jpg",
+        "http://10.0.0.1/a.jpg",
+        "http://[::1]/a.jpg",
+        "http://localhost/a.jpg",
+        "http://169.254.169.254/x",
+        "http://2130706433/a.jpg",
+    ] {
         let html = format!("<meta property=og:image content='{address}'>");
         assert!(facts(&html).pictures.is_empty(), "{address}");
         let at = Url::parse(address).unwrap();

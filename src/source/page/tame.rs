@@ -13,9 +13,8 @@ const MAX_DEPTH: usize = 200;
 const MAX_STYLES: usize = 8;
 
 /// Elements that never hold anything. Source: HTML standard, 13.1.2, 2026-11.
-const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
-];
+const VOID: [&str; 14] =
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr"];
 /// Elements that the standard opens again where they were left open. Source: HTML standard, 13.2.4.3, 2026-11.
 const STYLES: [&str; 14] =
     ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"];
@@ -25,7 +24,8 @@ const DROPPED: [&str; 7] = ["script", "style", "template", "svg", "textarea", "i
 /// The page as balanced markup within bounds.
 pub(super) fn tame(html: &str) -> String {
     let html = &html[..html.floor_char_boundary(MAX_PAGE)];
-    let mut out = Tamed { out: String::with_capacity(html.len()), stack: Vec::new(), beyond: 0, elements: 0, styles: 0 };
+    let mut out =
+        Tamed { out: String::with_capacity(html.len()), stack: Vec::new(), beyond: 0, elements: 0, styles: 0 };
     let mut tokens = Scanner::new(html);
     while let Some(token) = tokens.next() {
         match token {
@@ -111,8 +111,9 @@ impl Tamed {
             "option" => (&["option"], &["select", "datalist"]),
             "a" => (&["a"], &["td", "th", "table"]),
             "body" => (&["head"], &["html"]),
-            "p" | "div" | "ul" | "ol" | "dl" | "table" | "section" | "article" | "header" | "footer" | "nav" | "main"
-            | "aside" | "figure" | "blockquote" | "form" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre" | "hr" => {
+            "p" | "div" | "ul" | "ol" | "dl" | "table" | "section" | "article" | "header" | "footer" | "nav"
+            | "main" | "aside" | "figure" | "blockquote" | "form" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "pre"
+            | "hr" => {
                 // A block ends an open paragraph, through what only marks words.
                 let inner = self.stack.iter().rposition(|open| !is_style(open) && open != "span");
                 if let Some(at) = inner.filter(|at| self.stack[*at] == "p") {
@@ -166,7 +167,10 @@ mod tests {
             ("<p><b>a<div>b</div>", "<p><b>a</b></p><div>b</div>"),
             ("<a href=x><h2>A</h2></a>", "<a href=\"x\"><h2>A</h2></a>"),
             ("<b><i>x</b></i>y", "<b><i>x</i></b>y"),
-            ("<table><tr><td>a<td>b<tr><td>c</table>", "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>"),
+            (
+                "<table><tr><td>a<td>b<tr><td>c</table>",
+                "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>",
+            ),
             ("<img src='a.jpg' alt='\"<'><br/>", "<img src=\"a.jpg\" alt=\"&quot;&lt;\"><br>"),
             ("<script>'<p>'</script><svg><a/></svg>x&lt;y", "x&lt;y"),
             ("<DIV Class=A>x</DIV>", "<div class=\"A\">x</div>"),

@@ -2,7 +2,6 @@
 
 use bugle::model::post::HoldReason;
 use bugle::store::page::{PageRow, PageWait};
-use bugle::store::post::PostRow;
 use bugle::store::{article, page, post};
 use jiff::Timestamp;
 
@@ -34,8 +33,9 @@ async fn what_waits_is_let_go_once(place: Place) {
         add(&store, on(id, channel)).await;
     }
     let held = one(&store, "held").await;
-    let state = held.post.clone().hold(HoldReason::Approval, at(0)).unwrap();
-    put(&store, &held, PostRow { post: state, ..held.clone() }).await.unwrap();
+    let mut next = held.clone();
+    next.post = held.post.clone().hold(HoldReason::Approval, at(0)).unwrap();
+    put(&store, &held, next).await.unwrap();
     commit!(store, |conn| {
         for (id, until) in [("waits", at(90)), ("brief", at(10)), ("moved", at(90)), ("held", at(90))] {
             page::hold_back(conn, id, until).await?;
@@ -61,6 +61,23 @@ async fn what_waits_is_let_go_once(place: Place) {
     assert_eq!(released, 2);
     assert_eq!((due("waits").await, due("brief").await, due("moved").await), (at(0), at(0), at(50)));
     assert_eq!(commit!(store, |conn| page::release(conn, &wait("a", at(0))).await).unwrap(), 0);
+    // Two things are waited for: what lets go of one leaves the other.
+    commit!(store, |conn| {
+        page::put_wait(conn, &PageWait { reason: "card".to_owned(), until: at(60), brief: at(5), ..wait("a", at(0)) })
+            .await?;
+        page::hold_back(conn, "free", at(90)).await?;
+        page::hold_back(conn, "free", at(60)).await?;
+        page::release(conn, &wait("a", at(0))).await
+    })
+    .unwrap();
+    assert_eq!(due("free").await, at(60));
+    let card = PageWait { reason: "card".to_owned(), until: at(60), brief: at(5), ..wait("a", at(0)) };
+    commit!(store, |conn| {
+        page::settle(conn, &wait("a", at(0))).await?;
+        page::release(conn, &card).await
+    })
+    .unwrap();
+    assert_eq!(due("free").await, at(0));
     // Somebody who read the row before that must not write over it.
     assert!(put(&store, &row, row.clone()).await.is_err());
 }
