@@ -75,6 +75,12 @@ async fn a_page_that_comes_late(engine: Engine) {
     fetched(&web, "/rss").await;
     assert_eq!((books.articles().await, books.posts().await.len()), (1, 1));
     assert_eq!(books.number("SELECT version FROM article").await, 1);
+    // The headline changes: a new version, which keeps what the page said.
+    web.feed("/rss", &feed(&web.at("/a")).replace("Story one", "Story one, corrected"));
+    until("there is a second version", async || books.number("SELECT version FROM article").await == 2).await;
+    let kept = "SELECT count(*) FROM article WHERE title = 'Story one, corrected' AND entry LIKE '%/p.png%' \
+                AND entry LIKE '%What the page says.%'";
+    assert_eq!(books.number(kept).await, 1);
     assert!(bugle.term().await.success());
 }
 
@@ -226,6 +232,30 @@ async fn one_story_under_two_addresses_goes_out_once() {
     let posts = books.wait_for("wall", "skipped", 1).await;
     assert!(posts.iter().any(|row| row.reason.starts_with("the same story as article ")), "{posts:#?}");
     assert_eq!(wall(&newsroom).await.len(), 1);
+    assert!(bugle.term().await.success());
+}
+
+#[tokio::test]
+async fn two_sources_of_one_story_do_not_take_turns() {
+    let web = FakeFeed::start();
+    let never = "article_page = \"never\"";
+    web.feed("/rss", EMPTY);
+    web.feed("/other", EMPTY);
+    let newsroom = newsroom("turns", &web, never).source_with("other", &web.at("/other"), "from now", never);
+    let bugle = newsroom.start().await;
+    fetched(&web, "/rss").await;
+    fetched(&web, "/other").await;
+    web.feed("/rss", &feed(&web.at("/a")));
+    let books = newsroom.books().await;
+    books.wait_for("wall", "published", 1).await;
+    for round in 0..3 {
+        // Each body is new, so each is read.
+        for (path, title) in [("/other", "The same in other words"), ("/rss", "Story one")] {
+            web.feed(path, &format!("{}<!-- {round} -->", feed(&web.at("/a")).replace("Story one", title)));
+            fetched(&web, path).await;
+        }
+    }
+    assert_eq!((books.articles().await, books.number("SELECT version FROM article").await), (1, 1));
     assert!(bugle.term().await.success());
 }
 
