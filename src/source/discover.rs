@@ -134,7 +134,7 @@ pub async fn discover(http: &Http, gather: &Gatherer, start: &Url) -> Result<Sit
             Err(said) => site.tried.push((candidate.url.to_string(), said)),
         }
     }
-    site.found.sort_by(|a, b| rank(b).cmp(&rank(a)));
+    site.found.sort_by_key(|found| std::cmp::Reverse(rank(found)));
     let mut seen = HashSet::new();
     site.found.retain(|found| seen.insert(found.url.clone()));
     Ok(site)
@@ -338,7 +338,7 @@ mod tests {
             found("/feed", Kind::Feed, 10, new),
             found("/more", Kind::Feed, 30, new),
         ];
-        all.sort_by(|a, b| rank(b).cmp(&rank(a)));
+        all.sort_by_key(|found| std::cmp::Reverse(rank(found)));
         let paths: Vec<&str> = all.iter().map(|found| found.url.path()).collect();
         assert_eq!(paths, ["/more", "/feed", "/old", "/sitemap.xml", "/comments/feed", "/empty"]);
     }

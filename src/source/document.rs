@@ -18,7 +18,7 @@ const HEAD: usize = 8 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Document {
     /// A feed, or a sitemap: its articles.
-    Feed(Feed),
+    Feed(Box<Feed>),
     /// An index of sitemaps: those worth fetching, best first.
     Index {
         /// The sitemaps.
@@ -37,7 +37,7 @@ pub enum Document {
 pub fn read(bytes: &[u8], content_type: Option<&str>, base: &Url) -> Result<Document, Unreadable> {
     let bytes = inflate(bytes)?;
     if bytes.len() > MAX_BODY {
-        return feed::read(&bytes, content_type, base).map(Document::Feed);
+        return feed::read(&bytes, content_type, base).map(|feed| Document::Feed(Box::new(feed)));
     }
     let head = decode::decode(&bytes[..bytes.len().min(HEAD)], content_type);
     let mut kind = kind(&head);
@@ -50,7 +50,7 @@ pub fn read(bytes: &[u8], content_type: Option<&str>, base: &Url) -> Result<Docu
             Sitemap::Index { children, listed } => Document::Index { children, listed },
         }),
         Kind::Page => Ok(Document::Page(html(&bytes, content_type))),
-        Kind::Feed | Kind::Unknown => feed::read(&bytes, content_type, base).map(Document::Feed),
+        Kind::Feed | Kind::Unknown => feed::read(&bytes, content_type, base).map(|feed| Document::Feed(Box::new(feed))),
     }
 }
 

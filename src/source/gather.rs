@@ -88,7 +88,7 @@ impl Gatherer {
         let read = tokio::task::spawn_blocking(move || {
             let read = match document::read(&bytes, content_type.as_deref(), &at) {
                 Ok(Document::Page(html)) => match &layout {
-                    Some(layout) => layout.read(&html, &at, &zone).map(Document::Feed),
+                    Some(layout) => layout.read(&html, &at, &zone).map(|feed| Document::Feed(Box::new(feed))),
                     None => Err(Unreadable { said: NO_LAYOUT.to_owned() }),
                 },
                 other => other,
@@ -104,7 +104,7 @@ impl Gatherer {
                 let read = self.follow(http, &base, children, listed).await;
                 Gathered { read, bytes, in_parts: true }
             }
-            Ok(Document::Feed(feed)) => Gathered { read: Ok(feed), bytes, in_parts: false },
+            Ok(Document::Feed(feed)) => Gathered { read: Ok(*feed), bytes, in_parts: false },
             Ok(Document::Page(_)) => {
                 Gathered { read: Err(Unreadable { said: NO_LAYOUT.to_owned() }), bytes, in_parts: false }
             }
@@ -170,7 +170,7 @@ async fn part(http: &Http, base: &Url, child: Child, old: Option<&Part>) -> Resu
             let at = final_url.unwrap_or_else(|| child.url.clone());
             let read = tokio::task::spawn_blocking(move || document::read(&bytes, content_type.as_deref(), &at)).await;
             match read {
-                Ok(Ok(Document::Feed(feed))) => Ok(Part { child, validators, feed: Arc::new(feed) }),
+                Ok(Ok(Document::Feed(feed))) => Ok(Part { child, validators, feed: Arc::new(*feed) }),
                 Ok(Ok(_)) => Err(format!("{}: an index or a page, not a sitemap", child.url.path())),
                 Ok(Err(error)) => Err(format!("{}: {error}", child.url.path())),
                 Err(error) => Err(format!("{}: reading it failed: {error}", child.url.path())),

@@ -33,7 +33,7 @@ pub struct Child {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sitemap {
     /// `urlset`: addresses, those of articles as entries.
-    Urls(Feed),
+    Urls(Box<Feed>),
     /// `sitemapindex`: the sitemaps worth fetching, best first, at most [`MAX_CHILDREN`].
     Index {
         /// The sitemaps.
@@ -210,7 +210,7 @@ impl Reader<'_> {
         if self.all.plain > 0 {
             self.all.feed.note(format!("{} addresses without news:news: no articles", self.all.plain));
         }
-        Sitemap::Urls(self.all.feed.finish())
+        Sitemap::Urls(Box::new(self.all.feed.finish()))
     }
 }
 
@@ -299,7 +299,7 @@ mod tests {
                     xmlns:news='http://www.google.com/schemas/sitemap-news/0.9' \
                     xmlns:image='http://www.google.com/schemas/sitemap-image/1.1'>";
         match read(&format!("{head}{body}</urlset>"), &base()) {
-            Sitemap::Urls(feed) => feed,
+            Sitemap::Urls(feed) => *feed,
             other => panic!("{other:?}"),
         }
     }
