@@ -32,7 +32,14 @@ pub struct Robots {
 #[derive(Clone)]
 struct Kept {
     at: Timestamp,
-    rules: Result<Arc<robotxt::Robots>, String>,
+    rules: Result<Arc<robotxt::Robots>, Silence>,
+}
+
+/// Why there are no rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Silence {
+    said: String,
+    answers: bool,
 }
 
 /// Why a page may not be fetched.
@@ -51,6 +58,8 @@ pub enum Denied {
         host: String,
         /// What happened instead.
         said: String,
+        /// Whether the site answers at all.
+        answers: bool,
     },
 }
 
@@ -64,7 +73,7 @@ impl Robots {
         match self.rules(http, page, trust).await {
             Ok(rules) if rules.is_url_allowed(page) => Ok(()),
             Ok(_) => Err(Denied::Forbidden { host }),
-            Err(said) => Err(Denied::Unknown { host, said }),
+            Err(Silence { said, answers }) => Err(Denied::Unknown { host, said, answers }),
         }
     }
 
@@ -73,8 +82,8 @@ impl Robots {
         self.rules(http, page, trust).await.map(|rules| rules.sitemaps().to_vec()).unwrap_or_default()
     }
 
-    async fn rules(&self, http: &Http, page: &Url, trust: Trust) -> Result<Arc<robotxt::Robots>, String> {
-        let place = robots_url(page).map_err(|error| error.to_string())?;
+    async fn rules(&self, http: &Http, page: &Url, trust: Trust) -> Result<Arc<robotxt::Robots>, Silence> {
+        let place = robots_url(page).map_err(|error| Silence { said: error.to_string(), answers: false })?;
         let now = http.now();
         let known = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(place.as_str()).cloned();
         if let Some(kept) = known.filter(|kept| is_fresh(kept, now)) {
@@ -98,16 +107,16 @@ fn is_fresh(kept: &Kept, now: Timestamp) -> bool {
 }
 
 /// What an answer means: none to be had (4xx) allows all, a server at fault (5xx, 429) or silent forbids all for now.
-fn judge(answer: Result<Visit, (FailKind, String)>) -> Result<robotxt::Robots, String> {
+fn judge(answer: Result<Visit, (FailKind, String)>) -> Result<robotxt::Robots, Silence> {
     let none = || robotxt::Robots::from_access(AccessResult::Unavailable, AGENT);
     match answer {
         Ok(visit) => match visit.answer.status {
             200..=299 => Ok(robotxt::Robots::parse(&visit.answer.body, AGENT)),
-            429 | 500..=599 => Err(format!("the server answers {}", visit.answer.status)),
+            status @ (429 | 500..=599) => Err(Silence { said: format!("the server answers {status}"), answers: true }),
             _ => Ok(none()),
         },
         Err((FailKind::TooManyRedirects | FailKind::TooLarge | FailKind::Http { .. }, _)) => Ok(none()),
-        Err((_, said)) => Err(said),
+        Err((kind, said)) => Err(Silence { said, answers: kind == FailKind::Broken }),
     }
 }
 
@@ -137,7 +146,7 @@ mod tests {
             ("silent", Err((FailKind::Unreachable, "no connection".to_owned())), "/a", Err("no connection")),
             ("a circle", Err((FailKind::TooManyRedirects, String::new())), "/a", Ok(true)),
         ] {
-            let found = judge(got).map(|rules| rules.is_allowed(path));
+            let found = judge(got).map(|rules| rules.is_allowed(path)).map_err(|silence| silence.said);
             assert_eq!(found, expected.map_err(str::to_owned), "{name}");
         }
     }
@@ -146,7 +155,7 @@ mod tests {
     fn how_long_it_counts() {
         let noon: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
         let good = Kept { at: noon, rules: Ok(Arc::new(robotxt::Robots::allow_all())) };
-        let bad = Kept { at: noon, rules: Err(String::new()) };
+        let bad = Kept { at: noon, rules: Err(Silence { said: String::new(), answers: true }) };
         for (seconds, fresh, still_bad) in
             [(0, true, true), (14, true, true), (16, true, false), (86_401, false, false), (-1, false, false)]
         {

@@ -92,8 +92,8 @@ async fn fetch(http: &Http, robots: &Robots, url: &Url, trust: Trust, zone: &Tim
     match robots.may(http, url, trust).await {
         Ok(()) => {}
         Err(denied @ Denied::Forbidden { .. }) => return Outcome::Never { said: denied.to_string() },
-        Err(denied @ Denied::Unknown { .. }) => {
-            let answers = denied.to_string().contains("the server answers");
+        Err(denied) => {
+            let answers = matches!(denied, Denied::Unknown { answers: true, .. });
             return later(denied.to_string(), None, answers);
         }
     }
