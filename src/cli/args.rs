@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::OsStringValueParser;
 use clap::{Parser, Subcommand};
 
-use super::{Call, Exit, check, completions, connect, health, init, measure, next, parse, preview, schema};
+use super::{Call, Exit, check, completions, connect, discover, health, init, measure, next, parse, preview, schema};
 
 /// A newsroom's auto-poster: watches feeds and publishes each article once, to every account.
 #[derive(Debug, Parser)]
@@ -79,6 +79,8 @@ enum Command {
     Measure(measure::Args),
     /// Show a source's articles, one JSON object a line.
     Parse(parse::Args),
+    /// Find the feeds and sitemaps of a site.
+    Discover(discover::Args),
     /// Show when a schedule fires next.
     Next(next::Args),
     /// Show the JSON Schema of the config file.
@@ -125,6 +127,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Export(args) => super::export::run(args, &call).await,
         Command::Measure(args) => measure::run(args, &call).await,
         Command::Parse(args) => parse::run(args, &call).await,
+        Command::Discover(args) => discover::run(args, &call).await,
         Command::Next(args) => next::run(args, &call).await,
         Command::Schema(args) => schema::run(args, &call).await,
         Command::Completions(args) => completions::run(args, &call).await,

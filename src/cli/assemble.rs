@@ -74,6 +74,7 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
         channels: config.channels.iter().map(opened::channel).collect(),
         routes: routes(config)?,
         keep: config.store.keep,
+        gather: Arc::default(),
         notify: notify.transpose()?,
         push: config.web.public_url.clone().map(Push::at),
         changed: lasting.changed.clone(),
@@ -117,6 +118,10 @@ fn source(it: &crate::config::Source) -> Source {
             Arc::new(Door { keys, link: door.link.clone() })
         }),
         nudge: Arc::default(),
+        layout: it.layout.clone(),
+        article_page: it.settings.article_page,
+        page_wait: it.page_wait,
+        hosts: it.settings.hosts.clone(),
     }
 }
 

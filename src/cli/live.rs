@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::Trouble;
@@ -25,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) struct Asking {
     pub http: Http,
     pub clock: SharedClock,
+    pub zone: TimeZone,
     pub scale: f64,
     /// The store and what seals in it, where both are there.
     pub kept: Option<(Store, Arc<Vault>)>,
@@ -49,7 +51,8 @@ impl Asking {
     /// Where the network cannot be used.
     pub fn with(config: &Config, kept: Option<(Store, Arc<Vault>)>) -> Result<Self, Trouble> {
         let clock = opened::clock();
-        Ok(Self { http: opened::http(config, &clock)?, clock, scale: config.timing.scale, kept })
+        let zone = config.newsroom.zone.clone();
+        Ok(Self { http: opened::http(config, &clock)?, clock, zone, scale: config.timing.scale, kept })
     }
 
     /// The identity the channel was first used with.
@@ -123,7 +126,7 @@ impl Asking {
     /// In words for a person.
     pub async fn source(&self, source: &config::Source) -> Result<Value, Trouble> {
         let Some(url) = &source.settings.url else { return Ok(json!({ "remarks": ["its stories are pushed"] })) };
-        let feed = opened::feed(&self.http, url, None).await?;
+        let feed = opened::feed(&self.http, url, None, source.layout.as_ref(), &self.zone).await?;
         let newest = opened::newest(&feed.entries);
         Ok(json!({
             "articles": feed.entries.len(),

@@ -6,6 +6,7 @@ pub mod args;
 pub mod check;
 pub mod completions;
 pub mod connect;
+pub mod discover;
 pub mod export;
 pub mod health;
 pub mod import;

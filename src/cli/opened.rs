@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
+use jiff::tz::TimeZone;
 use secrecy::SecretString;
 use url::Url;
 
@@ -13,12 +14,15 @@ use super::Trouble;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Address, Config};
 use crate::expr::{ExprError, Templates};
-use crate::http::Http;
+use crate::http::{Http, Trust};
 use crate::model::article::Entry;
 use crate::platform::{Keep, Wall, WallPost};
 use crate::publish;
-use crate::source::feed::{self, Feed};
-use crate::source::fetch::{FailKind, Fetched, Validators, fetch};
+use crate::source::feed::Feed;
+use crate::source::fetch::{FailKind, Fetched, Validators};
+use crate::source::gather::Gatherer;
+use crate::source::page::visit::Outcome;
+use crate::source::page::{ArticlePage, Layout, Rule, merge};
 use crate::store::{Dialect, Store, StoreError};
 use crate::vault::{Vault, VaultError};
 
@@ -171,17 +175,26 @@ impl Wall for Memory {
     }
 }
 
-/// Fetches a feed (a URL, or a file relative to the working directory) and reads it.
+/// Fetches a source (a URL, or a file relative to the working directory) and reads it: a feed, a sitemap, an index with
+/// its sitemaps or, with a layout, a page.
 ///
 /// # Errors
 /// In plain words; where the address guard refused it, with the way to open it.
-pub async fn feed(http: &Http, place: &str, content_type: Option<&str>) -> Result<Feed, Trouble> {
+pub async fn feed(
+    http: &Http,
+    place: &str,
+    content_type: Option<&str>,
+    layout: Option<&Layout>,
+    zone: &TimeZone,
+) -> Result<Feed, Trouble> {
     let root = std::env::current_dir().unwrap_or_default();
-    match fetch(http, place, &Validators::default(), &root).await {
+    let gather = Gatherer::default();
+    match gather.fetch(http, place, &Validators::default(), &root, layout).await {
         Fetched::Body { bytes, content_type: stated, final_url, .. } => {
             let base = final_url.unwrap_or_else(|| Url::parse("file:///").expect("a constant URL"));
-            let kind = content_type.or(stated.as_deref());
-            feed::read(&bytes, kind, &base).map_err(|error| Trouble::failed(format!("{place}: no feed: {error}")))
+            let kind = content_type.map(str::to_owned).or(stated);
+            let gathered = gather.read(http, bytes, kind, base, layout.cloned(), zone).await;
+            gathered.read.map_err(|error| Trouble::failed(format!("{place}: no feed: {error}")))
         }
         Fetched::Unchanged { .. } => Ok(Feed::default()),
         Fetched::Failed { kind, said, .. } => {
@@ -195,6 +208,27 @@ pub async fn feed(http: &Http, place: &str, content_type: Option<&str>) -> Resul
             })
         }
     }
+}
+
+/// An article completed by what its page says, where `when` asks for that; and, where it could not be, why.
+pub async fn completed(
+    http: &Http,
+    entry: &Entry,
+    when: ArticlePage,
+    rule: Rule<'_>,
+    zone: &TimeZone,
+) -> (Entry, Option<String>) {
+    let mut entry = entry.clone();
+    let (Some(link), true) = (entry.link.clone(), merge::is_wanted(when, &entry)) else { return (entry, None) };
+    let gather = Gatherer::default();
+    let said = match gather.pages.read(http, &gather.robots, &link, Trust::Content, zone).await {
+        Outcome::Read(read) => {
+            merge::merge(&mut entry, &read.facts, Some(&read.at), rule);
+            return (entry, None);
+        }
+        Outcome::Later { said, .. } | Outcome::Never { said } => said,
+    };
+    (entry, Some(format!("{link}: {said}")))
 }
 
 /// Host and port of a URL, as `allow_private` takes them.

@@ -8,6 +8,7 @@ use crate::model::article::{Article, Entry};
 use crate::model::post::Urgency;
 use crate::publish::actions::{self, ByHand};
 use crate::source::identity::canonical;
+use crate::source::page::{ArticlePage, Rule};
 use crate::store::{Conn, StoreError, article};
 use crate::text::plain::line;
 
@@ -50,12 +51,12 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let story = match (known, &args.article) {
         (Some(article), _) => article,
         (None, Some(url)) => {
-            if text.is_none() {
-                warn("no source has brought this article, and its page is not read: the post is its bare link")?;
+            let entry = by_its_page(&shop, url).await?;
+            if entry.title.is_empty() {
+                text.get_or_insert_with(|| url.to_string());
             }
-            text.get_or_insert_with(|| url.to_string());
-            let entry = Entry { title: url.to_string(), link: Some(url.clone()), ..entry(&shop) };
-            actions::own_article(entry, shop.hand.now)
+            let title = if entry.title.is_empty() { url.to_string() } else { entry.title.clone() };
+            actions::own_article(Entry { title, ..entry }, shop.hand.now)
         }
         (None, None) => {
             let text = text.as_deref().unwrap_or_default();
@@ -75,6 +76,23 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let row = actions::by_hand(&shop.store, &shop.hand, shop.place(&channel, &templates), wish).await?;
     shop.done("scheduled, goes out as soon as the service may send it:", &[row])?;
     Ok(Exit::Done)
+}
+
+/// An article that no source has brought: what its page says.
+async fn by_its_page(shop: &Shop, url: &Url) -> anyhow::Result<Entry> {
+    let http = super::opened::http(&shop.config, &super::opened::clock())?;
+    let bare = Entry { link: Some(url.clone()), ..Entry::default() };
+    let rule = Rule { source: Some(url), hosts: &[] };
+    let (mut entry, note) = super::opened::completed(&http, &bare, ArticlePage::Always, rule, shop.zone()).await;
+    if let Some(note) = note {
+        warn(format_args!(
+            "no source has brought this article, and its page cannot be read ({note}): the post is its bare link"
+        ))?;
+    } else if entry.title.is_empty() {
+        warn("no source has brought this article, and its page has no headline: the post is its bare link")?;
+    }
+    entry.language = entry.language.or_else(|| shop.config.newsroom.language.clone());
+    Ok(entry)
 }
 
 fn entry(shop: &Shop) -> Entry {

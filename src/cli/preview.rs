@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use url::Url;
 
-use super::{Call, Exit, Trouble, opened, say};
+use super::{Call, Exit, Trouble, opened, say, warn};
 use crate::compose;
 use crate::config::{self, Config};
 use crate::expr::{Item, Templates};
@@ -17,6 +18,7 @@ use crate::platform::Identity;
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
 use crate::route::{Chosen, DEFAULT_TEMPLATE, Route, plan};
+use crate::source::page::{ArticlePage, Rule};
 
 /// The options of `bugle preview`.
 #[derive(Debug, clap::Args)]
@@ -41,7 +43,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let templates = opened::good_templates(&config)?;
     let clock = opened::clock();
     let http = opened::http(&config, &clock)?;
-    let feed = opened::feed(&http, &args.place, None).await?;
+    let known = config.sources.iter().find(|source| source.settings.url.as_ref() == Some(&args.place));
+    let layout = known.and_then(|source| source.layout.as_ref());
+    let feed = opened::feed(&http, &args.place, None, layout, &config.newsroom.zone).await?;
     let entry = match args.item {
         None => opened::newest(&feed.entries),
         Some(n) => usize::try_from(n - 1).ok().and_then(|n| feed.entries.get(n)),
@@ -53,6 +57,19 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
             feed.entries.len()
         ))
     })?;
+    let source = known.or(match &config.sources[..] {
+        [only] => Some(only),
+        _ => None,
+    });
+    let when = source.map_or(ArticlePage::default(), |source| source.settings.article_page);
+    let hosts = source.map_or(&[][..], |source| &source.settings.hosts);
+    let place = Url::parse(&args.place).ok();
+    let rule = Rule { source: place.as_ref(), hosts };
+    let (entry, note) = opened::completed(&http, entry, when, rule, &config.newsroom.zone).await;
+    let entry = &entry;
+    if let Some(note) = note {
+        warn(format_args!("note: shown without what the article's page says: {note}"))?;
+    }
     let identities = identities(&config).await;
     let now = clock.now();
     let named = args.template.as_deref();

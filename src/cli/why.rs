@@ -12,8 +12,9 @@ use crate::model::post::PostState;
 use crate::source::identity::canonical;
 use crate::store::article::Verdict;
 use crate::store::channel::ChannelRow;
+use crate::store::page::PageWait;
 use crate::store::post::{PostRow, short};
-use crate::store::{Conn, StoreError, article, audit, channel, pause, post};
+use crate::store::{Conn, StoreError, article, audit, channel, page, pause, post};
 
 /// Arguments of `bugle why`.
 #[derive(Clone, Debug, clap::Args)]
@@ -115,6 +116,7 @@ async fn answers(
 ) -> Result<Vec<Answer>, StoreError> {
     let posts = post::of_article(conn, article.id.as_str()).await?;
     let pauses = pause::all(conn).await?;
+    let waits = page::waits(conn, article.id.as_str()).await?;
     let mut names = channels.to_vec();
     names.extend(posts.iter().map(|row| row.post.channel.to_string()));
     let mut seen = std::collections::HashSet::new();
@@ -130,6 +132,7 @@ async fn answers(
             if let Some(clicks) = clicks(conn, post, &mut json).await? {
                 why = format!("{why}, {clicks}");
             }
+            why.extend(waits.iter().filter_map(|wait| waited_for(shop, post, wait)));
             let history = if verbose { audit::of(conn, post.id()).await? } else { Vec::new() };
             out.push(Answer { channel: name.clone(), answer, why, post: Some(json), history });
         }
@@ -146,6 +149,14 @@ async fn answers(
         }
     }
     Ok(out)
+}
+
+/// What a scheduled post waits for, where that is its article's page.
+fn waited_for(shop: &Shop, row: &PostRow, wait: &PageWait) -> Option<String> {
+    let due = row.post.due;
+    let waits = matches!(row.post.state, PostState::Scheduled { .. }) && (due == wait.until || due == wait.brief);
+    let said = wait.said.as_deref().map(|said| format!(" ({said})")).unwrap_or_default();
+    waits.then(|| format!("; waits for the article's {}{said}, until {} at the latest", wait.reason, shop.when(due)))
 }
 
 fn of_post(

@@ -13,6 +13,7 @@ use super::{Address, Channel, Newsroom, Source, Start, Store, settings};
 use crate::expr::{self, Condition};
 use crate::model::id::SourceName;
 use crate::route::{Approve, Rule};
+use crate::source::page::{Layout, Selectors};
 use crate::timetable::{self, Rhythm};
 
 /// Seen keys live at least so long after they were last listed. Source: reliability.md section 5.
@@ -20,6 +21,12 @@ const LEAST_KEEP: SignedDuration = SignedDuration::from_hours(400 * 24);
 
 /// The most articles a first poll may post. Source: reliability.md section 5.
 const MOST_LAST: u16 = 500;
+
+/// How long a post waits for its article's page where the config says nothing.
+const PAGE_WAIT: SignedDuration = SignedDuration::from_secs(90);
+
+/// The longest such wait: what takes longer is no page that is about to come up.
+const LONGEST_PAGE_WAIT: SignedDuration = SignedDuration::from_mins(10);
 
 /// The longest URL. 2,048 bytes. Source: reliability.md section 6.
 const LONGEST_URL: usize = 2048;
@@ -152,7 +159,37 @@ fn source(r: &mut Reading<'_>, name: String) -> Option<Source> {
             r.fault(&format!("{key}.categories[{n}]"), "expected a category, found nothing", None);
         }
     }
-    Some(Source { name: SourceName::new(name), address: address?, rhythm, start, settings: written })
+    let layout = written.page.as_ref().and_then(|selectors| layout(r, &key, selectors));
+    let page_wait = match written.page_wait.as_deref() {
+        Some(text) => duration(r, &format!("{key}.page_wait"), text).unwrap_or(PAGE_WAIT),
+        None => PAGE_WAIT,
+    };
+    if page_wait > LONGEST_PAGE_WAIT {
+        let said = format!("expected at most 10m, found {:?}", written.page_wait.as_deref().unwrap_or_default());
+        r.fault(&format!("{key}.page_wait"), said, Some("it is news that waits: seconds, not hours"));
+    }
+    for (n, host) in written.hosts.iter().enumerate() {
+        let is_host = Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.path() == "/" && url.has_host());
+        if !is_host || host.contains(['/', '@', '?', '#']) {
+            let said = format!("expected a host, found {host:?}");
+            r.fault(&format!("{key}.hosts[{n}]"), said, Some("the name alone: \"news.example\""));
+        }
+    }
+    Some(Source { name: SourceName::new(name), address: address?, rhythm, start, layout, page_wait, settings: written })
+}
+
+/// The selectors of a page, compiled.
+fn layout(r: &mut Reading<'_>, key: &str, selectors: &Selectors) -> Option<Layout> {
+    match Layout::compile(selectors) {
+        Ok(layout) => Some(layout),
+        Err(bad) => {
+            for one in bad {
+                let hint = "a CSS selector, as for style sheets: \"article.card\", \"ul.news > li\"";
+                r.fault(&format!("{key}.page.{}", one.key), one.said, Some(hint));
+            }
+            None
+        }
+    }
 }
 
 /// Where a source is polled; one without `url` has a door.

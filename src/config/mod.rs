@@ -106,6 +106,10 @@ pub struct Source {
     pub rhythm: Option<Rhythm>,
     /// What the first poll may post.
     pub start: Start,
+    /// Where the articles stand, where it is a page.
+    pub layout: Option<crate::source::page::Layout>,
+    /// The most that a post waits for its article's page; zero: not at all.
+    pub page_wait: jiff::SignedDuration,
 }
 
 /// Where a source is.

@@ -113,7 +113,7 @@ to = [\"x\", \"x\", \"telegramm\"]
         "10:9 source.Bad: expected a name of at most 64 of a-z, 0-9, - and _, found \"Bad\" (the name is the identity: choose it once and keep it)",
         "11:7 source.Bad.url: expected http, https or file, found ftp",
         "12:9 source.Bad.start: expected a number from 1 to 500 after last, found \"501\" (write \"from now\" or \"last 3\" (up to 500))",
-        "13:1 source.Bad.interval: unknown key (known here: categories, hub, ingest, language, poll, start, url, websub)",
+        "13:1 source.Bad.interval: unknown key (known here: article_page, categories, hosts, hub, ingest, language, page, page_wait, poll, start, url, websub)",
         "14:10 channel.x.access_secret: missing key (write access_secret = { env = \"X_ACCESS_SECRET\" } and set that variable)",
         "17:1 channel.x.consumer_secert: unknown key (did you mean `consumer_secret`?)",
         "18:16 channel.x.access_token: expected one of { env = … } and { file = … }, found another table (write access_token = { env = \"X_ACCESS_TOKEN\" } and set that variable)",
@@ -188,6 +188,23 @@ fn one_fault_each() {
         (
             "[source.a]\nurl = \"x\"\nlanguage = \"E\"\n".into(),
             "6:12 source.a.language: expected a language tag, found \"E\" (for instance \"en\" or \"pt-BR\")",
+        ),
+        (
+            "[source.a]\nurl = \"x\"\npage_wait = \"11m\"\n".into(),
+            "6:13 source.a.page_wait: expected at most 10m, found \"11m\" (it is news that waits: seconds, not hours)",
+        ),
+        ("[source.a]\nurl = \"x\"\npage_wait = \"0s\"\narticle_page = \"always\"\n".into(), ""),
+        (
+            "[source.a]\nurl = \"x\"\nhosts = [\"n.example\", \"https://m.example/\"]\n".into(),
+            "6:23 source.a.hosts[1]: expected a host, found \"https://m.example/\" (the name alone: \"news.example\")",
+        ),
+        (
+            "[source.a]\nurl = \"x\"\n[source.a.page]\nitem = \"li\"\ntitle = \"h2[\"\n".into(),
+            "8:9 source.a.page.title: expected a CSS selector, found \"h2[\": it ends too early (a CSS selector, as for style sheets: \"article.card\", \"ul.news > li\")",
+        ),
+        (
+            "[source.a]\nurl = \"x\"\n[source.a.page]\ntitle = \"h2\"\n".into(),
+            "6:11 source.a.page.item: missing key (`item` is one article of the list)",
         ),
         (with("strict_order = \"yes\"\n"), "8:16 channel.mastodon.strict_order: expected true or false, found \"yes\""),
         (

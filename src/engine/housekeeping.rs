@@ -11,7 +11,9 @@ use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState, SkipReason};
 use crate::publish::{claim, recover, retry};
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, article, attempt, meta, notice, pause, post, short_link, source, subscription};
+use crate::store::{
+    Conn, StoreError, article, attempt, meta, notice, page, pause, post, short_link, source, subscription,
+};
 
 /// How often changes made beside the service are looked for.
 const LOOK: Duration = Duration::from_millis(500);
@@ -159,6 +161,7 @@ async fn forget(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {
     let job = crate::store::job(move |conn| {
         Box::pin(async move {
             article::forget(conn, before).await?;
+            page::forget(conn).await?;
             post::forget(conn, before).await?;
             attempt::forget(conn, before).await?;
             short_link::forget(conn, before).await?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 
 use super::revise::{Update, update};
-use super::{Setup, Source, tombstones};
+use super::{Setup, Source, pages, tombstones};
 use crate::compose;
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
@@ -158,13 +158,15 @@ pub async fn store(conn: &mut Conn, setup: &Arc<Setup>, catch: &mut Catch) -> Re
             Call::Duplicate { of } => ids.get(of).cloned().or_else(|| owner_of(&judged, *of)),
             Call::Known { article, changed_candidate } => {
                 if *changed_candidate {
-                    let entry = settled(&catch.entries[n], setup, &catch.source);
-                    match update(conn, setup, article, &entry, &hashes[n], catch).await? {
-                        Update::Same => {}
-                        Update::Unsure => brought.unsure += 1,
-                        Update::Changed { freed } => {
-                            brought.changed += 1;
-                            brought.posts += freed;
+                    if speaks(conn, setup, article, &name).await? {
+                        let entry = settled(&catch.entries[n], setup, &catch.source);
+                        match update(conn, setup, article, &entry, &hashes[n], catch).await? {
+                            Update::Same => {}
+                            Update::Unsure => brought.unsure += 1,
+                            Update::Changed { freed } => {
+                                brought.changed += 1;
+                                brought.posts += freed;
+                            }
                         }
                     }
                 } else if !starts_over
@@ -233,6 +235,13 @@ fn settled(entry: &Entry, setup: &Setup, source: &Source) -> Entry {
     let mut entry = entry.clone();
     crate::source::lend(&mut entry, source.language.as_deref(), setup.house.language.as_deref(), &source.categories);
     entry
+}
+
+/// Whether a source's words are the story's: those of the source that brought it first, as long as the config has that.
+/// Two sources that word one story differently would change it back and forth with every poll.
+async fn speaks(conn: &mut Conn, setup: &Setup, id: &ArticleId, source: &SourceName) -> Result<bool, StoreError> {
+    let first = article::source(conn, id.as_str()).await?;
+    Ok(first.is_none_or(|first| first == *source || setup.sources.iter().all(|known| known.name != first)))
 }
 
 /// How an article came in.
@@ -308,7 +317,7 @@ async fn add(conn: &mut Conn, setup: &Setup, article: &Article, planning: &Plann
     if *verdict == Verdict::Backfill || !standing.is_usable() {
         return Ok(0);
     }
-    store_posts(conn, article, plan.chosen, planning, article.first_seen).await
+    store_posts(conn, setup, article, plan.chosen, planning, article.first_seen).await
 }
 
 fn verdicts_of(plan: &Plan) -> Vec<article::Verdict> {
@@ -337,11 +346,12 @@ pub(super) async fn replan(
     let old = article.entry.published.is_some_and(|at| now.duration_since(at) > OLD);
     let verdict = if old { Verdict::Flood { evidence: Evidence::Old } } else { Verdict::Fresh };
     let planning = Planning { verdict: &verdict, title: "", unwatched: false };
-    store_posts(conn, article, plan.chosen, &planning, now).await
+    store_posts(conn, setup, article, plan.chosen, &planning, now).await
 }
 
 async fn store_posts(
     conn: &mut Conn,
+    setup: &Setup,
     article: &Article,
     chosen: Vec<Chosen>,
     planning: &Planning<'_>,
@@ -366,6 +376,7 @@ async fn store_posts(
         }
         count += u64::from(store_post(conn, article, chosen, state, now).await?);
     }
+    pages::plan(conn, setup, article, now).await?;
     tell(conn, article, &held, now).await?;
     Ok(count)
 }

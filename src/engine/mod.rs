@@ -5,6 +5,7 @@ pub mod housekeeping;
 pub mod ingest;
 pub mod lanes;
 pub mod notify;
+pub mod pages;
 pub mod poller;
 pub mod push;
 pub mod receive;
@@ -26,7 +27,9 @@ use tokio_util::sync::CancellationToken;
 use crate::model::id::{ChannelName, SourceName};
 use crate::publish::{Channel, House};
 use crate::route::Route;
+use crate::source::gather::Gatherer;
 use crate::source::identity::Start;
+use crate::source::page::{ArticlePage, Layout};
 use crate::timetable::Rhythm;
 
 /// `[timing]` of the config.
@@ -66,6 +69,14 @@ pub struct Source {
     pub door: Option<Arc<Door>>,
     /// Brings the next poll forward.
     pub nudge: Arc<Notify>,
+    /// Where the articles stand, where it is a page.
+    pub layout: Option<Layout>,
+    /// When an article's own page is fetched.
+    pub article_page: ArticlePage,
+    /// The most that a post waits for it; zero: not at all.
+    pub page_wait: SignedDuration,
+    /// Further hosts that an article's own address may have.
+    pub hosts: Vec<String>,
 }
 
 impl Source {
@@ -101,6 +112,8 @@ pub struct Setup {
     pub routes: Vec<Route>,
     /// How long articles and seen keys are kept.
     pub keep: SignedDuration,
+    /// Reads sources and pages.
+    pub gather: Arc<Gatherer>,
     /// Where notices are posted.
     pub notify: Option<notify::Target>,
     /// How hubs reach us; `None`: they do not.
@@ -136,6 +149,7 @@ pub async fn generation(setup: Arc<Setup>, stop: CancellationToken) {
         loops.spawn(lanes::drive(setup.clone(), channel, stop.clone()));
     }
     let polite = Arc::new(poller::Polite::default());
+    loops.spawn(pages::drive(setup.clone(), polite.clone(), stop.clone()));
     loops.spawn(poller::drive(setup.clone(), polite, stop.clone()));
     if let Some(target) = setup.notify.clone() {
         loops.spawn(notify::drive(setup.clone(), target, stop.clone()));

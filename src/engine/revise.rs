@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Setup;
 use super::ingest::{Catch, Listing};
 use super::standing::{Before, follow};
+use super::{Setup, pages};
 use crate::model::article::{Article, Entry, Standing};
 use crate::model::id::ArticleId;
 use crate::source::identity::{content_hash, stated_hash};
@@ -59,6 +59,8 @@ pub(super) async fn update(
         Order::Older => return Ok(Update::Same),
         Order::Unknown => return Ok(Update::Unsure),
     }
+    // The hash is of what the source says; what is stored, is that with what the article's page added.
+    let next = pages::completed(conn, setup, &stored.source, id, &next).await?;
     let same_content = content_hash(&next) == content_hash(&stored.entry);
     if same_content {
         article::restate(conn, id.as_str(), &next, &hash, catch.now).await?;

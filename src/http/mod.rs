@@ -147,6 +147,17 @@ fn place_of(url: &Url) -> String {
         .map_or_else(|| format!("{}:…", url.scheme()), |(host, port)| format!("{}://{host}:{port}", url.scheme()))
 }
 
+/// Whether a URL says by itself that it leads inside the network: an address that is not public, or a name of this
+/// machine. Where a name leads is known only when it is dialled.
+pub fn is_inside(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => !guard::is_public(std::net::IpAddr::V4(ip)),
+        Some(url::Host::Ipv6(ip)) => !guard::is_public(std::net::IpAddr::V6(ip)),
+        Some(url::Host::Domain(name)) => guard::is_localhost(&guard::plain_name(name)),
+        None => true,
+    }
+}
+
 /// An answer, read whole.
 #[derive(Clone)]
 pub struct Answer {

@@ -338,6 +338,11 @@ pub enum SkipReason {
         /// Who.
         by: String,
     },
+    /// Its page showed that it is a story known already, which goes out (or not) by itself.
+    SameStory {
+        /// The id of the other article.
+        article: String,
+    },
 }
 
 impl std::fmt::Display for SkipReason {
@@ -347,6 +352,7 @@ impl std::fmt::Display for SkipReason {
             Self::Killed => f.write_str("its source took the story back"),
             Self::Backfill => f.write_str("was in the source before Bugle watched it"),
             Self::Person { by } => write!(f, "dropped by {by}"),
+            Self::SameStory { article } => write!(f, "the same story as article {article}"),
         }
     }
 }

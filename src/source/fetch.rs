@@ -109,8 +109,10 @@ pub enum FailKind {
         /// The status.
         status: u16,
     },
-    /// No whole answer: name, connection, TLS, time, broken off; a file that cannot be read.
+    /// Nothing was sent: name, connection, TLS; a file that cannot be read.
     Unreachable,
+    /// No whole answer: out of time, broken off.
+    Broken,
     /// The body is over the limit.
     TooLarge,
     /// More than 5 redirects, or a circle.
@@ -178,38 +180,78 @@ fn place(source: &str, root: &Path) -> Result<Place, String> {
 }
 
 async fn fetch_web(http: &Http, first: Url, validators: &Validators) -> Fetched {
+    fetch_url(http, first, validators, &Manner::default()).await
+}
+
+/// Fetches a URL in that manner, conditionally.
+pub async fn fetch_url(http: &Http, first: Url, validators: &Validators, manner: &Manner) -> Fetched {
+    match visit(http, first, conditional(validators, manner.accept), manner).await {
+        Ok(Visit { answer, url, hops, permanent }) => {
+            let moved = (permanent && hops > 0).then(|| url.clone());
+            judge(answer, validators, url, moved, permanent, http.now())
+        }
+        Err((kind, said)) => failed(kind, said),
+    }
+}
+
+/// How a URL is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// Where the URL came from.
+    pub trust: Trust,
+    /// The most bytes of the decoded body.
+    pub cap: usize,
+    /// The `Accept` header.
+    pub accept: &'static str,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self { trust: Trust::Config, cap: DECODED, accept: ACCEPTED }
+    }
+}
+
+/// An answer that is no redirect, and the way to it.
+#[derive(Debug)]
+pub struct Visit {
+    /// The answer.
+    pub answer: Answer,
+    /// Where it was found in the end.
+    pub url: Url,
+    /// How many redirects led there.
+    pub hops: usize,
+    /// Whether all of them are permanent.
+    pub permanent: bool,
+}
+
+/// Asks for a URL and walks its redirects, each checked like the first; another place than the first counts as content.
+///
+/// # Errors
+/// Why there is no answer, and the same in words.
+pub async fn visit(http: &Http, first: Url, headers: HeaderMap, manner: &Manner) -> Result<Visit, (FailKind, String)> {
     let deadline = Instant::now() + TOTAL;
     let mut url = first.clone();
     let mut visited = Vec::new();
     let mut permanent = true;
     loop {
-        let trust = if same_place(&first, &url) { Trust::Config } else { Trust::Content };
         let mut call = Call::get(url.clone());
-        call.headers = conditional(validators);
+        call.headers.clone_from(&headers);
         call.timeout = deadline.saturating_duration_since(Instant::now());
-        call.cap = DECODED;
-        call.trust = trust;
+        call.cap = manner.cap;
+        call.trust = if same_place(&first, &url) { manner.trust } else { Trust::Content };
         call.polite = true;
-        let answer = match http.read_or_fault(call).await {
-            Ok(answer) => answer,
-            Err(fault) => return faulty(fault),
-        };
-        let hop = matches!(answer.status, 301 | 302 | 303 | 307 | 308);
-        if !hop {
-            let moved = (permanent && !visited.is_empty()).then(|| url.clone());
-            return judge(answer, validators, url, moved, permanent, http.now());
+        let answer = http.read_or_fault(call).await.map_err(faulty)?;
+        if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+            return Ok(Visit { answer, url, hops: visited.len(), permanent });
         }
         permanent &= matches!(answer.status, 301 | 308);
-        let next = match target(&url, &answer) {
-            Ok(next) => next,
-            Err((kind, said)) => return failed(kind, said),
-        };
+        let next = target(&url, &answer)?;
         visited.push(url);
         if visited.contains(&next) {
-            return failed(FailKind::TooManyRedirects, "the redirects lead in a circle");
+            return Err((FailKind::TooManyRedirects, "the redirects lead in a circle".to_owned()));
         }
         if visited.len() > HOPS {
-            return failed(FailKind::TooManyRedirects, format!("expected at most {HOPS} redirects, found more"));
+            return Err((FailKind::TooManyRedirects, format!("expected at most {HOPS} redirects, found more")));
         }
         url = next;
     }
@@ -222,9 +264,9 @@ fn same_place(a: &Url, b: &Url) -> bool {
 
 /// Both validators, exactly as received: an entity tag is opaque. With one, a server that can may answer with what is new
 /// since (RFC 3229, with the instance manipulation `feed`).
-fn conditional(validators: &Validators) -> HeaderMap {
+fn conditional(validators: &Validators, accept: &'static str) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
+    headers.insert(ACCEPT, HeaderValue::from_static(accept));
     for (name, value) in [(IF_NONE_MATCH, &validators.etag), (IF_MODIFIED_SINCE, &validators.last_modified)] {
         if let Some(value) = value.as_deref().and_then(|value| HeaderValue::from_str(value).ok()) {
             headers.insert(name, value);
@@ -250,11 +292,12 @@ fn target(from: &Url, answer: &Answer) -> Result<Url, (FailKind, String)> {
     Ok(next)
 }
 
-fn faulty(fault: Fault) -> Fetched {
+fn faulty(fault: Fault) -> (FailKind, String) {
     match fault {
-        Fault::Refused(said) => failed(FailKind::Refused, said),
-        Fault::TooLarge(said) => failed(FailKind::TooLarge, said),
-        Fault::NotSent(said) | Fault::Broken(said) => failed(FailKind::Unreachable, said),
+        Fault::Refused(said) => (FailKind::Refused, said),
+        Fault::TooLarge(said) => (FailKind::TooLarge, said),
+        Fault::NotSent(said) => (FailKind::Unreachable, said),
+        Fault::Broken(said) => (FailKind::Broken, said),
     }
 }
 

@@ -66,6 +66,25 @@ impl<'a> Scanner<'a> {
         inside
     }
 
+    /// From behind a start tag whose content is no markup (a script): skips to its end tag, or to the end of the text;
+    /// gives what lies before it.
+    pub fn raw(&mut self, name: &str) -> &'a str {
+        let rest = self.rest();
+        let mut from = 0;
+        while let Some(at) = rest[from..].find("</").map(|n| from + n) {
+            let behind = &rest[at + 2..];
+            let ends = behind.get(..name.len()).is_some_and(|found| found.eq_ignore_ascii_case(name))
+                && !behind[name.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '-');
+            if ends {
+                self.at += at;
+                return &rest[..at];
+            }
+            from = at + 2;
+        }
+        self.at += rest.len();
+        rest
+    }
+
     /// From behind `<!DOCTYPE`: skips the declaration with its internal subset, quotes and comments respected.
     fn doctype(&mut self) -> &'a str {
         let rest = self.rest();
@@ -339,6 +358,21 @@ mod tests {
             ("<заголовок>да</заголовок>", "<заголовок>\"да\"</заголовок>"),
         ] {
             assert_eq!(shown(markup), expected, "{markup}");
+        }
+    }
+
+    #[test]
+    fn steps_over_what_is_no_markup() {
+        for (markup, inside, next) in [
+            ("<script>a</b><c></SCRIPT >x", "a</b><c>", Some(Token::Close("SCRIPT"))),
+            ("<script>'</scripts>'</script>", "'</scripts>'", Some(Token::Close("script"))),
+            ("<script>never closed", "never closed", None),
+            ("<script>dé</script", "dé", Some(Token::Close("script"))),
+        ] {
+            let mut tokens = Scanner::new(markup);
+            assert!(matches!(tokens.next(), Some(Token::Open(_))));
+            assert_eq!(tokens.raw("script"), inside, "{markup}");
+            assert_eq!(tokens.next(), next, "{markup}");
         }
     }
 

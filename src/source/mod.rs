@@ -2,11 +2,14 @@
 
 pub mod date;
 pub mod decode;
+pub mod discover;
+pub mod document;
 pub mod door;
 pub mod entry;
 pub mod feed;
 pub mod fetch;
 pub mod freshness;
+pub mod gather;
 pub mod habit;
 mod head;
 pub mod identity;
@@ -14,8 +17,11 @@ mod jsonfeed;
 pub mod language;
 pub mod mend;
 pub mod opml;
+pub mod page;
 mod picture;
 pub mod politeness;
+pub mod robots;
+pub mod sitemap;
 mod tree;
 pub mod websub;
 
@@ -52,6 +58,18 @@ pub struct Settings {
     /// Who may push stories to `POST /ingest/NAME`.
     #[serde(default)]
     pub ingest: Option<door::Settings>,
+    /// Where the articles stand on a page without feed. Left out: the URL is a feed or a sitemap.
+    #[serde(default)]
+    pub page: Option<page::Selectors>,
+    /// When an article's own page is fetched.
+    #[serde(default)]
+    pub article_page: page::ArticlePage,
+    /// The most that a post waits for its article's page, up to 10 minutes; `0s`: not at all. Left out: 90 s.
+    #[serde(default)]
+    pub page_wait: Option<String>,
+    /// Further hosts that an article's own address may have, beside the source's and the link's: `news.example`.
+    #[serde(default)]
+    pub hosts: Vec<String>,
 }
 
 /// Gives an entry what its source and the newsroom lend it: the language where it states none, the categories it lacks.

@@ -159,6 +159,33 @@ pub async fn judge_anew(conn: &mut Conn, id: &str, verdicts: &[Verdict]) -> Resu
     Ok(())
 }
 
+/// Completes the newest version by what the article's page says: no new version, and the hash stays that of what the
+/// source says, so that the same words of the source are no change.
+///
+/// # Errors
+/// The database's.
+pub async fn enrich(conn: &mut Conn, id: &str, entry: &Entry, title_hash: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE article SET entry=$2, link=$3, title=$4, title_hash=$5 WHERE id = $1")
+        .bind(id)
+        .bind(to_json(entry))
+        .bind(entry.link.as_ref().map(url::Url::as_str))
+        .bind(&entry.title)
+        .bind(title_hash)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// The source that brought an article first.
+///
+/// # Errors
+/// The database's.
+pub async fn source(conn: &mut Conn, id: &str) -> Result<Option<SourceName>, StoreError> {
+    let name: Option<String> =
+        sqlx::query_scalar("SELECT source FROM article WHERE id = $1").bind(id).fetch_optional(conn).await?;
+    Ok(name.map(SourceName::new))
+}
+
 /// One article and the verdicts of its planning.
 ///
 /// # Errors

@@ -28,6 +28,8 @@ const TABLES: &[&str] = &[
     "webhook_seen",
     "short_link",
     "short_link_click",
+    "page_wait",
+    "page",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

@@ -14,6 +14,7 @@ pub mod clerk;
 pub mod dialect;
 pub mod meta;
 pub mod notice;
+pub mod page;
 pub mod pause;
 pub mod post;
 pub mod sealed;
@@ -95,6 +96,7 @@ const READERS: u32 = 3;
 /// Every migration, in order. Never edit one that was shipped.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "spine", include_str!("../../migrations/0001_spine.sql")),
+    (2, "pages", include_str!("../../migrations/0002_pages.sql")),
     (3, "push", include_str!("../../migrations/0003_push.sql")),
     (4, "health", include_str!("../../migrations/0004_health.sql")),
     (5, "links", include_str!("../../migrations/0005_links.sql")),

@@ -139,12 +139,17 @@ impl Newsroom {
         self
     }
 
-    /// A source, polled every second.
-    pub fn source(mut self, name: &str, url: &str, start: &str) -> Self {
+    /// A source, polled every second, whose articles' pages are left alone.
+    pub fn source(self, name: &str, url: &str, start: &str) -> Self {
+        self.source_with(name, url, start, "article_page = \"never\"")
+    }
+
+    /// A source, polled every second, with more lines.
+    pub fn source_with(mut self, name: &str, url: &str, start: &str, lines: &str) -> Self {
         if let Some(rest) = url.strip_prefix("http://") {
             self.allow(rest.split('/').next().unwrap_or(rest));
         }
-        writeln!(self.sources, "[source.{name}]\nurl = {url:?}\npoll = \"every 1s\"\nstart = {start:?}\n")
+        writeln!(self.sources, "[source.{name}]\nurl = {url:?}\npoll = \"every 1s\"\nstart = {start:?}\n{lines}\n")
             .expect("a text grows");
         self
     }

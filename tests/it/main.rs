@@ -24,6 +24,7 @@ mod story_hostile;
 mod story_limits;
 mod story_once;
 mod story_outage;
+mod story_pages;
 mod story_polite;
 mod story_push;
 mod story_real;

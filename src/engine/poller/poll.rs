@@ -12,8 +12,8 @@ use super::watched::Known;
 use crate::engine::ingest::{self, Beside, Catch, Listing};
 use crate::engine::{Setup, Source};
 use crate::model::notice::{Level, Notice};
-use crate::source::feed::{self, Feed};
-use crate::source::fetch::{FailKind, Fetched, Heard, Validators, fetch};
+use crate::source::feed::Feed;
+use crate::source::fetch::{FailKind, Fetched, Heard, Validators};
 use crate::source::politeness::{Health, Rest, host_rest, next_poll};
 use crate::source::websub;
 use crate::store::{Conn, StoreError, notice, source, subscription};
@@ -56,7 +56,8 @@ pub(super) async fn once(
     let house = &setup.house;
     let begun = house.clock.now();
     let mut next = Box::new(known.map_or_else(|| Known::fresh(source, begun), |known| known.at_its_address(source)));
-    let fetched = fetch(&house.http, address, &next.validators(), Path::new(".")).await;
+    let layout = source.layout.as_ref();
+    let fetched = setup.gather.fetch(&house.http, address, &next.validators(), Path::new("."), layout).await;
     let now = house.clock.now();
     next.row.last_fetch = Some(now);
     let is_pushed = is_pushed(setup, source, now).await;
@@ -70,15 +71,12 @@ pub(super) async fn once(
         Fetched::Body { bytes, content_type, validators, heard, final_url, moved, links } => {
             let base = final_url.unwrap_or_else(local_base);
             let place = base.clone();
-            let read = tokio::task::spawn_blocking(move || {
-                let read = feed::read(&bytes, content_type.as_deref(), &base);
-                (read, bytes)
-            });
-            let (read, bytes) = match read.await {
-                Ok(read) => read,
-                Err(e) => (Err(feed::Unreadable { said: format!("reading it failed: {e}") }), Vec::new()),
-            };
-            match read {
+            let layout = source.layout.clone();
+            let gathered = setup.gather.read(&house.http, bytes, content_type, base, layout, &house.zone).await;
+            let bytes = gathered.bytes;
+            // Those of an index tell nothing about its sitemaps.
+            let validators = if gathered.in_parts { Validators::default() } else { validators };
+            match gathered.read {
                 Ok(feed) => {
                     drop(bytes);
                     next.seen.answered(moved.as_ref(), now);

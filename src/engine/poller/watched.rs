@@ -165,6 +165,10 @@ mod tests {
             hub: None,
             door: None,
             nudge: std::sync::Arc::default(),
+            layout: None,
+            article_page: crate::source::page::ArticlePage::default(),
+            page_wait: SignedDuration::ZERO,
+            hosts: Vec::new(),
         }
     }
 

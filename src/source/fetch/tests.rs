@@ -210,8 +210,8 @@ async fn failures_have_their_kind_and_the_wait_that_was_asked() {
         ("/404", FailKind::Http { status: 404 }, None),
         ("/206", FailKind::Http { status: 206 }, None),
         ("/304", FailKind::Http { status: 304 }, None),
-        ("/half", FailKind::Unreachable, None),
-        ("/closed", FailKind::Unreachable, None),
+        ("/half", FailKind::Broken, None),
+        ("/closed", FailKind::Broken, None),
         ("/large", FailKind::TooLarge, None),
         ("/endless", FailKind::TooLarge, None),
     ] {

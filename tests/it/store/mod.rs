@@ -4,6 +4,7 @@
 mod backup;
 mod listed;
 mod nouns;
+mod pages;
 mod posts;
 mod pushes;
 mod short_links;
