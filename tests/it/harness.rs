@@ -141,11 +141,11 @@ impl Newsroom {
 
     /// A source, polled every second, whose articles' pages are left alone.
     pub fn source(self, name: &str, url: &str, start: &str) -> Self {
-        self.source_with(name, url, start, "article_page = \"never\"")
+        self.source_more(name, url, start, "article_page = \"never\"")
     }
 
     /// A source, polled every second, with more lines.
-    pub fn source_with(mut self, name: &str, url: &str, start: &str, lines: &str) -> Self {
+    pub fn source_more(mut self, name: &str, url: &str, start: &str, lines: &str) -> Self {
         if let Some(rest) = url.strip_prefix("http://") {
             self.allow(rest.split('/').next().unwrap_or(rest));
         }

@@ -30,7 +30,7 @@ fn html(body: impl Into<Vec<u8>>) -> Reply {
 
 /// A newsroom with a wall that shows cards, fed by that feed.
 fn newsroom(name: &str, web: &FakeFeed, lines: &str) -> Newsroom {
-    Newsroom::new(name).source_with("news", &web.at("/rss"), "from now", lines).timeline("wall", "bluesky")
+    Newsroom::new(name).source_more("news", &web.at("/rss"), "from now", lines).timeline("wall", "bluesky")
 }
 
 /// What is on the wall, newest first.
@@ -121,9 +121,9 @@ async fn posts_that_a_page_cannot_change_do_not_wait() {
     // No page is up; every wait is as long as it is for people.
     let newsroom = Newsroom::new("no_need")
         .scale(1.0)
-        .source_with("news", &web.at("/rss"), "from now", "page_wait = \"10m\"")
-        .source_with("quick", &web.at("/quick"), "from now", "page_wait = \"0s\"")
-        .source_with("flash", &web.at("/flash"), "from now", "page_wait = \"10m\"")
+        .source_more("news", &web.at("/rss"), "from now", "page_wait = \"10m\"")
+        .source_more("quick", &web.at("/quick"), "from now", "page_wait = \"0s\"")
+        .source_more("flash", &web.at("/flash"), "from now", "page_wait = \"10m\"")
         .timeline("wall", "bluesky")
         .timeline("other", "bluesky")
         .mastodon(&mastodon)
@@ -220,7 +220,7 @@ async fn one_story_under_two_addresses_goes_out_once() {
     web.reply("/a", html(page("/a", "")));
     web.reply("/go/1", html(page("/a", "")));
     let newsroom = newsroom("two_addresses", &web, "page_wait = \"10m\"")
-        .source_with("other", &web.at("/other"), "from now", "page_wait = \"10m\"")
+        .source_more("other", &web.at("/other"), "from now", "page_wait = \"10m\"")
         .scale(0.3);
     let bugle = newsroom.start().await;
     fetched(&web, "/rss").await;
@@ -241,7 +241,7 @@ async fn two_sources_of_one_story_do_not_take_turns() {
     let never = "article_page = \"never\"";
     web.feed("/rss", EMPTY);
     web.feed("/other", EMPTY);
-    let newsroom = newsroom("turns", &web, never).source_with("other", &web.at("/other"), "from now", never);
+    let newsroom = newsroom("turns", &web, never).source_more("other", &web.at("/other"), "from now", never);
     let bugle = newsroom.start().await;
     fetched(&web, "/rss").await;
     fetched(&web, "/other").await;
@@ -293,7 +293,7 @@ async fn a_newsroom_without_feed_by_its_sitemap() {
     web.reply("/new", html(page("/new", "")));
     let newsroom = Newsroom::new("sitemap")
         .scale(0.3)
-        .source_with("news", &web.at("/sitemap.xml"), "from now", "page_wait = \"10m\"")
+        .source_more("news", &web.at("/sitemap.xml"), "from now", "page_wait = \"10m\"")
         .timeline("wall", "bluesky");
     let bugle = newsroom.start().await;
     fetched(&web, "/news.xml.gz").await;
@@ -322,7 +322,7 @@ async fn a_newsroom_without_feed_by_its_page() {
     web.reply("/latest", listing(&[("/1", "خبر قديم")]));
     let lines = "page = { item = \"li.card\" }\narticle_page = \"never\"";
     let newsroom =
-        Newsroom::new("listing").source_with("news", &web.at("/latest"), "from now", lines).timeline("wall", "bluesky");
+        Newsroom::new("listing").source_more("news", &web.at("/latest"), "from now", lines).timeline("wall", "bluesky");
     let bugle = newsroom.start().await;
     fetched(&web, "/latest").await;
     web.reply("/latest", listing(&[("/2", "خبر جديد"), ("/1", "خبر قديم")]));
@@ -352,7 +352,7 @@ async fn a_page_that_robots_txt_forbids_is_not_read() {
     web.reply("/latest", listing(&[("/1", "A")]));
     web.reply("/robots.txt", Reply::text(200, "text/plain", "User-agent: bugle\nDisallow: /latest\n"));
     let newsroom = Newsroom::new("forbidden")
-        .source_with("news", &web.at("/latest"), "from now", "page = { item = \"li.card\" }")
+        .source_more("news", &web.at("/latest"), "from now", "page = { item = \"li.card\" }")
         .timeline("wall", "bluesky");
     let bugle = newsroom.start().await;
     let books = newsroom.books().await;
