@@ -63,8 +63,8 @@ fn harmless(text: &str, unit: Unit) -> String {
     text
 }
 
-/// Breaks each link once: before the last dot of its host, and where that was not enough behind its scheme and at every
-/// dot.
+/// Breaks each link once: before the last dot of its host; where that was not enough, behind its scheme; and then at every
+/// dot and slash.
 fn unlinked(text: &str, unit: Unit, round: usize) -> Cow<'_, str> {
     // No link is without a dot, a colon or their wide forms.
     if !text.contains(['.', ':', '。', '．', '｡']) {
@@ -95,6 +95,8 @@ fn broken(link: &str, round: usize) -> String {
             let dot = host + dot;
             format!("{}{BREAK}{}", &link[..dot], &link[dot..])
         }
+        // "http://evil" alone is a link where only the scheme counts.
+        _ if round <= 1 && host > 0 => format!("{}:{BREAK}//{}", &link[..host - 3], &link[host..]),
         _ => link.chars().fold(String::new(), |mut out, c| {
             if is_dot(c) || c == '/' || c == '@' {
                 out.push(BREAK);
