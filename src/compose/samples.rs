@@ -53,7 +53,10 @@ fn articles() -> Vec<Scene> {
 fn scene_for(name: &str, scene: &Scene, all: &[Scene]) -> Scene {
     let item = |it: &Scene| Item { title: it.title.clone(), link: it.link.clone(), summary: it.summary.clone() };
     match name {
-        "correction" => Scene { old_title: scene.title.replace(' ', " – "), ..scene.clone() },
+        "correction" => {
+            let old = scene.title.split([',', '،', '，', ':']).next().unwrap_or_default();
+            Scene { old_title: format!("{old} ({})", scene.title.graphemes(true).count()), ..scene.clone() }
+        }
         "digest" => {
             Scene { articles: all.iter().map(item).collect(), newsroom: scene.newsroom.clone(), ..Scene::default() }
         }

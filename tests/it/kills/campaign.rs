@@ -125,7 +125,7 @@ const THREAD: usize = 3;
 
 /// The headline of a story, and whether it is a thread of three parts.
 pub fn headline(n: usize) -> (String, bool) {
-    let thread = n % THREAD == 0;
+    let thread = n.is_multiple_of(THREAD);
     (format!("{} number {n} of the day", if thread { "Thread" } else { "Story" }), thread)
 }
 
