@@ -164,7 +164,7 @@ fn rss(items: usize) -> String {
              <dc:creator><![CDATA[Reporter {}]]></dc:creator><category>City</category><category>Roads</category>\
              <description>{}</description><content:encoded><![CDATA[{}]]></content:encoded>\
              <media:content url=\"https://made.example/{n}.jpg\" type=\"image/jpeg\" width=\"1200\" height=\"800\">\
-             <media:description>Picture {n}</media:description></media:content></item>\n",
+             <media:description>Picture {n}</media:description></media:content></item>",
             n / 60 % 24,
             n % 60,
             n % 7,
@@ -188,7 +188,7 @@ fn atom(items: usize) -> String {
              <link rel=\"alternate\" href=\"https://made.example/story/{n}\"/>\
              <published>2026-11-25T{:02}:{:02}:00+04:00</published><updated>2026-11-25T23:00:00Z</updated>\
              <category term=\"city\" label=\"City\"/><summary>The bridge is closed &amp; the ferry sails.</summary>\
-             <content type=\"html\">{}</content></entry>\n",
+             <content type=\"html\">{}</content></entry>",
             n / 60 % 24,
             n % 60,
             escaped(&body(n))

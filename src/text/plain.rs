@@ -171,26 +171,26 @@ fn one_line(text: &str) -> String {
         }
         return out;
     }
-    let chars: Vec<char> = text.chars().filter(|c| !is_hidden(*c)).collect();
+    let mut chars = text.chars().filter(|c| !is_hidden(*c)).peekable();
     let mut blank = false;
-    for (i, &c) in chars.iter().enumerate() {
+    while let Some(c) = chars.next() {
         if c.is_whitespace() {
             blank = true;
             continue;
         }
-        let before = if blank { None } else { out.chars().next_back() };
+        let before = || if blank { None } else { out.chars().next_back() };
         match c {
             // Inside a word of a script that joins, or inside an emoji; never at an edge, never twice.
             '\u{200C}' | '\u{200D}' => {
-                let after = chars.get(i + 1).copied();
+                let after = chars.peek().copied();
                 let inner = |n: Option<char>| n.is_some_and(|n| !n.is_ascii() && !n.is_whitespace() && !is_joiner(n));
-                if !(inner(before) && inner(after)) {
+                if !(inner(before()) && inner(after)) {
                     continue;
                 }
             }
             // The letters inside a flag.
             '\u{E0020}'..='\u{E007F}'
-                if !before.is_some_and(|b| matches!(b, '\u{1F3F4}' | '\u{E0020}'..='\u{E007E}')) =>
+                if !before().is_some_and(|b| matches!(b, '\u{1F3F4}' | '\u{E0020}'..='\u{E007E}')) =>
             {
                 continue;
             }
@@ -211,6 +211,7 @@ const fn is_joiner(c: char) -> bool {
 }
 
 /// Controls, directional marks, characters without width or meaning. Blanks among the controls stay to be collapsed.
+#[inline]
 fn is_hidden(c: char) -> bool {
     if matches!(c, ' '..='~' | '\u{A0}'..='\u{AC}' | '\u{AE}'..='\u{34E}' | '\u{350}'..='\u{61B}') {
         return false;
