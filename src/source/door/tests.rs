@@ -1,3 +1,5 @@
+//! What the formats of the door come to, each as a table or a story of its own.
+
 use serde_json::json;
 
 use super::*;

@@ -42,7 +42,7 @@ pub async fn open() -> Ghost {
 async fn sign_in() -> Ghost {
     let at = std::fs::read_to_string(place("BUGLE_TEST_GHOST")).expect("the file that scripts/ghost.sh wrote");
     let api = |path: &str| format!("{at}/ghost/api/admin{path}");
-    let (email, password) = ("desk@newsroom.example", "a password of 10 and more");
+    let (email, password) = ("desk@newsroom.example", "Xezri kuleyi, 1926");
     let setup = json!({ "setup": [{ "name": "Leyla", "email": email, "password": password, "blogTitle": "News" }] });
     good(Ask::post(api("/authentication/setup/"), &setup).header("Origin", &at).send().await.unwrap());
     let login = json!({ "username": email, "password": password });
