@@ -55,9 +55,11 @@ pub(super) async fn once(
     let now = house.clock.now();
     next.row.last_fetch = Some(now);
     let poll = Poll { setup, source, known, due, polite, address, now };
+    let adopted = next.seen.adopted.clone();
     match fetched {
         Fetched::Unchanged { validators, heard, moved } => {
             next.seen.answered(moved.as_ref(), now);
+            poll.tell_move(adopted.as_ref(), &next);
             house.metrics.poll(source.name.as_str(), PollOutcome::Unchanged);
             poll.unchanged(next, validators, heard).await
         }
@@ -75,6 +77,7 @@ pub(super) async fn once(
                 Ok(feed) => {
                     drop(bytes);
                     next.seen.answered(moved.as_ref(), now);
+                    poll.tell_move(adopted.as_ref(), &next);
                     house.metrics.poll(source.name.as_str(), PollOutcome::Read);
                     poll.bring(next, validators, heard, feed).await
                 }
@@ -101,6 +104,14 @@ fn local_base() -> Url {
 }
 
 impl Poll<'_> {
+    /// Says where a source is asked from now on, since it moved there for good.
+    fn tell_move(&self, before: Option<&Url>, next: &Known) {
+        if let Some(to) = next.seen.adopted.as_ref().filter(|to| Some(*to) != before) {
+            let host = to.host_str().unwrap_or_default();
+            tracing::warn!(source.id = %self.source.name, host, "the source moved for good: asked there from now on");
+        }
+    }
+
     /// When to ask next.
     fn when(&self, next: &Known, heard: Heard, health: Health) -> Timestamp {
         let hints = next.seen.hints(heard.fresh_for, self.now);
