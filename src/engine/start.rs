@@ -102,7 +102,9 @@ pub async fn sync(conn: &mut Conn, named: &Named, now: Timestamp) -> Result<(), 
         if named.sources.contains(&row.name) {
             continue;
         }
-        notice::settle(conn, &format!("source.{}", row.name)).await?;
+        for key in [format!("source.{}", row.name), format!("source.{}.silent", row.name)] {
+            notice::settle(conn, &key).await?;
+        }
         for row in post::unsent_of_source(conn, &row.name).await? {
             let why = match row.resends {
                 0 => HoldReason::SourceGone,

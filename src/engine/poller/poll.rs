@@ -62,9 +62,11 @@ pub(super) async fn once(
     next.row.last_fetch = Some(now);
     let is_pushed = is_pushed(setup, source, now).await;
     let poll = Poll { setup, source, known, due, polite, address, now, is_pushed };
+    let adopted = next.seen.adopted.clone();
     match fetched {
         Fetched::Unchanged { validators, heard, moved } => {
             next.seen.answered(moved.as_ref(), now);
+            poll.tell_move(adopted.as_ref(), &next);
             house.metrics.poll(source.name.as_str(), PollOutcome::Unchanged);
             poll.unchanged(next, validators, heard).await
         }
@@ -80,6 +82,7 @@ pub(super) async fn once(
                 Ok(feed) => {
                     drop(bytes);
                     next.seen.answered(moved.as_ref(), now);
+                    poll.tell_move(adopted.as_ref(), &next);
                     house.metrics.poll(source.name.as_str(), PollOutcome::Read);
                     let offer = websub::discover(&links, &feed.hubs, feed.own.as_ref(), &place);
                     poll.bring(next, validators, heard, (feed, offer)).await
@@ -116,6 +119,14 @@ pub(in crate::engine) fn local_base() -> Url {
 }
 
 impl Poll<'_> {
+    /// Says where a source is asked from now on, since it moved there for good.
+    fn tell_move(&self, before: Option<&Url>, next: &Known) {
+        if let Some(to) = next.seen.adopted.as_ref().filter(|to| Some(*to) != before) {
+            let host = to.host_str().unwrap_or_default();
+            tracing::warn!(source.id = %self.source.name, host, "the source moved for good: asked there from now on");
+        }
+    }
+
     /// When to ask next.
     fn when(&self, next: &Known, heard: Heard, health: Health) -> Timestamp {
         let mut hints = next.seen.hints(heard.fresh_for, self.now);
