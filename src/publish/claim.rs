@@ -262,8 +262,8 @@ async fn freeze(
         Err(error) => return Err(error),
     };
     crate::crash::point("frozen");
-    // A post that was never claimed before has no attempts to look for.
-    let earlier = if current.fence > 0 { attempt::of(conn, row.id()).await? } else { Vec::new() };
+    // A row that nobody wrote to since it was made has no attempts to look for.
+    let earlier = if current.version > 1 { attempt::of(conn, row.id()).await? } else { Vec::new() };
     let done = done_steps(&earlier, row.revision);
     let open = wish.payload.steps.iter().find(|planned| !done.contains_key(&planned.step));
     let mut begun = None;

@@ -108,7 +108,7 @@ pub struct Campaign {
 }
 
 /// The template of all stories: some are threads of three parts, the link in the first.
-const TEMPLATE: &str = "{% filter part(numbered=true) %}
+pub const TEMPLATE: &str = "{% filter part(numbered=true) %}
 {{ title }}
 {{ link }}
 {% endfilter %}

@@ -7,7 +7,7 @@ use bugle::model::post::HoldReason;
 use bugle::store::{job, meta};
 use jiff::SignedDuration;
 
-use super::campaign::{Blows, Campaign, Stories};
+use super::campaign::{Blows, Campaign, Stories, TEMPLATE};
 use super::side::{Class, Side};
 use super::{QUICK, are_clean, judge};
 use crate::harness::{Engine, Newsroom, until};
@@ -21,6 +21,7 @@ fn campaign(classes: &'static [Class], engine: Engine) -> Campaign {
 
 fn newsroom(of: Campaign, side: &Side, stories: &Stories) -> Newsroom {
     let newsroom = Newsroom::new("pauses").store(of.engine).scale(of.scale);
+    newsroom.write("templates/post/headline.j2", TEMPLATE);
     side.join(newsroom.source("news", &stories.url(), "last 500"))
 }
 

@@ -12,7 +12,7 @@ async fn offers_follow_the_feed(place: Place) {
     let offer = |source: &str, hub: Option<&str>| Offer {
         source: source.to_owned(),
         hub: hub.map(str::to_owned),
-        topic: "https://t.example/?a='%25".to_owned(),
+        topic: "https://t.example/?a=%27%25".to_owned(),
     };
     for (hub, expected) in [
         (Some("https://h.example/"), vec![offer("wire", Some("https://h.example/"))]),
