@@ -162,7 +162,12 @@ async fn a_kill_at_each_step_sends_no_part_twice() {
             for side in Side::all() {
                 let press = Press::with(&["one"]);
                 let newsroom = side.newsroom("thread_killed", &press);
-                let mut bugle = newsroom.start_to_crash(point, n).await;
+                // While a request is on its way: that of part n is, for long enough.
+                let late = point == "requested";
+                if late {
+                    side.fail(n, &Fault::Slow(Duration::from_millis(300)));
+                }
+                let mut bugle = newsroom.start_to_crash(point, if late { 1 } else { n }).await;
                 assert!(!bugle.wait_exit().await.success(), "{point} {n}");
                 let bugle = newsroom.start().await;
                 newsroom.books().await.wait_for(side.word(), "published", 1).await;

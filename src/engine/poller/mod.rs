@@ -5,7 +5,7 @@ mod poll;
 mod turns;
 mod watched;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use super::{Setup, Source, rest};
 use crate::publish::retry;
 use crate::source::politeness::{Health, host_rest, next_poll};
 use crate::store::source::SourceRow;
+use crate::store::subscription::{self, State};
 use crate::store::{StoreError, source};
 
 /// A source that failed is asked a day after a start at the latest, whatever the last process planned: that is the
@@ -31,14 +32,19 @@ const NUDGED: f64 = 10.0;
 
 /// Runs all sources until stopped. One read of the store tells what is known of all of them.
 pub async fn drive(setup: Arc<Setup>, polite: Arc<Polite>, stop: CancellationToken) {
-    let Some(mut rows) = recall(&setup, &stop).await else { return };
+    let Some((mut rows, pushed)) = recall(&setup, &stop).await else { return };
     let mut loops = JoinSet::new();
     for (n, source) in setup.sources.iter().enumerate().filter(|(_, source)| source.is_polled()) {
         let known = rows.remove(source.name.as_str()).map(|row| Box::new(Known::of(row)));
         if let Some(known) = &known {
             remind(&setup, &polite, source, known);
         }
-        loops.spawn(watch(setup.clone(), n, known, polite.clone(), stop.clone()));
+        // What a hub sent while nobody listened is lost to us: asked at once.
+        let at_once = setup.push.is_some()
+            && source.websub
+            && pushed.contains(source.name.as_str())
+            && known.as_ref().is_none_or(|known| known.row.failures == 0);
+        loops.spawn(watch(setup.clone(), n, (known, at_once), polite.clone(), stop.clone()));
     }
     drop(rows);
     if loops.is_empty() {
@@ -54,14 +60,20 @@ pub async fn drive(setup: Arc<Setup>, polite: Arc<Polite>, stop: CancellationTok
     }
 }
 
-async fn recall(setup: &Setup, stop: &CancellationToken) -> Option<HashMap<String, SourceRow>> {
-    let read = async || -> Result<Vec<SourceRow>, StoreError> {
+/// What is stored of the sources, by name, and the names of those that a hub tells of.
+type Recalled = (HashMap<String, SourceRow>, HashSet<String>);
+
+async fn recall(setup: &Setup, stop: &CancellationToken) -> Option<Recalled> {
+    let read = async || -> Result<Recalled, StoreError> {
         let mut conn = setup.house.store.read().await?;
-        source::all(&mut conn).await
+        let rows = source::all(&mut conn).await?;
+        let subscriptions = subscription::all(&mut conn).await?;
+        let active = subscriptions.into_iter().filter(|it| it.state == State::Active).map(|it| it.source);
+        Ok((rows.into_iter().map(|row| (row.name.clone(), row)).collect(), active.collect()))
     };
     loop {
         match read().await {
-            Ok(rows) => return Some(rows.into_iter().map(|row| (row.name.clone(), row)).collect()),
+            Ok(recalled) => return Some(recalled),
             Err(error) => {
                 tracing::warn!(%error, "the store failed; tried again");
                 if rest(Duration::from_secs(1), stop).await {
@@ -104,7 +116,7 @@ fn first(setup: &Setup, source: &Source, known: &Known, now: Timestamp) -> Optio
 async fn watch(
     setup: Arc<Setup>,
     n: usize,
-    mut known: Option<Box<Known>>,
+    (mut known, at_once): (Option<Box<Known>>, bool),
     polite: Arc<Polite>,
     stop: CancellationToken,
 ) {
@@ -112,7 +124,7 @@ async fn watch(
     let clock = setup.house.clock.clone();
     let mut unstored = 0u32;
     let mut due = known.as_ref().map(|known| known.row.next_poll);
-    let planned = known.as_ref().and_then(|known| first(&setup, source, known, clock.now()));
+    let planned = known.as_ref().and_then(|known| first(&setup, source, known, clock.now())).filter(|_| !at_once);
     // All that are asked at once at a start would be asked at once ever after.
     let mut bunched = planned.is_none();
     if let Some(at) = planned
