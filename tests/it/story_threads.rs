@@ -167,7 +167,8 @@ async fn a_kill_at_each_step_sends_no_part_twice() {
                 if late {
                     side.fail(n, &Fault::Slow(Duration::from_millis(300)));
                 }
-                let mut bugle = newsroom.start_to_crash(point, if late { 1 } else { n }).await;
+                let mut bugle =
+                    newsroom.start_to_crash(point, if late { 1 } else { u32::try_from(n).expect("up to 3") }).await;
                 assert!(!bugle.wait_exit().await.success(), "{point} {n}");
                 let bugle = newsroom.start().await;
                 newsroom.books().await.wait_for(side.word(), "published", 1).await;
