@@ -7,7 +7,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use bugle::compose::{compose, hashtags};
+use bugle::compose::compose;
+use bugle::compose::words::hashtags::tag;
 use bugle::expr::{Scene, Templates};
 use bugle::text::rules::{TextRules, Unit};
 
@@ -33,7 +34,7 @@ fn articles() -> Result<Vec<Scene>, serde_json::Error> {
             link: text(&it["link"]),
             summary: text(&it["summary"]),
             content: text(&it["content"]),
-            hashtags: hashtags(&categories),
+            hashtags: categories.iter().filter_map(|it| tag(it, "")).collect::<Vec<_>>().join(" "),
             categories,
             newsroom: "The Newsroom".to_owned(),
             ..Scene::default()

@@ -101,6 +101,6 @@ async fn what_an_editor_does_in_ghost_arrives_by_feed_by_web_hook_and_by_websub(
         assert!(bugle.term().await.success());
     }
     for reader in &readers {
-        saw(reader.ledger(), &[published.url.clone()]);
+        saw(reader.ledger(), std::slice::from_ref(&published.url));
     }
 }

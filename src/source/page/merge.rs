@@ -149,7 +149,7 @@ fn own_address(link: Option<&Url>, facts: &PageFacts, at: Option<&Url>, rule: Ru
     };
     let fits = |url: &Url| near(url) && (!is_home(url) || is_home(link));
     let stated = facts.canonical.clone().filter(fits);
-    let led = || at.filter(|_| !is_own_address(link)).filter(|url| fits(url)).map(|url| tracking::stripped(url));
+    let led = || at.filter(|_| !is_own_address(link)).filter(|url| fits(url)).map(tracking::stripped);
     let mut own = stated.or_else(led)?;
     own.set_fragment(None);
     // A page behind https that still calls itself http.
