@@ -14,6 +14,7 @@ use crate::engine::{Setup, Source, notify};
 use crate::model::id::WorkerId;
 use crate::platform::{self, Account};
 use crate::publish::House;
+use crate::publish::studio::Workshop;
 use crate::route::Route;
 use crate::source::identity::Start;
 use crate::store::Store;
@@ -49,7 +50,6 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
     let templates = opened::good_templates(config)?;
     let house = House {
         store: lasting.store.clone(),
-        http,
         vault: lasting.vault.clone(),
         clock: lasting.clock.clone(),
         worker: lasting.worker.clone(),
@@ -57,6 +57,8 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
         newsroom: config.newsroom.name.clone(),
         language: config.newsroom.language.clone(),
         templates,
+        studio: Workshop { http: http.clone(), brand: opened::brand(config)?, scale: config.timing.scale },
+        http,
         scale: config.timing.scale,
         metrics: lasting.metrics.clone(),
     };

@@ -163,7 +163,12 @@ impl Desk<'_> {
             state: PostState::Scheduled { approval, retry: None },
         };
         let newsroom = &self.config.newsroom;
-        let setting = Setting { templates: self.templates, newsroom: &newsroom.name, zone: &newsroom.zone };
+        let setting = Setting {
+            templates: self.templates,
+            newsroom: &newsroom.name,
+            zone: &newsroom.zone,
+            look: &self.config.card,
+        };
         let identity = self.identities.get(channel.name.as_str());
         let limit = channel.account.rules(identity).limit;
         let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0, now)

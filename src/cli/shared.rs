@@ -159,7 +159,8 @@ impl Shop {
 
     /// A channel with what composing needs.
     pub fn place<'a>(&'a self, channel: &'a Channel, templates: &'a Templates) -> Place<'a> {
-        let setting = Setting { templates, newsroom: &self.config.newsroom.name, zone: self.zone() };
+        let (newsroom, look) = (&self.config.newsroom.name, &self.config.card);
+        let setting = Setting { templates, newsroom, zone: self.zone(), look };
         Place { channel, setting }
     }
 

@@ -107,7 +107,15 @@ mod tests {
     #[test]
     fn a_box_keeps_every_word() {
         let text = "Baku hosts the festival of bread again, and again people come from all over the country to it\nhttps://a.example/1";
-        let post = WallPost { text: text.to_owned(), link: None, card: None, language: None, length: 99, limit: 280 };
+        let post = WallPost {
+            text: text.to_owned(),
+            link: None,
+            card: None,
+            picture: None,
+            language: None,
+            length: 99,
+            limit: 280,
+        };
         let shown = boxed("14:05:00", &post);
         assert!(shown.contains("99/280") && shown.contains("14:05:00"), "{shown}");
         let words: Vec<&str> = shown.split_whitespace().filter(|word| text.contains(word)).collect();

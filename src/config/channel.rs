@@ -12,7 +12,7 @@ use crate::model::id::ChannelName;
 use crate::schedule;
 
 /// The keys of [`Common`].
-const COMMON: [&str; 7] = ["platform", "account", "slots", "quiet", "pace", "on_uncertain", "strict_order"];
+const COMMON: [&str; 8] = ["platform", "account", "slots", "quiet", "pace", "picture", "on_uncertain", "strict_order"];
 
 pub(super) fn channels(r: &mut Reading<'_>) -> Vec<Channel> {
     let names = check::names(r, "channel");
@@ -89,6 +89,7 @@ fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
         label: common.account,
         policy: policy?,
         schedule,
+        picture: common.picture,
         on_uncertain: common.on_uncertain,
         strict_order: common.strict_order,
     })

@@ -17,6 +17,7 @@ use super::{
     Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, WallPost,
 };
 use crate::model::grant::SecretRef;
+use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::text::rules::{TextRules, Unit};
@@ -32,7 +33,16 @@ static SPEC: Spec = Spec {
     name: "Timeline",
     // 500 graphemes where it is like no platform. Ours: room for a headline, a summary and a link.
     text: TextRules { limit: 500, unit: Unit::Graphemes, bytes: None },
-    media: MediaRules { max: 0, bytes: 0, alt: false },
+    // Nothing is sent: what it is like decides.
+    media: MediaRules {
+        max: 4,
+        bytes: 1_000_000,
+        side: 2000,
+        longest: 20,
+        alt: 1500,
+        caption: None,
+        ratio: Ratio::Card,
+    },
     threads: false,
     edits: true,
     deletes: true,
@@ -114,6 +124,7 @@ impl Account for Config {
             text: post.text.as_str().to_owned(),
             link: post.link.clone(),
             card: post.card.clone(),
+            picture: post.picture.clone(),
             language: post.language.clone(),
             length: post.text.length(),
             limit: post.text.rules().limit,
@@ -257,6 +268,7 @@ mod tests {
             text: FittedText::new("Bread https://news.example/a".to_owned(), account.rules(None)).unwrap(),
             link: Url::parse("https://news.example/a").ok(),
             card: None,
+            picture: None,
             language: Some("en".to_owned()),
         };
         let payload = account.freeze(&post, &ids("0a", 1)).unwrap();

@@ -15,6 +15,7 @@ pub mod reconcile;
 pub mod recover;
 pub mod retry;
 pub mod settle;
+pub mod studio;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use crate::http::Http;
 use crate::model::channel::PauseScope;
 use crate::model::grant::Credential;
 use crate::model::id::{ChannelName, WorkerId};
+use crate::model::picture::Carry;
 use crate::platform::{Account, Identity, PauseScopeKind};
 use crate::schedule::Policy;
 use crate::store::Store;
@@ -52,6 +54,8 @@ pub struct House {
     pub language: Option<String>,
     /// The templates.
     pub templates: Templates,
+    /// Where pictures are made.
+    pub studio: studio::Workshop,
     /// All waits are multiplied by this.
     pub scale: f64,
     /// What is counted.
@@ -78,6 +82,8 @@ pub struct Channel {
     pub account: Arc<dyn Account>,
     /// When it may post.
     pub policy: Arc<Policy>,
+    /// How its posts carry a picture.
+    pub picture: Carry,
     /// What to do in doubt.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up those behind it.

@@ -6,13 +6,15 @@ use jiff::tz::TimeZone;
 use sha2::Digest as _;
 
 use super::Channel;
+use crate::card;
 use crate::compose;
 use crate::expr::Templates;
-use crate::model::article::Article;
+use crate::model::article::{Article, Entry, Image};
+use crate::model::picture::{Carry, Headline, Origin, Picture, Ratio};
 use crate::model::post::{Occasion, Post};
 use crate::platform::{Card, Identity, Ids, Outgoing, Payload};
 use crate::text::plain::hex;
-use crate::text::rules::FittedText;
+use crate::text::rules::{FittedText, TextRules};
 
 /// What composing needs of the newsroom.
 #[derive(Clone, Copy)]
@@ -23,6 +25,8 @@ pub struct Setting<'a> {
     pub newsroom: &'a str,
     /// Its zone.
     pub zone: &'a TimeZone,
+    /// How its headline cards look.
+    pub look: &'a card::Settings,
 }
 
 /// A post ready to be frozen.
@@ -47,7 +51,8 @@ pub fn prepare(
     revision: u16,
     at: Timestamp,
 ) -> Result<Prepared, String> {
-    let rules = channel.account.rules(identity);
+    let picture = picture(setting, channel, article);
+    let rules = rules(channel, identity, picture.is_some());
     let text = match &post.text {
         Some(text) => FittedText::new(text.clone(), rules).map_err(|e| e.to_string())?,
         None => {
@@ -57,16 +62,64 @@ pub fn prepare(
         }
     };
     let entry = &article.entry;
+    let thumb =
+        if channel.picture == Carry::None { None } else { card::best(entry).first().map(|image| image.url.clone()) };
     let card = entry.link.as_ref().map(|url| Card {
         url: url.clone(),
         title: entry.title.clone(),
         description: entry.summary.clone().unwrap_or_default(),
-        image: entry.image.as_ref().map(|image| image.url.clone()),
+        image: thumb,
     });
-    let outgoing = Outgoing { text: text.clone(), link: entry.link.clone(), card, language: entry.language.clone() };
+    let (link, language) = (entry.link.clone(), entry.language.clone());
+    let outgoing = Outgoing { text: text.clone(), link, card, picture, language };
     let ids = ids(article, post, revision, at);
     let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
     Ok(Prepared { payload, text })
+}
+
+/// The limits of a post's text on that channel, beside a picture or without one.
+pub fn rules(channel: &Channel, identity: Option<&Identity>, with_picture: bool) -> TextRules {
+    let rules = channel.account.rules(identity);
+    match channel.account.media().caption {
+        Some(most) if with_picture => TextRules { limit: rules.limit.min(most), ..rules },
+        _ => rules,
+    }
+}
+
+/// The picture that is attached to the post, as the channel has it and its platform takes it.
+pub fn picture(setting: Setting<'_>, channel: &Channel, article: &Article) -> Option<Picture> {
+    let media = channel.account.media();
+    let entry = &article.entry;
+    let images: Vec<&Image> = card::best(entry).into_iter().take(card::TRIED).collect();
+    let urls: Vec<_> = images.iter().map(|image| image.url.clone()).collect();
+    match channel.picture {
+        Carry::None | Carry::Card => None,
+        _ if media.max == 0 => None,
+        Carry::Photo if urls.is_empty() => None,
+        Carry::Photo => {
+            let alt = card::alt(images.first().copied(), &entry.title, media.alt);
+            Some(Picture { origin: Origin::Photo { urls }, alt })
+        }
+        Carry::Headline => {
+            let headline = headline(setting.look, setting.newsroom, entry, media.ratio);
+            // What the picture shows is the headline.
+            Some(Picture { origin: Origin::Headline(headline), alt: card::alt(None, &entry.title, media.alt) })
+        }
+    }
+}
+
+/// What a headline card of that article shows.
+pub fn headline(look: &card::Settings, newsroom: &str, entry: &Entry, ratio: Ratio) -> Headline {
+    Headline {
+        title: entry.title.clone(),
+        kicker: entry.categories.first().cloned().unwrap_or_default(),
+        name: newsroom.to_owned(),
+        ratio: look.ratio.unwrap_or(ratio),
+        ground: look.ground,
+        ink: look.ink,
+        accent: look.accent,
+        behind: card::best(entry).into_iter().take(card::TRIED).map(|image| image.url.clone()).collect(),
+    }
 }
 
 /// The client-chosen ids of a post: from the channel, the story, the occasion and the revision, never from chance. The

@@ -24,6 +24,7 @@ use super::{
     Payload, Planned, Platform, PublishError, Recovery, Sought, Spec,
 };
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::platform::wire;
@@ -38,7 +39,17 @@ static SPEC: Spec = Spec {
     // 4096 after entities are parsed. The server counts code points, entities are placed in UTF-16 units: the larger
     // count holds for both. Source: Bot API 10.1, 2026-06; TDLib, 2026-07.
     text: TextRules { limit: 4096, unit: Unit::Utf16, bytes: None },
-    media: MediaRules { max: 0, bytes: 0, alt: false },
+    // 10 MB, width and height together 10,000, 20 times longer than wide, captions of 1024, no alternative text.
+    // Source: Bot API 10.1, sendPhoto, 2026-06.
+    media: MediaRules {
+        max: 1,
+        bytes: 10_000_000,
+        side: 2000,
+        longest: 20,
+        alt: 0,
+        caption: Some(1024),
+        ratio: Ratio::Card,
+    },
     threads: false,
     edits: true,
     deletes: true,

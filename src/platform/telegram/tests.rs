@@ -15,6 +15,7 @@ fn frozen(keys: &str, text: &str, link: Option<&str>) -> Value {
         text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
         link: link.map(|link| Url::parse(link).unwrap()),
         card: None,
+        picture: None,
         language: None,
     };
     let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision: 0 };
@@ -63,6 +64,7 @@ fn freezes_to_these_bytes() {
         text: FittedText::new(" 🎺 <b>Bread & *salt*\nhttps://news.example/a?x=1&y=2\n".to_owned(), SPEC.text).unwrap(),
         link: Url::parse("https://news.example/a?x=1&y=2").ok(),
         card: None,
+        picture: None,
         language: None,
     };
     let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision: 1 };

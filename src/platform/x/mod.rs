@@ -29,6 +29,7 @@ use super::{
     PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec,
 };
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::platform::wire;
@@ -63,7 +64,17 @@ static SPEC: Spec = Spec {
     id: "x",
     name: "X",
     text: TextRules { limit: LIMIT, unit: Unit::Weighted, bytes: None },
-    media: MediaRules { max: 0, bytes: 0, alt: false },
+    // 4 pictures, 5 MB, JPEG, PNG, GIF or WebP, alternative text 1,000 characters. Source: X API 2.167 and its page on
+    // media, 2026-08.
+    media: MediaRules {
+        max: 4,
+        bytes: 5_000_000,
+        side: 2000,
+        longest: 20,
+        alt: 1000,
+        caption: None,
+        ratio: Ratio::Wide,
+    },
     threads: false,
     edits: false,
     deletes: true,

@@ -18,6 +18,7 @@ fn outgoing(text: &str) -> Outgoing {
         text: FittedText::new(text.to_owned(), SPEC.text).unwrap(),
         link: Some(Url::parse("https://news.example/a?x=1&y=2").unwrap()),
         card: None,
+        picture: None,
         language: Some("en".to_owned()),
     }
 }

@@ -51,6 +51,7 @@ impl Lane {
                     templates: &self.house.templates,
                     newsroom: &self.house.newsroom,
                     zone: &self.house.zone,
+                    look: &self.house.studio.brand.settings,
                 };
                 prepare(setting, &self.channel, hands.identity.as_ref(), &article, &row.post, row.revision, hands.now)
                     .map(|prepared| prepared.payload)

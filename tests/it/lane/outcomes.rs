@@ -249,6 +249,7 @@ fn setting(stage: &Stage) -> bugle::publish::prepare::Setting<'_> {
         templates: &stage.house.templates,
         newsroom: &stage.house.newsroom,
         zone: &stage.house.zone,
+        look: &stage.house.studio.brand.settings,
     }
 }
 
