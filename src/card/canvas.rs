@@ -6,7 +6,7 @@ use resvg::usvg::Tree;
 
 use super::fonts::Fonts;
 use super::raster::Raster;
-use crate::model::picture::{Fit, Jpeg};
+use crate::model::picture::{Colour, Fit, Jpeg};
 
 /// The most pixels of a canvas: a stack of twenty posts, each as large as a phone shows it.
 const MOST: u32 = 40_000_000;
@@ -45,6 +45,11 @@ impl Canvas {
         let map = if small { Pixmap::new(width, height) } else { None };
         map.map(Self)
             .ok_or_else(|| Undrawable::Drawing(format!("expected at most {MOST} pixels, found {width} × {height}")))
+    }
+
+    /// All of it in one colour.
+    pub fn fill(&mut self, colour: Colour) {
+        self.0.fill(resvg::tiny_skia::Color::from_rgba8(colour.red, colour.green, colour.blue, 255));
     }
 
     /// Width and height in pixels.

@@ -2,7 +2,8 @@
 //! and the choice of a thread are the caller's.
 //!
 //! `raster` makes outside pictures fit, `attention` says where they are cut, `choose` which of an article's pictures
-//! stands for it, `fonts` holds the fonts, `lines` breaks and sizes texts, `headline` draws headline cards.
+//! stands for it, `fonts` holds the fonts, `lines` breaks and sizes texts, `headline` draws headline cards, `look` draws a
+//! post as its platform shows it.
 
 mod attention;
 mod canvas;
@@ -10,6 +11,7 @@ mod choose;
 mod fonts;
 mod headline;
 mod lines;
+pub mod look;
 mod raster;
 
 use std::path::PathBuf;

@@ -3,6 +3,7 @@
 //! (`args.rs`) are beside it.
 
 pub mod args;
+pub mod card;
 pub mod check;
 pub mod completions;
 pub mod connect;

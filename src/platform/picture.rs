@@ -112,7 +112,7 @@ pub fn missing(value: &Value) -> Option<&str> {
 pub async fn upload<'a, F>(
     cx: &Context<'_>,
     body: &str,
-    fit: &Fit,
+    fit: Fit,
     deadline: Duration,
     send: impl Fn(Jpeg, Planned) -> F + Send + Sync,
 ) -> Result<Value, PublishError>
@@ -122,7 +122,7 @@ where
     let patience = deadline.saturating_sub(SPARE).max(deadline / 2);
     let work = async {
         let planned = Planned::read(body).map_err(media)?;
-        let jpeg = cx.studio.make(planned.origin(), fit).await.map_err(|e| media(e.to_string()))?;
+        let jpeg = cx.studio.make(planned.origin(), &fit).await.map_err(|e| media(e.to_string()))?;
         match send(jpeg.clone(), planned.clone()).await {
             Err(PublishError::Unknown { .. } | PublishError::NotSent { .. }) => {
                 tokio::time::sleep(wire::scaled(cx, AGAIN)).await;

@@ -107,6 +107,10 @@ impl Account for Config {
         self.like.as_ref().and_then(|like| super::by_id(&like.0)).map_or(SPEC.text, |platform| platform.spec().text)
     }
 
+    fn media(&self) -> MediaRules {
+        self.like.as_ref().and_then(|like| super::by_id(&like.0)).map_or(SPEC.media, |platform| platform.spec().media)
+    }
+
     fn recovery(&self, _identity: Option<&Identity>) -> Recovery {
         Recovery::OwnId
     }

@@ -36,6 +36,8 @@ pub struct Prepared {
     pub payload: Payload,
     /// Its text and what it counts.
     pub text: FittedText,
+    /// The card of its link, as far as Bugle knows it: drawn in previews also where the platform builds its own.
+    pub card: Option<Card>,
 }
 
 /// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
@@ -71,10 +73,10 @@ pub fn prepare(
         image: thumb,
     });
     let (link, language) = (entry.link.clone(), entry.language.clone());
-    let outgoing = Outgoing { text: text.clone(), link, card, picture, language };
+    let outgoing = Outgoing { text: text.clone(), link, card: card.clone(), picture, language };
     let ids = ids(article, post, revision, at);
     let payload = channel.account.freeze(&outgoing, &ids).map_err(|(_, said)| said)?;
-    Ok(Prepared { payload, text })
+    Ok(Prepared { payload, text, card })
 }
 
 /// The limits of a post's text on that channel, beside a picture or without one.

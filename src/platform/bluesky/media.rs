@@ -36,7 +36,7 @@ impl Repo {
         let planned = picture::Planned::read(body);
         let fit = if matches!(planned, Ok(picture::Planned::Attached(_))) { SPEC.media.fit() } else { THUMB };
         let deadline = wire::scaled(cx, SPEC.media_deadline);
-        picture::upload(cx, body, &fit, deadline, |jpeg, planned| async move {
+        picture::upload(cx, body, fit, deadline, |jpeg, planned| async move {
             let blob = self.blob(cx, &jpeg.bytes).await?;
             Ok(match planned.alt() {
                 None => blob,

@@ -6,6 +6,7 @@
 mod api;
 mod error;
 mod kin;
+mod media;
 mod seek;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use url::Url;
 
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, wire,
+    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::picture::Ratio;
@@ -27,6 +28,7 @@ use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules, Unit};
 
 pub use self::error::classify;
+use super::picture::UPLOAD;
 
 /// The word a grant made by `bugle connect` is kept under.
 pub const GRANT: &str = "grant";
@@ -181,7 +183,12 @@ impl Account for Instance {
             format: 1,
             revision: ids.revision,
             key: format!("bugle-{}", ids.seed),
-            steps: vec![Planned { step: ONLY, body: body.to_string() }],
+            steps: post
+                .picture
+                .iter()
+                .map(picture::attached)
+                .chain([Planned { step: ONLY, body: body.to_string() }])
+                .collect(),
             text,
             link: post.link.clone(),
         })
@@ -198,8 +205,16 @@ impl Account for Instance {
             None => {
                 let body = &payload.planned(ONLY).ok_or_else(no_step)?.body;
                 let token = self.token(cx).await?;
+                let mut naming = None;
+                if let Some(upload) = payload.planned(UPLOAD) {
+                    let deadline = wire::scaled(cx, SPEC.media_deadline);
+                    let send = || self.picture(cx, &token, &upload.body);
+                    let sent = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
+                    naming = media::naming(body, &sent);
+                }
+                let (body, bare) = naming.as_deref().map_or((body.as_str(), None), |with| (with, Some(body.as_str())));
                 let deadline = wire::scaled(cx, SPEC.deadline);
-                let send = || self.post(cx, &token, &payload.key, body);
+                let send = || self.post_with(cx, &token, payload, body, bare);
                 journal.step(ONLY, body.as_bytes(), deadline, send).await?
             }
         };

@@ -1,5 +1,5 @@
-//! X by its API v2, with OAuth 1.0a user keys: one text post at a time, its look-up and its deletion.
-//! Not here: pictures, threads, OAuth 2.0.
+//! X by its API v2, with OAuth 1.0a user keys: one post at a time, its picture, its look-up and its deletion.
+//! Not here: threads, OAuth 2.0.
 //!
 //! Pages: <https://docs.x.com/x-api/posts/create-post>, <https://docs.x.com/x-api/users/get-posts>,
 //! <https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature>,
@@ -8,6 +8,7 @@
 mod api;
 mod error;
 mod find;
+mod media;
 mod oauth1;
 
 use std::sync::Arc;
@@ -26,16 +27,18 @@ use self::api::Api;
 use self::find::Verdict;
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec,
+    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture,
 };
 use crate::model::grant::{Credential, SecretRef};
 use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
+use crate::platform::picture::UPLOAD;
 use crate::platform::wire;
 use crate::text::rules::{TextRules, Unit};
 
-/// The layout of [`Payload::steps`]: one create step whose body is the JSON that is sent.
+/// The layout of [`Payload::steps`]: one create step whose body is the JSON that is sent, before it an upload where the
+/// post has a picture.
 const FORMAT: u32 = 1;
 
 /// 25 s a step: the common deadline of reliability.md section 1.
@@ -79,7 +82,7 @@ static SPEC: Spec = Spec {
     edits: false,
     deletes: true,
     deadline: DEADLINE,
-    media_deadline: DEADLINE,
+    media_deadline: Duration::from_secs(120),
     connect: Connect::OAuth1,
 };
 
@@ -194,7 +197,12 @@ impl Account for Config {
             format: FORMAT,
             revision: ids.revision,
             key: String::new(),
-            steps: vec![Planned { step: ONLY, body: json!({ "text": text }).to_string() }],
+            steps: post
+                .picture
+                .iter()
+                .map(picture::attached)
+                .chain([Planned { step: ONLY, body: json!({ "text": text }).to_string() }])
+                .collect(),
             text: text.to_owned(),
             link: post.link.clone(),
         })
@@ -211,8 +219,16 @@ impl Account for Config {
             Some(planned) if payload.format == FORMAT => planned.body.as_str(),
             _ => return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format))),
         };
+        let mut naming = None;
+        if let Some(upload) = payload.planned(UPLOAD) {
+            let deadline = SPEC.media_deadline.mul_f64(cx.scale);
+            let api = Api::new(cx, &self.server, deadline)?;
+            let sent = journal.step(UPLOAD, upload.body.as_bytes(), deadline, || api.picture(&upload.body)).await?;
+            naming = media::naming(body, &sent);
+        }
+        let (body, bare) = naming.as_deref().map_or((body, None), |with| (with, Some(body)));
         let api = Api::new(cx, &self.server, deadline)?;
-        let value = journal.step(ONLY, body.as_bytes(), deadline, || api.create(body)).await?;
+        let value = journal.step(ONLY, body.as_bytes(), deadline, || api.create_with(body, bare)).await?;
         receipt(&value, cx.clock.now(), Known::Answered)
     }
 
