@@ -29,6 +29,7 @@ fn main() -> Res<()> {
             println!("{}", post_bound(address, connections)?);
             return Ok(());
         }
+        Some("cards") => return cards(),
         _ => {}
     }
     let bench = Bench::new()?;
@@ -67,6 +68,64 @@ fn main() -> Res<()> {
     println!("row 12  resident at rest, 1000 sources with history        {:.1} MB", idle.rss_mb);
     println!("row 13  start -> first feed request, 1000 sources          {:.1} ms", idle.first_ms);
     println!("row 1   unchanged polls per CPU s, server answers 304      {:.0}", idle.polls_per_cpu);
+    cards()
+}
+
+/// Headline cards and large pictures, on one thread of this process: medians, and what the largest picture takes.
+#[expect(clippy::print_stdout, reason = "a report for a terminal")]
+fn cards() -> Res<()> {
+    use bugle::card::{Brand, Raster, Settings, shrink};
+    use bugle::model::picture::{Fit, Headline, Ratio};
+    const TITLE: &str = "Azərbaycan Prezidenti Şuşada Beynəlxalq Muğam Festivalının açılışında iştirak edib";
+    let fit = Fit { bytes: 1_000_000, side: 2000, crop: None, longest: 20 };
+    let look = Settings::default();
+    let card = Headline {
+        title: TITLE.to_owned(),
+        kicker: "Milli".to_owned(),
+        name: "AzerNews".to_owned(),
+        ratio: Ratio::Card,
+        ground: look.ground,
+        ink: look.ink,
+        accent: look.accent,
+        behind: Vec::new(),
+    };
+    let brand = Brand::plain("AzerNews");
+    let photo = |width: u32, height: u32| -> Res<Vec<u8>> {
+        let pixel = |x: u32, y: u32| image::Rgb([(x / 8 % 256) as u8, (y / 8 % 256) as u8, ((x * y) >> 12) as u8]);
+        let mut file = std::io::Cursor::new(Vec::new());
+        image::RgbImage::from_fn(width, height, pixel).write_to(&mut file, image::ImageFormat::Jpeg)?;
+        Ok(file.into_inner())
+    };
+    let behind = bugle::card::backdrop(&photo(1600, 900)?, Ratio::Card)?;
+    let median = |run: &dyn Fn() -> Res<usize>| -> Res<(f64, usize)> {
+        let mut times = Vec::new();
+        let mut size = run()?;
+        for _ in 0..15 {
+            let start = Instant::now();
+            size = run()?;
+            times.push(start.elapsed().as_secs_f64() * 1000.0);
+        }
+        times.sort_by(f64::total_cmp);
+        Ok((times[times.len() / 2], size))
+    };
+    let made = |picture: Option<Raster>| brand.draw(&card, picture).map_err(Box::<dyn std::error::Error>::from);
+    let (ms, size) = median(&|| Ok(made(None)?.png()?.len()))?;
+    println!("cards   headline card, 1200 x 628, plain, as PNG           {ms:.1} ms, {size} bytes");
+    let (ms, size) = median(&|| Ok(made(Some(behind.clone()))?.jpeg(&fit)?.bytes.len()))?;
+    println!("        the same on a picture, as JPEG                     {ms:.1} ms, {size} bytes");
+    let large = photo(8000, 5000)?;
+    let me = std::process::id();
+    // The peak of this process so far is forgotten, so that what follows shows by itself.
+    std::fs::write("/proc/self/clear_refs", "5")?;
+    let before = memory_mb(me, "VmRSS")?;
+    let start = Instant::now();
+    let jpeg = shrink(&large, &fit)?;
+    let ms = start.elapsed().as_secs_f64() * 1000.0;
+    let peak = memory_mb(me, "VmHWM")? - before;
+    println!(
+        "        a picture of 40 megapixels made fit                {ms:.0} ms, {} bytes, {peak:.0} MB more at its peak",
+        jpeg.bytes.len()
+    );
     Ok(())
 }
 

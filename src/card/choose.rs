@@ -91,7 +91,7 @@ fn worth(image: &Image, place: usize) -> Option<i64> {
         (None, _) => {}
     }
     if looks_like_a_mark(&image.url) {
-        worth -= 70;
+        worth -= 90;
     }
     Some(worth + if image.alt.as_deref().is_some_and(says_something) { 4 } else { 0 })
 }
@@ -233,7 +233,7 @@ mod tests {
             (Some(" "), None, 100, "The headline"),
             (Some("image"), Some("123"), 100, "The headline"),
             (None, None, 100, "The headline"),
-            (None, None, 8, "The…"),
+            (None, None, 8, "The hea…"),
             (None, None, 0, ""),
             (Some("Körpüləçğışöüəəəəəəəə"), None, 6, "Körpü…"),
             (Some("👩‍👩‍👧‍👦👩‍👩‍👧‍👦 Ailə"), None, 3, "👩‍👩‍👧‍👦👩‍👩‍👧‍👦…"),

@@ -48,6 +48,12 @@ impl Fonts {
         self.0.len()
     }
 
+    /// Whether one of them has the letter.
+    pub(super) fn has(&self, letter: char) -> bool {
+        let mut faces = self.0.faces();
+        faces.any(|face| self.0.with_face_data(face.id, |data, index| has_glyph(data, index, letter)) == Some(true))
+    }
+
     /// What the SVG reader works with: these fonts and no others, and nothing from outside the text, whatever it says.
     pub(super) fn options(&self) -> Options<'static> {
         Options {

@@ -124,7 +124,7 @@ impl Values {
     /// As the template engine takes it.
     fn value(&self) -> Value {
         let text = |text: &str| Value::from(text.to_owned());
-        let number = |number: f32| Value::from(f64::from((number * 10.0).round() / 10.0));
+        let number = |number: f32| Value::from((f64::from(number) * 10.0).round() / 10.0);
         let line = |line: &Line| Value::from_pairs([("y", number(line.y)), ("text", text(&line.text))]);
         let kicker = self.kicker.as_ref().map(|it| {
             Value::from_pairs([

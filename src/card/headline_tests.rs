@@ -75,7 +75,9 @@ fn the_words_are_on_the_card_and_nowhere_near_its_edge() {
         // What is compared with: the same card with the least of words.
         let bare = Headline { title: ".".to_owned(), name: String::new(), kicker: String::new(), ..card("", ratio) };
         let empty = draw(&brand, &bare, None).unwrap().rgb();
-        for title in TITLES.into_iter().chain([long.as_str()]) {
+        // Every script on one shape, and the longest and one of each direction on all.
+        let some = if ratio == Ratio::Card { &TITLES[..] } else { &TITLES[2..4] };
+        for title in some.iter().copied().chain([long.as_str()]) {
             let canvas = draw(&brand, &card(title, ratio), None).unwrap();
             assert_eq!(canvas.size(), ratio.size());
             let shown = canvas.rgb();

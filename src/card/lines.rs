@@ -59,7 +59,7 @@ impl Ruler<'_> {
     /// The widths of texts, at the size of one pixel.
     ///
     /// # Errors
-    /// The first letter that no font has.
+    /// Where the renderer cannot read them.
     pub(super) fn widths(&self, texts: &[String]) -> Result<Vec<f32>, Undrawable> {
         let mut svg = String::from("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"10\" height=\"10\">");
         for (n, text) in texts.iter().enumerate() {
@@ -75,10 +75,6 @@ impl Ruler<'_> {
         let mut widths = vec![0.0; texts.len()];
         for node in tree.root().children() {
             let Node::Text(text) = node else { continue };
-            let glyphs = text.layouted().iter().flat_map(|span| &span.positioned_glyphs);
-            if let Some(letter) = glyphs.filter(|glyph| glyph.id.0 == 0).find_map(|glyph| glyph.text.chars().next()) {
-                return Err(Undrawable::Letter(letter));
-            }
             let place = text.id().strip_prefix('t').and_then(|n| n.parse::<usize>().ok());
             if let Some(width) = place.and_then(|n| widths.get_mut(n)) {
                 *width = text.bounding_box().width() / MEASURED;
@@ -92,20 +88,21 @@ impl Ruler<'_> {
     /// # Errors
     /// The first letter or digit that no font has; where nothing is left.
     fn drawable(&self, text: &str) -> Result<String, Undrawable> {
-        let mut text = clean(text);
-        loop {
-            if text.is_empty() {
-                return Err(Undrawable::Empty);
-            }
-            match self.widths(std::slice::from_ref(&text)) {
-                Err(Undrawable::Letter(c)) if !c.is_alphanumeric() => {
-                    let rest: String = text.chars().filter(|other| *other != c && !is_joiner(*other)).collect();
-                    text = rest.split_whitespace().collect::<Vec<_>>().join(" ");
-                }
-                Err(fault) => return Err(fault),
-                Ok(_) => return Ok(text),
-            }
+        let text = clean(text);
+        if let Some(letter) = text.chars().find(|c| c.is_alphanumeric() && !self.fonts.has(*c)) {
+            return Err(Undrawable::Letter(letter));
         }
+        let text = self.known(&text);
+        if text.is_empty() { Err(Undrawable::Empty) } else { Ok(text) }
+    }
+
+    /// The text without what no font has; what joins or colours such signs goes with them.
+    fn known(&self, text: &str) -> String {
+        let whole = text.graphemes(true).filter(|grapheme| {
+            grapheme.chars().all(|c| c.is_whitespace() || is_joiner(c) || self.fonts.has(c))
+                && !grapheme.chars().all(is_joiner)
+        });
+        whole.collect::<String>().split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     /// The largest block of that text in that room.
@@ -162,7 +159,7 @@ impl Ruler<'_> {
                     continue;
                 }
                 // A preview shows what it can.
-                Err(Undrawable::Letter(_)) => paragraph.chars().filter(|c| self.has(*c)).collect(),
+                Err(Undrawable::Letter(_)) => self.known(&clean(paragraph)),
                 Err(other) => return Err(other),
             };
             let (pieces, widths, blank) = self.pieces(&text, width / size)?;
@@ -180,10 +177,6 @@ impl Ruler<'_> {
             }
         }
         Ok(out)
-    }
-
-    fn has(&self, letter: char) -> bool {
-        letter.is_whitespace() || self.widths(&[letter.to_string()]).is_ok()
     }
 
     /// The pieces of a text with their widths and that of a blank; a piece wider than `most` is broken between letters.
@@ -316,7 +309,7 @@ const fn is_ideographic(c: char) -> bool {
 }
 
 const fn is_joiner(c: char) -> bool {
-    matches!(c, '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{20E3}' | '\u{1F3FB}'..='\u{1F3FF}' | '\u{E0020}'..='\u{E007F}')
+    matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{20E3}' | '\u{1F3FB}'..='\u{1F3FF}' | '\u{E0020}'..='\u{E007F}')
 }
 
 /// One line without control characters: those of XML's and those that turn the direction of a text.

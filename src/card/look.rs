@@ -115,7 +115,7 @@ fn text(text: &str) -> Value {
 }
 
 fn number(number: f32) -> Value {
-    Value::from(f64::from(number))
+    Value::from((f64::from(number) * 10.0).round() / 10.0)
 }
 
 #[expect(clippy::too_many_lines, reason = "one post from top to bottom, in the order it is read")]

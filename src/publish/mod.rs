@@ -11,6 +11,7 @@ pub mod claim;
 pub mod lane;
 pub mod ports;
 pub mod prepare;
+pub mod preview_ready;
 pub mod reconcile;
 pub mod recover;
 pub mod retry;

@@ -22,6 +22,7 @@ mod story_hostile;
 mod story_limits;
 mod story_once;
 mod story_outage;
+mod story_pictures;
 mod story_real;
 mod story_secrets;
 #[path = "../tidy.rs"]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::error::{DOWN, Reply, SAME, classify};
+use super::error::{DOWN, Reply, classify};
 use crate::http::{Answer, Call, CallError};
 use crate::platform::{Context, PublishError};
 
@@ -187,6 +187,7 @@ pub(super) fn done(answer: &Answer, harmless: &str, now: Timestamp) -> Result<Va
 mod tests {
     use reqwest::header::HeaderMap;
 
+    use super::super::error::SAME;
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {

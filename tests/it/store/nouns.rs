@@ -80,6 +80,7 @@ async fn articles_and_their_aliases(place: Place) {
         content: Some(String::new()),
         image: "https://news.example/a.png".parse().ok().map(|url| Image { alt: Some(odd()), ..Image::at(url) }),
         language: Some("nl".to_owned()),
+        ..Entry::default()
     };
     let verdicts = vec![Verdict { channel: odd(), why: odd() }];
     let (a, b, v) = (bare.clone(), full.clone(), verdicts.clone());
