@@ -227,6 +227,7 @@ async fn preview_and_card_draw_what_would_go_out() {
         (picture.width(), picture.height())
     };
     let file = |path: &std::path::Path| path.to_str().expect("a plain path").to_owned();
+    newsroom.write("bugle.toml", &newsroom.config().await);
     let said = newsroom.command(&["preview", &feed, "--png", &file(&both)]).await;
     assert!(said.status.success(), "{said:?}");
     let text = String::from_utf8_lossy(&said.stdout).into_owned();
