@@ -14,6 +14,7 @@ pub mod timetable;
 pub mod http;
 pub mod model;
 
+pub mod card;
 pub mod compose;
 pub mod platform;
 pub mod route;

@@ -10,7 +10,7 @@ use regex::Regex;
 const ROWS: &[&[&str]] = &[
     &["clock", "crash", "telemetry", "text", "timetable", "expr"],
     &["model", "http"],
-    &["source", "route", "compose", "schedule", "platform", "vault", "store"],
+    &["source", "route", "card", "compose", "schedule", "platform", "vault", "store"],
     &["publish", "connect"],
     &["engine", "web"],
     &["config"],

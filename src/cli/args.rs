@@ -33,6 +33,8 @@ enum Command {
     Check(check::Args),
     /// Show what every channel would post; post nothing.
     Preview(preview::Args),
+    /// Draw the headline card of an article.
+    Card(super::card::Args),
     /// Show the posts, in the order they go out.
     Queue(super::queue::Args),
     /// Let held posts go out.
@@ -104,6 +106,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Run(args) => super::run::run(args, &call).await,
         Command::Check(args) => check::run(args, &call).await,
         Command::Preview(args) => preview::run(args, &call).await,
+        Command::Card(args) => super::card::run(args, &call).await,
         Command::Queue(args) => super::queue::run(args, &call).await,
         Command::Approve(args) => super::approve::run(args, &call).await,
         Command::Hold(args) => super::hold::run(args, &call).await,

@@ -16,6 +16,7 @@ use crate::model::grant::SecretRef;
 use crate::model::id::WorkerId;
 use crate::platform::{self, Account};
 use crate::publish::House;
+use crate::publish::studio::Workshop;
 use crate::route::Route;
 use crate::source::door::auth::Keys;
 use crate::source::identity::Start;
@@ -52,7 +53,6 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
     let templates = opened::good_templates(config)?;
     let house = House {
         store: lasting.store.clone(),
-        http,
         vault: lasting.vault.clone(),
         clock: lasting.clock.clone(),
         worker: lasting.worker.clone(),
@@ -61,6 +61,8 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
         language: config.newsroom.language.clone(),
         templates,
         words: config.words.clone(),
+        studio: Workshop { http: http.clone(), brand: opened::brand(config)?, scale: config.timing.scale },
+        http,
         scale: config.timing.scale,
         metrics: lasting.metrics.clone(),
     };

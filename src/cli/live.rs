@@ -101,6 +101,7 @@ impl Asking {
             credential,
             keep,
             wall,
+            studio: &crate::platform::NoStudio,
             clock: &*self.clock,
             scale: self.scale,
             // Not what is known: the question is who it is now.

@@ -3,6 +3,7 @@
 //! the open store (`shop.rs`), how things are shown (`show.rs`).
 
 pub mod args;
+pub mod card;
 pub mod check;
 pub mod completions;
 pub mod connect;

@@ -11,6 +11,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::Trouble;
+use crate::card::Brand;
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Address, Config};
 use crate::expr::{ExprError, Templates};
@@ -94,12 +95,48 @@ pub(super) fn template_fault(path: &std::path::Path, error: &ExprError) -> confi
     config::Faults::of_file(path, text, vec![fault])
 }
 
+/// The newsroom's looks, with the files that the config names.
+///
+/// # Errors
+/// Which file cannot be used, and why.
+pub fn brand(config: &Config) -> Result<Arc<Brand>, config::Faults> {
+    let mut brand = Brand::new(&config.newsroom.name, config.card.clone());
+    let mut faults = Vec::new();
+    if let Some(path) = &config.card.logo {
+        match file(path).and_then(|bytes| brand.clone().with_logo(&bytes).map_err(|e| e.to_string())) {
+            Ok(with) => brand = with,
+            Err(said) => faults.push(config.fault("card.logo", said, None)),
+        }
+    }
+    for (n, path) in config.card.fonts.iter().enumerate() {
+        match file(path).and_then(|bytes| brand.clone().with_font(bytes)) {
+            Ok(with) => brand = with,
+            Err(said) => faults.push(config.fault(&format!("card.fonts[{n}]"), said, None)),
+        }
+    }
+    if faults.is_empty() { Ok(Arc::new(brand)) } else { Err(config.faults(faults)) }
+}
+
+/// The bytes of a file that the config names, 40 MB at most: fonts of Han letters have some 20 MB.
+fn file(path: &std::path::Path) -> Result<Vec<u8>, String> {
+    const MOST: u64 = 40_000_000;
+    let said = |e: std::io::Error| format!("{} cannot be read: {}", path.display(), e.kind());
+    let file = std::fs::File::open(path).map_err(said)?;
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(file, MOST + 1), &mut bytes).map_err(said)?;
+    match bytes.len() as u64 {
+        0..=MOST => Ok(bytes),
+        _ => Err(format!("{}: expected at most {MOST} bytes, found more", path.display())),
+    }
+}
+
 /// A channel as publishing takes it.
 pub fn channel(channel: &config::Channel) -> publish::Channel {
     publish::Channel {
         name: channel.name.clone(),
         account: Arc::clone(&channel.account),
         policy: Arc::new(channel.policy.clone()),
+        picture: channel.picture,
         on_uncertain: channel.on_uncertain,
         strict_order: channel.strict_order,
     }

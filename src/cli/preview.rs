@@ -1,7 +1,10 @@
 //! `bugle preview URL-or-FILE`: what every channel of the config would post of a feed's newest article, composed and
 //! counted as for sending. Nothing is posted or stored by it.
 
+mod shown;
+
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -13,10 +16,13 @@ use crate::config::{self, Config};
 use crate::expr::{Item, Templates};
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
+use crate::model::picture::{Origin, Picture};
 use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
-use crate::platform::Identity;
+use crate::platform::picture::{self, UPLOAD};
+use crate::platform::{Card, Identity};
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
+use crate::publish::studio::Workshop;
 use crate::route::{Chosen, DEFAULT_TEMPLATE, Route, plan};
 use crate::source::page::{ArticlePage, Rule};
 
@@ -32,6 +38,12 @@ pub struct Args {
     /// Another article than the newest: the Nth as the feed lists them, counted from 1.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     item: Option<u32>,
+    /// Only that channel's post.
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+    /// Also draw the posts as their platforms show them, into that file.
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
 }
 
 /// Shows the posts; with `--json` one object a channel and line.
@@ -85,7 +97,20 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let desk = Desk { config: &config, templates: &templates, identities: &identities, named, digest: &digest };
     let source = desk.source(&args.place);
     let article = desk.article(&source, entry, now);
-    let shown = desk.shown(&article, &source, now)?;
+    let mut shown = desk.shown(&article, &source, now)?;
+    if let Some(only) = &args.channel {
+        shown.retain(|post| post.channel == *only);
+        if shown.is_empty() {
+            let names: Vec<_> = config.channels.iter().map(|channel| channel.name.as_str()).collect();
+            let hint = format!("there are: {}", names.join(", "));
+            return Err(Trouble::wrong(format!("the config has no channel {only:?}")).hint(hint).into());
+        }
+    }
+    if let Some(file) = &args.png {
+        let brand = opened::brand(&config)?;
+        let workshop = Workshop { http, brand, scale: config.timing.scale };
+        shown::png(&workshop, &config, &identities, &shown, file).await?;
+    }
     if call.json {
         for post in shown {
             say(post.json(&article))?;
@@ -220,10 +245,17 @@ impl Desk<'_> {
             zone: &newsroom.zone,
             words: &self.config.words,
             digest: self.digest,
+            look: &self.config.card,
         };
         let identity = self.identities.get(channel.name.as_str());
         let limit = channel.account.rules(identity).limit;
-        let outcome = prepare(setting, &opened::channel(channel), identity, article, &post, 0, now)
+        let place = opened::channel(channel);
+        let prepared = prepare(setting, &place, identity, article, &post, 0, now);
+        let upload = prepared.as_ref().ok().and_then(|prepared| prepared.payload.planned(UPLOAD));
+        let picture = upload.and_then(|upload| picture::Planned::read(&upload.body).ok());
+        let limit = prepared.as_ref().map_or(limit, |prepared| prepared.composed.first.rules().limit);
+        let card = prepared.as_ref().ok().and_then(|prepared| prepared.card.clone());
+        let outcome = prepared
             .map(|prepared| prepared.composed.parts().map(|part| (part.as_str().to_owned(), part.length())).collect());
         Shown {
             channel: channel.name.to_string(),
@@ -236,6 +268,10 @@ impl Desk<'_> {
             not: not.or_else(|| chosen.and_then(|chosen| chosen.hold.clone())),
             limit,
             outcome,
+            like: channel.account.like().unwrap_or(channel.platform.id).to_owned(),
+            label: channel.label.clone(),
+            card,
+            picture,
         }
     }
 }
@@ -254,6 +290,14 @@ struct Shown {
     limit: usize,
     /// The text of each part and what it counts, or why there is none.
     outcome: Result<Vec<(String, usize)>, String>,
+    /// The platform whose looks it has.
+    like: String,
+    /// The account's name as the config states it.
+    label: Option<String>,
+    /// The card of its link.
+    card: Option<Card>,
+    /// What the upload step sends.
+    picture: Option<picture::Planned>,
 }
 
 impl Shown {
@@ -279,8 +323,17 @@ impl Shown {
             "limit": self.limit,
             "fits": self.outcome.is_ok(),
             "held": held,
+            "picture": self.attached().map(|own| json!({ "origin": own.origin, "alt": own.alt })),
             "not_posted": self.not,
         })
+    }
+
+    /// The picture that is attached to the post.
+    fn attached(&self) -> Option<&Picture> {
+        match &self.picture {
+            Some(picture::Planned::Attached(own)) => Some(own),
+            _ => None,
+        }
     }
 
     fn text(&self) -> String {
@@ -305,6 +358,14 @@ impl Shown {
                 }
             }
             Err(why) => lines.push(format!("  held, a person decides: {why}")),
+        }
+        if let Some(own) = self.attached() {
+            let what = match &own.origin {
+                Origin::Headline(card) => format!("a headline card, {}", card.ratio.word()),
+                Origin::Photo { urls } => urls.first().map(ToString::to_string).unwrap_or_default(),
+            };
+            let alt = if own.alt.is_empty() { String::new() } else { format!("; alternative text: {}", own.alt) };
+            lines.push(format!("  picture: {what}{alt}"));
         }
         lines.join("\n")
     }

@@ -131,8 +131,8 @@ impl Shop {
 
     /// A channel with what composing needs.
     pub fn place<'a>(&'a self, channel: &'a Channel, templates: &'a Templates) -> Place<'a> {
-        let (newsroom, words) = (&self.config.newsroom.name, &self.config.words);
-        let setting = Setting { templates, newsroom, zone: self.zone(), words, digest: &[] };
+        let (newsroom, words, look) = (&self.config.newsroom.name, &self.config.words, &self.config.card);
+        let setting = Setting { templates, newsroom, zone: self.zone(), words, digest: &[], look };
         Place { channel, setting }
     }
 

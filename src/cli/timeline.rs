@@ -108,6 +108,7 @@ mod tests {
             text: text.to_owned(),
             link: None,
             card: None,
+            picture: None,
             language: None,
             length: 99,
             limit: 280,

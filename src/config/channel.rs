@@ -12,8 +12,18 @@ use crate::model::id::ChannelName;
 use crate::schedule;
 
 /// The keys of [`Common`].
-const COMMON: [&str; 9] =
-    ["platform", "account", "slots", "quiet", "pace", "on_uncertain", "strict_order", "hashtags", "link_params"];
+const COMMON: [&str; 10] = [
+    "platform",
+    "account",
+    "slots",
+    "quiet",
+    "pace",
+    "picture",
+    "on_uncertain",
+    "strict_order",
+    "hashtags",
+    "link_params",
+];
 
 pub(super) fn channels(r: &mut Reading<'_>) -> Vec<Channel> {
     let names = check::names(r, "channel");
@@ -90,6 +100,7 @@ fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
         label: common.account,
         policy: policy?,
         schedule,
+        picture: common.picture,
         on_uncertain: common.on_uncertain,
         strict_order: common.strict_order,
         hashtags: common.hashtags,

@@ -75,6 +75,7 @@ fn build(reading: &mut Reading<'_>) -> Option<Config> {
         network,
         vault: reading.section("vault").unwrap_or_default(),
         notify,
+        card: reading.section("card").unwrap_or_default(),
         timing,
         log: reading.section("log").unwrap_or_default(),
         sources,

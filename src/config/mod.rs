@@ -58,6 +58,8 @@ pub struct Config {
     pub vault: crate::vault::Settings,
     /// Where notices are posted besides the desk.
     pub notify: Option<crate::publish::Settings>,
+    /// How headline cards look.
+    pub card: crate::card::Settings,
     /// For tests.
     pub timing: crate::engine::Settings,
     /// What is logged, and how.
@@ -148,6 +150,8 @@ pub struct Channel {
     pub policy: schedule::Policy,
     /// The same as written.
     pub schedule: schedule::Settings,
+    /// How its posts carry a picture.
+    pub picture: crate::model::picture::Carry,
     /// What to do with a post in doubt where nothing can be looked up.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up the next ones.

@@ -49,6 +49,9 @@ pub(super) struct Document {
     /// Where notices are posted besides the desk.
     #[schemars(default)]
     notify: Option<crate::publish::Settings>,
+    /// How headline cards look.
+    #[schemars(default)]
+    card: crate::card::Settings,
     /// For tests.
     #[schemars(default)]
     timing: crate::engine::Settings,
@@ -139,6 +142,9 @@ pub(super) struct Common {
     /// The channel's pace.
     #[serde(default)]
     pub pace: Option<schedule::Pace>,
+    /// How posts carry a picture.
+    #[serde(default)]
+    pub picture: crate::model::picture::Carry,
     /// What to do where it cannot be found out whether a post is out.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

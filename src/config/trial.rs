@@ -106,7 +106,7 @@ from = [\"bad\"]
 to = [\"x\", \"x\", \"telegramm\"]
 ";
     let expected = [
-        "4:2 wbe: unknown key (known here: channel, hashtags, links, log, mentions, network, newsroom, notify, route, source, store, timing, vault, web)",
+        "4:2 wbe: unknown key (known here: card, channel, hashtags, links, log, mentions, network, newsroom, notify, route, source, store, timing, vault, web)",
         "6:10 web.listen: expected an address and a port, found something else (for instance \"127.0.0.1:8080\")",
         "7:14 web.public_url: expected a URL, found \"desk.example\" (write it with its scheme, as https://…: relative URL without a base)",
         "9:33 network.allow_private[1]: expected host:port, found \"10.0.0.5\" (for instance \"10.0.0.5:8080\")",

@@ -110,6 +110,7 @@ fn would_differ(
         zone: &house.zone,
         words: &house.words,
         digest: &[],
+        look: &house.studio.brand.settings,
     };
     let made = |article: &Article| {
         prepare(setting, channel, identity.as_ref(), article, &row.post, row.revision, now).map(|made| made.payload)

@@ -255,6 +255,20 @@ pub(crate) enum Fault {
     Broken(String),
 }
 
+impl Fault {
+    /// Whether asking again would change nothing: the guard's no, or an answer that is too large.
+    pub(crate) const fn is_final(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::TooLarge(_))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Refused(said) | Self::NotSent(said) | Self::TooLarge(said) | Self::Broken(said)) = self;
+        f.write_str(said)
+    }
+}
+
 impl From<Fault> for CallError {
     fn from(fault: Fault) -> Self {
         match fault {

@@ -5,5 +5,6 @@ pub mod channel;
 pub mod grant;
 pub mod id;
 pub mod notice;
+pub mod picture;
 pub mod post;
 pub mod receipt;

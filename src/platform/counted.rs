@@ -26,7 +26,10 @@ fn frozen(account: &dyn Account, text: FittedText) -> Option<Payload> {
     let ids = Ids { seed: "ab".repeat(32), created: Timestamp::UNIX_EPOCH, story: Timestamp::UNIX_EPOCH, revision: 0 };
     let link = Url::parse("https://news.example/a?x=1&y=2").ok();
     account
-        .freeze(&Outgoing { text, link, card: None, language: None, mentions: Vec::new(), more: Vec::new() }, &ids)
+        .freeze(
+            &Outgoing { text, link, card: None, language: None, mentions: Vec::new(), more: Vec::new(), picture: None },
+            &ids,
+        )
         .ok()
 }
 

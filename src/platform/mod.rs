@@ -30,8 +30,10 @@ use url::Url;
 
 pub use self::error::{ConnectError, PauseScopeKind, PublishError};
 pub use self::journal::{Journal, StepBook};
+pub use self::picture::{NoStudio, Studio};
 use crate::http::Http;
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::picture::{Fit, Picture, Ratio};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules};
@@ -70,15 +72,33 @@ pub struct Spec {
     pub connect: Connect,
 }
 
-/// What a platform takes as a picture.
+/// What a platform takes as an attached picture. Bugle sends JPEG, which every platform takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MediaRules {
     /// Pictures a post; 0: none.
     pub max: u8,
     /// The most bytes of one picture.
     pub bytes: usize,
-    /// Whether it carries an alternative text.
-    pub alt: bool,
+    /// The longest side it is sent with, in pixels.
+    pub side: u32,
+    /// How many times longer than its shorter side it may be.
+    pub longest: u32,
+    /// The most grapheme clusters of an alternative text; 0: it carries none.
+    pub alt: usize,
+    /// The most units of the text beside a picture, where they are fewer than without one.
+    pub caption: Option<usize>,
+    /// The shape of a headline card drawn for it.
+    pub ratio: Ratio,
+}
+
+impl MediaRules {
+    /// A platform without pictures.
+    pub const NONE: Self = Self { max: 0, bytes: 0, side: 0, longest: 1, alt: 0, caption: None, ratio: Ratio::Card };
+
+    /// What an attached picture has to be.
+    pub const fn fit(&self) -> Fit {
+        Fit { bytes: self.bytes, side: self.side, crop: None, longest: self.longest }
+    }
 }
 
 /// How an account is opened.
@@ -141,6 +161,11 @@ pub trait Account: Send + Sync + 'static {
     /// The limits of a text on this account; `identity` is what the server said of itself when last asked.
     fn rules(&self, _identity: Option<&Identity>) -> TextRules {
         self.spec().text
+    }
+
+    /// What may be attached to a post of this account.
+    fn media(&self) -> MediaRules {
+        self.spec().media
     }
 
     /// How an unknown outcome of a `Create` is settled on this account.
@@ -214,6 +239,8 @@ pub struct Outgoing {
     pub link: Option<Url>,
     /// For a link card built by us.
     pub card: Option<Card>,
+    /// The picture to attach; where it cannot be had, the post goes out without it.
+    pub picture: Option<Picture>,
     /// BCP 47 tag.
     pub language: Option<String>,
     /// Who may be mentioned: every other `@` is text.
@@ -306,7 +333,13 @@ impl Payload {
     pub fn seen_hash(&self) -> String {
         use sha2::Digest as _;
         let link = self.link.as_ref().map_or("", Url::as_str);
-        crate::text::plain::hex(&sha2::Sha256::digest(format!("{}\n{link}", self.text)))
+        let mut seen = format!("{}\n{link}", self.text);
+        // A card's picture is the page's; an attached one is the post's.
+        for upload in self.steps.iter().filter(|p| p.step.op == Op::Upload && p.body.starts_with('{')) {
+            seen.push('\n');
+            seen.push_str(&upload.body);
+        }
+        crate::text::plain::hex(&sha2::Sha256::digest(seen))
     }
 
     /// SHA-256 over the whole payload, in hex.
@@ -416,6 +449,8 @@ pub struct Context<'a> {
     pub keep: &'a dyn Keep,
     /// Where a timeline's posts live.
     pub wall: &'a dyn Wall,
+    /// Where pictures are made.
+    pub studio: &'a dyn Studio,
     /// The time.
     pub clock: &'a dyn crate::clock::Clock,
     /// All waits are multiplied by this (`[timing] scale`).
@@ -471,6 +506,9 @@ pub struct WallPost {
     pub link: Option<Url>,
     /// Its card.
     pub card: Option<Card>,
+    /// The picture attached to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<Picture>,
     /// BCP 47 tag.
     pub language: Option<String>,
     /// What it counts, by the rules of the platform it is like.

@@ -1,186 +1,254 @@
-//! Pictures from outside made fit for a platform: decoded within bounds, turned upright, shrunk, written anew as JPEG
-//! (which drops whatever the camera noted). Fetching them is the caller's.
+//! A post's picture on its way to a platform: what an upload step says of it, how it is had from the [`Studio`], and what
+//! is noted where it cannot be had. A post is worth more than its picture: what cannot be fetched, read or sent is
+//! recorded with its reason, and that decides for all repeats; only what would stop the post as well stops here.
 
-use std::io::Cursor;
+use std::future::Future;
+use std::time::Duration;
 
-use image::codecs::jpeg::JpegEncoder;
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageDecoder as _, ImageReader, Limits, Rgb, RgbImage};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use url::Url;
 
-/// The most pixels of a picture that is decoded. Source: reliability.md section 6.
-pub const PIXELS: u64 = 40_000_000;
+use super::{Context, PauseScopeKind, PublishError, wire};
+use crate::model::picture::{Fit, Jpeg, NoPicture, Origin, Picture};
+use crate::model::post::Rejection;
+use crate::model::receipt::{Op, Step};
 
-/// The most bytes of a picture that is fetched. Source: reliability.md section 6.
-pub const BYTES: usize = 10 * 1024 * 1024;
+/// The step that sends a post's picture.
+pub const UPLOAD: Step = Step { op: Op::Upload, n: 0 };
 
-/// The most memory a decoder may ask for: a picture of [`PIXELS`] in four bytes each, and some room.
-const MEMORY: u64 = PIXELS * 4 + 32 * 1024 * 1024;
+/// The key of a step's value under which stands why the picture is not there.
+pub const WITHOUT: &str = "without";
 
-/// The longest sides tried, largest first, in pixels. A card is shown some 600 points wide, on dense screens twice that.
-const SIDES: [u32; 5] = [1200, 1000, 800, 600, 400];
+/// How much sooner than the step's deadline a picture is given up, so that "no picture" can still be noted.
+const SPARE: Duration = Duration::from_secs(10);
 
-/// The JPEG qualities tried for each size.
-const QUALITIES: [u8; 3] = [85, 72, 60];
+/// The wait before the one repeat of an upload whose answer was lost. An orphaned upload is harmless.
+const AGAIN: Duration = Duration::from_secs(2);
 
-/// A picture ready to be sent.
+/// Where pictures are made: fetched under the address guard or drawn, and fitted to a platform. Behind it is `publish`.
+#[async_trait]
+pub trait Studio: Send + Sync {
+    /// Makes one.
+    ///
+    /// # Errors
+    /// Why there is none.
+    async fn make(&self, origin: &Origin, fit: &Fit) -> Result<Jpeg, NoPicture>;
+}
+
+/// A studio that makes nothing: for calls that post nothing.
+pub struct NoStudio;
+
+#[async_trait]
+impl Studio for NoStudio {
+    async fn make(&self, _: &Origin, _: &Fit) -> Result<Jpeg, NoPicture> {
+        Err(NoPicture::Never("no pictures are made here".to_owned()))
+    }
+}
+
+/// What the body of an upload step says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Jpeg {
-    /// The file.
-    pub bytes: Vec<u8>,
-    /// In pixels.
-    pub width: u32,
-    /// In pixels.
-    pub height: u32,
+pub enum Planned {
+    /// The picture of a link's card.
+    Thumb(Origin),
+    /// The post's own picture.
+    Attached(Picture),
 }
 
-/// Why a picture cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    /// It is no picture of a known kind, or damaged.
-    #[error("expected a PNG, JPEG, WebP or GIF picture: {0}")]
-    Unreadable(String),
-    /// It is larger than is decoded here.
-    #[error("expected at most {PIXELS} pixels, found {width} × {height}")]
-    TooLarge {
-        /// In pixels.
-        width: u32,
-        /// In pixels.
-        height: u32,
-    },
-    /// Even the smallest try is above the limit.
-    #[error("cannot be made smaller than {0} bytes")]
-    TooHeavy(usize),
-}
+impl Planned {
+    /// Reads an upload step's body: the URL of a card's picture, or an attached picture as JSON.
+    ///
+    /// # Errors
+    /// In words, where it is neither.
+    pub fn read(body: &str) -> Result<Self, String> {
+        if body.starts_with('{') {
+            return serde_json::from_str(body).map(Self::Attached).map_err(|e| format!("expected a picture: {e}"));
+        }
+        let url = Url::parse(body).map_err(|e| format!("expected a picture's URL: {e}"))?;
+        Ok(Self::Thumb(Origin::Photo { urls: vec![url] }))
+    }
 
-/// [`shrink`] on a thread where it holds up nobody.
-///
-/// # Errors
-/// [`Unfit`].
-pub async fn shrink_aside(bytes: Vec<u8>, most: usize) -> Result<Jpeg, Unfit> {
-    tokio::task::spawn_blocking(move || shrink(&bytes, most))
-        .await
-        .unwrap_or_else(|e| Err(Unfit::Unreadable(e.to_string())))
-}
-
-/// Decodes a picture and writes it as a JPEG of at most `most` bytes: the largest size, then the best quality, that fits.
-///
-/// # Errors
-/// [`Unfit`].
-pub fn shrink(bytes: &[u8], most: usize) -> Result<Jpeg, Unfit> {
-    let whole = decode(bytes)?;
-    let mut smallest = usize::MAX;
-    for side in SIDES {
-        let sized = if whole.width().max(whole.height()) > side {
-            whole.resize(side, side, FilterType::Triangle)
-        } else {
-            whole.clone()
-        };
-        let opaque = on_white(&sized);
-        for quality in QUALITIES {
-            let mut out = Vec::new();
-            JpegEncoder::new_with_quality(&mut out, quality).encode_image(&opaque).map_err(unreadable)?;
-            if out.len() <= most {
-                return Ok(Jpeg { bytes: out, width: opaque.width(), height: opaque.height() });
-            }
-            smallest = smallest.min(out.len());
+    /// Where it comes from.
+    pub const fn origin(&self) -> &Origin {
+        match self {
+            Self::Thumb(origin) | Self::Attached(Picture { origin, .. }) => origin,
         }
     }
-    Err(Unfit::TooHeavy(smallest))
-}
 
-fn decode(bytes: &[u8]) -> Result<DynamicImage, Unfit> {
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MEMORY);
-    let mut reader =
-        ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| Unfit::Unreadable(e.to_string()))?;
-    reader.limits(limits);
-    let mut decoder = reader.into_decoder().map_err(unreadable)?;
-    let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > PIXELS {
-        return Err(Unfit::TooLarge { width, height });
+    /// The alternative text of an attached picture.
+    pub fn alt(&self) -> Option<&str> {
+        match self {
+            Self::Thumb(_) => None,
+            Self::Attached(picture) => Some(&picture.alt),
+        }
     }
-    let orientation = decoder.orientation().map_err(unreadable)?;
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
-    picture.apply_orientation(orientation);
-    Ok(picture)
 }
 
-/// JPEG knows no transparency: what shines through becomes white, not black.
-fn on_white(picture: &DynamicImage) -> RgbImage {
-    if !picture.color().has_alpha() {
-        return picture.to_rgb8();
+/// The body of an upload step for an attached picture.
+pub fn attached(picture: &Picture) -> super::Planned {
+    let body = serde_json::to_string(picture).expect("a picture is plain data with text keys");
+    super::Planned { step: UPLOAD, body }
+}
+
+/// What is noted where there is no picture.
+pub fn without(why: &str) -> Value {
+    tracing::warn!(why, "the post goes out without its picture");
+    json!({ WITHOUT: why })
+}
+
+/// Why a step's value says that there is no picture; `None`: there is one.
+pub fn missing(value: &Value) -> Option<&str> {
+    match value.get(WITHOUT) {
+        Some(why) => Some(why.as_str().unwrap_or_default()),
+        None => value.is_null().then_some("it could not be had"),
     }
-    let seen = picture.to_rgba8();
-    RgbImage::from_fn(seen.width(), seen.height(), |x, y| {
-        let [r, g, b, a] = seen.get_pixel(x, y).0;
-        let mix = |c: u8| {
-            let (c, a) = (u32::from(c), u32::from(a));
-            u8::try_from((c * a + 255 * (255 - a)) / 255).unwrap_or(u8::MAX)
-        };
-        Rgb([mix(r), mix(g), mix(b)])
-    })
 }
 
-fn unreadable(error: image::ImageError) -> Unfit {
-    Unfit::Unreadable(error.to_string())
+/// Makes the picture and hands it to `send`, within the time of a media step. The value is what `send` gives, else
+/// [`without`] a reason.
+///
+/// # Errors
+/// What would stop the post as well: the platform cannot be reached, limits the account or refuses its token.
+pub async fn upload<'a, F>(
+    cx: &Context<'_>,
+    body: &str,
+    fit: Fit,
+    deadline: Duration,
+    send: impl Fn(Jpeg, Planned) -> F + Send + Sync,
+) -> Result<Value, PublishError>
+where
+    F: Future<Output = Result<Value, PublishError>> + Send + 'a,
+{
+    let patience = deadline.saturating_sub(SPARE).max(deadline / 2);
+    let work = async {
+        let planned = Planned::read(body).map_err(media)?;
+        let jpeg = cx.studio.make(planned.origin(), &fit).await.map_err(|e| media(e.to_string()))?;
+        match send(jpeg.clone(), planned.clone()).await {
+            Err(PublishError::Unknown { .. } | PublishError::NotSent { .. }) => {
+                tokio::time::sleep(wire::scaled(cx, AGAIN)).await;
+                send(jpeg, planned).await
+            }
+            other => other,
+        }
+    };
+    match tokio::time::timeout(patience, work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) if stops_the_post(&error) => Err(error),
+        Ok(Err(PublishError::Rejected { said, .. })) => Ok(without(&said)),
+        Ok(Err(error)) => Ok(without(&error.to_string())),
+        Err(_) => Ok(without("it took too long")),
+    }
+}
+
+/// Whether the post would fare no better without its picture.
+const fn stops_the_post(error: &PublishError) -> bool {
+    match error {
+        PublishError::NotSent { .. } | PublishError::RateLimited { .. } | PublishError::Auth { .. } => true,
+        // A token may lack the right to upload and still post.
+        PublishError::Forbidden { scope, .. } => !matches!(scope, PauseScopeKind::Channel),
+        _ => false,
+    }
+}
+
+fn media(said: String) -> PublishError {
+    PublishError::Rejected { reason: Rejection::Media, said }
+}
+
+/// A form with a file in it, as `multipart/form-data` (RFC 7578): the content type and the bytes.
+pub struct Form {
+    boundary: String,
+    bytes: Vec<u8>,
+}
+
+impl Form {
+    /// An empty form; the boundary follows from the file, so that the same form has the same bytes.
+    pub fn new(file: &[u8]) -> Self {
+        use sha2::Digest as _;
+        let digest = crate::text::plain::hex(&sha2::Sha256::digest(file));
+        Self { boundary: format!("bugle-{}", &digest[..32]), bytes: Vec::with_capacity(file.len() + 1024) }
+    }
+
+    /// With a field.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: &str) -> Self {
+        let head = format!("--{}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n", self.boundary);
+        self.bytes.extend(head.as_bytes());
+        self.bytes.extend(value.as_bytes());
+        self.bytes.extend(b"\r\n");
+        self
+    }
+
+    /// With a JPEG.
+    #[must_use]
+    pub fn jpeg(mut self, name: &str, file: &[u8]) -> Self {
+        let head = format!(
+            "--{}\r\nContent-Disposition: form-data; name=\"{name}\"; filename=\"picture.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n",
+            self.boundary
+        );
+        self.bytes.extend(head.as_bytes());
+        self.bytes.extend(file);
+        self.bytes.extend(b"\r\n");
+        self
+    }
+
+    /// The content type and the body.
+    pub fn finish(mut self) -> (String, Vec<u8>) {
+        self.bytes.extend(format!("--{}--\r\n", self.boundary).as_bytes());
+        (format!("multipart/form-data; boundary={}", self.boundary), self.bytes)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use image::{ImageFormat, Rgba, RgbaImage};
-
     use super::*;
 
-    /// A picture that compresses badly.
-    fn noise(width: u32, height: u32) -> DynamicImage {
-        let mut state = 1_u32;
-        DynamicImage::ImageRgb8(RgbImage::from_fn(width, height, |_, _| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let [a, b, c, _] = state.to_be_bytes();
-            Rgb([a, b, c])
-        }))
-    }
-
-    fn file(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
-        let mut out = Cursor::new(Vec::new());
-        picture.write_to(&mut out, format).unwrap();
-        out.into_inner()
-    }
-
     #[test]
-    fn a_heavy_picture_is_made_to_fit_and_keeps_its_shape() {
-        let heavy = file(&noise(1600, 800), ImageFormat::Png);
-        assert!(heavy.len() > 1_000_000);
-        for most in [1_000_000, 300_000] {
-            let made = shrink(&heavy, most).unwrap();
-            assert!(made.bytes.len() <= most);
-            assert_eq!(made.width, made.height * 2);
-            let again = image::load_from_memory_with_format(&made.bytes, ImageFormat::Jpeg).unwrap();
-            assert_eq!((again.width(), again.height()), (made.width, made.height));
+    fn a_body_is_a_cards_url_or_an_attached_picture() {
+        let url = Url::parse("https://e.org/a.jpg").unwrap();
+        let picture = Picture { origin: Origin::Photo { urls: vec![url.clone()] }, alt: "A bridge".to_owned() };
+        let thumb = Planned::read(url.as_str()).unwrap();
+        assert_eq!((thumb.origin(), thumb.alt()), (&picture.origin, None));
+        let own = Planned::read(&attached(&picture).body).unwrap();
+        assert_eq!((own.origin(), own.alt()), (&picture.origin, Some("A bridge")));
+        for bad in ["", "a.jpg", "{}", "{\"alt\":1}"] {
+            assert!(Planned::read(bad).is_err(), "{bad}");
         }
-        assert!(matches!(shrink(&heavy, 100), Err(Unfit::TooHeavy(n)) if n > 100));
     }
 
     #[test]
-    fn what_is_see_through_becomes_white_and_small_pictures_stay_small() {
-        let clear = DynamicImage::ImageRgba8(RgbaImage::from_pixel(16, 8, Rgba([0, 0, 0, 0])));
-        let made = shrink(&file(&clear, ImageFormat::Png), 1_000_000).unwrap();
-        assert_eq!((made.width, made.height), (16, 8));
-        let shown = image::load_from_memory(&made.bytes).unwrap().to_rgb8();
-        assert!(shown.pixels().all(|p| p.0.iter().all(|c| *c > 250)));
+    fn what_is_missing_says_why_and_an_old_null_too() {
+        assert_eq!(missing(&without("gone")), Some("gone"));
+        assert_eq!(missing(&Value::Null), Some("it could not be had"));
+        assert_eq!(missing(&json!({"id": "7"})), None);
     }
 
     #[test]
-    fn what_is_no_picture_or_too_large_is_refused_before_it_costs() {
-        assert!(matches!(shrink(b"<html>", 1000), Err(Unfit::Unreadable(_))));
-        let mut cut = file(&noise(64, 64), ImageFormat::Png);
-        cut.truncate(cut.len() / 2);
-        assert!(matches!(shrink(&cut, 1_000_000), Err(Unfit::Unreadable(_))));
-        // The head of a GIF that claims 60,000 × 60,000 pixels.
-        let mut bomb = b"GIF89a".to_vec();
-        bomb.extend([
-            0x60, 0xEA, 0x60, 0xEA, 0, 0, 0, 0x2C, 0, 0, 0, 0, 0x60, 0xEA, 0x60, 0xEA, 0, 2, 2, 0x44, 1, 0, 0x3B,
-        ]);
-        assert!(matches!(shrink(&bomb, 1000), Err(Unfit::TooLarge { .. } | Unfit::Unreadable(_))));
+    fn only_what_stops_the_post_stops_at_its_picture() {
+        let said = || "s".to_owned();
+        for (error, stops) in [
+            (PublishError::NotSent { said: said() }, true),
+            (PublishError::Auth { said: said() }, true),
+            (PublishError::RateLimited { until: None, scope: PauseScopeKind::Channel, said: said() }, true),
+            (PublishError::Forbidden { scope: PauseScopeKind::App, said: said() }, true),
+            (PublishError::Forbidden { scope: PauseScopeKind::Channel, said: said() }, false),
+            (PublishError::Unknown { said: said() }, false),
+            (PublishError::Gone { said: said() }, false),
+            (media(said()), false),
+        ] {
+            assert_eq!(stops_the_post(&error), stops, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_form_is_as_rfc_7578_has_it() {
+        let (kind, bytes) = Form::new(b"\xFF\xD8").field("description", "Körpü").jpeg("file", b"\xFF\xD8").finish();
+        let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        let expected = format!(
+            "--{boundary}\r\nContent-Disposition: form-data; name=\"description\"\r\n\r\nKörpü\r\n--{boundary}\r\n\
+             Content-Disposition: form-data; name=\"file\"; filename=\"picture.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\
+             \u{FFFD}\u{FFFD}\r\n--{boundary}--\r\n"
+        );
+        assert_eq!(text, expected);
     }
 }

@@ -17,6 +17,7 @@ use super::{
     Place, Planned, Platform, PublishError, Recovery, Sought, Spec, WallPost, wire,
 };
 use crate::model::grant::SecretRef;
+use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::text::limits;
@@ -32,7 +33,16 @@ static SPEC: Spec = Spec {
     id: "timeline",
     name: "Timeline",
     text: limits::TIMELINE.rules,
-    media: MediaRules { max: 0, bytes: 0, alt: false },
+    // Nothing is sent: what it is like decides.
+    media: MediaRules {
+        max: 4,
+        bytes: 1_000_000,
+        side: 2000,
+        longest: 20,
+        alt: 1500,
+        caption: None,
+        ratio: Ratio::Card,
+    },
     threads: true,
     edits: true,
     deletes: true,
@@ -101,6 +111,10 @@ impl Account for Config {
         self.like.as_ref().and_then(|like| limits::of(&like.0)).map_or(SPEC.text, |row| row.rules)
     }
 
+    fn media(&self) -> MediaRules {
+        self.like.as_ref().and_then(|like| super::by_id(&like.0)).map_or(SPEC.media, |platform| platform.spec().media)
+    }
+
     fn recovery(&self, _identity: Option<&Identity>) -> Recovery {
         Recovery::OwnId
     }
@@ -121,6 +135,7 @@ impl Account for Config {
                 text: part.as_str().to_owned(),
                 link: post.link.clone().filter(|_| at == linked),
                 card: post.card.clone().filter(|_| at == linked),
+                picture: post.picture.clone().filter(|_| n == 0),
                 language: post.language.clone(),
                 length: part.length(),
                 limit: part.rules().limit,
@@ -292,6 +307,7 @@ mod tests {
             more: Vec::new(),
             link: Url::parse("https://news.example/a").ok(),
             card: None,
+            picture: None,
             language: Some("en".to_owned()),
             mentions: Vec::new(),
         };

@@ -11,11 +11,13 @@ pub mod claim;
 pub mod lane;
 pub mod ports;
 pub mod prepare;
+pub mod preview_ready;
 pub mod reconcile;
 pub mod recover;
 pub mod retry;
 pub mod settle;
 pub mod standing;
+pub mod studio;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use crate::http::Http;
 use crate::model::channel::PauseScope;
 use crate::model::grant::Credential;
 use crate::model::id::{ChannelName, WorkerId};
+use crate::model::picture::Carry;
 use crate::platform::{Account, Identity, PauseScopeKind};
 use crate::schedule::Policy;
 use crate::store::Store;
@@ -56,6 +59,8 @@ pub struct House {
     pub templates: Templates,
     /// Tags, mentions and links.
     pub words: Words,
+    /// Where pictures are made.
+    pub studio: studio::Workshop,
     /// All waits are multiplied by this.
     pub scale: f64,
     /// What is counted.
@@ -82,6 +87,8 @@ pub struct Channel {
     pub account: Arc<dyn Account>,
     /// When it may post.
     pub policy: Arc<Policy>,
+    /// How its posts carry a picture.
+    pub picture: Carry,
     /// What to do in doubt.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up those behind it.

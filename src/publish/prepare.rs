@@ -6,15 +6,17 @@ use jiff::tz::TimeZone;
 use sha2::Digest as _;
 
 use super::Channel;
+use crate::card;
 use crate::compose::words::{Place, Words};
 use crate::compose::{self, Composed};
 use crate::expr::{Item, Templates};
-use crate::model::article::Article;
+use crate::model::article::{Article, Entry, Image};
+use crate::model::picture::{Carry, Headline, Origin, Picture, Ratio};
 use crate::model::post::{Occasion, Post};
 use crate::platform::{Card, Identity, Ids, Mention, Outgoing, Payload};
 use crate::store::short_link::Link;
 use crate::text::plain::hex;
-use crate::text::rules::FittedText;
+use crate::text::rules::{FittedText, TextRules};
 
 /// What composing needs of the newsroom.
 #[derive(Clone, Copy)]
@@ -29,6 +31,8 @@ pub struct Setting<'a> {
     pub words: &'a Words,
     /// The articles of a digest; none for a post of one article.
     pub digest: &'a [Item],
+    /// How its headline cards look.
+    pub look: &'a card::Settings,
 }
 
 /// A post ready to be frozen.
@@ -40,6 +44,8 @@ pub struct Prepared {
     pub composed: Composed,
     /// The short link it carries, to be stored before it leaves.
     pub short: Option<Link>,
+    /// The card of its link, as far as Bugle knows it: drawn in previews also where the platform builds its own.
+    pub card: Option<Card>,
 }
 
 /// [`prepare_as`] with its picture.
@@ -75,7 +81,8 @@ pub fn prepare_as(
     at: Timestamp,
     plain: bool,
 ) -> Result<Prepared, String> {
-    let rules = channel.account.rules(identity);
+    let picture = picture(setting, channel, article).filter(|_| !plain);
+    let rules = rules(channel, identity, picture.is_some());
     let ids = ids(article, post, revision, at);
     let spec = channel.account.spec();
     // A timeline speaks as the platform it is like.
@@ -100,18 +107,21 @@ pub fn prepare_as(
         Some(text) => dressed.link_in(text),
         None => dressed.link.clone(),
     };
+    let bare = plain || channel.picture == Carry::None;
+    let thumb = if bare { None } else { card::best(entry).first().map(|image| image.url.clone()) };
     let card = link.as_ref().map(|url| Card {
         url: url.clone(),
         title: entry.title.clone(),
         description: entry.summary.clone().unwrap_or_default(),
-        image: entry.image.as_ref().filter(|_| !plain).map(|image| image.url.clone()),
+        image: thumb,
     });
     let mentions = dressed.mentions.iter().map(|it| Mention { handle: it.handle.clone(), id: it.id.clone() });
     let outgoing = Outgoing {
         text: composed.first.clone(),
         more: composed.more.clone(),
         link: link.clone(),
-        card,
+        card: card.clone(),
+        picture,
         language: entry.language.clone(),
         mentions: mentions.collect(),
     };
@@ -128,7 +138,52 @@ pub fn prepare_as(
         channel: channel.name.to_string(),
         article: article.id.to_string(),
     });
-    Ok(Prepared { payload, composed, short })
+    Ok(Prepared { payload, composed, short, card })
+}
+
+/// The limits of a post's text on that channel, beside a picture or without one.
+pub fn rules(channel: &Channel, identity: Option<&Identity>, with_picture: bool) -> TextRules {
+    let rules = channel.account.rules(identity);
+    match channel.account.media().caption {
+        Some(most) if with_picture => TextRules { limit: rules.limit.min(most), ..rules },
+        _ => rules,
+    }
+}
+
+/// The picture that is attached to the post, as the channel has it and its platform takes it.
+pub fn picture(setting: Setting<'_>, channel: &Channel, article: &Article) -> Option<Picture> {
+    let media = channel.account.media();
+    let entry = &article.entry;
+    let images: Vec<&Image> = card::best(entry).into_iter().take(card::TRIED).collect();
+    let urls: Vec<_> = images.iter().map(|image| image.url.clone()).collect();
+    match channel.picture {
+        Carry::None | Carry::Card => None,
+        _ if media.max == 0 => None,
+        Carry::Photo if urls.is_empty() => None,
+        Carry::Photo => {
+            let alt = card::alt(images.first().copied(), &entry.title, media.alt);
+            Some(Picture { origin: Origin::Photo { urls }, alt })
+        }
+        Carry::Headline => {
+            let headline = headline(setting.look, setting.newsroom, entry, media.ratio);
+            // What the picture shows is the headline.
+            Some(Picture { origin: Origin::Headline(headline), alt: card::alt(None, &entry.title, media.alt) })
+        }
+    }
+}
+
+/// What a headline card of that article shows.
+pub fn headline(look: &card::Settings, newsroom: &str, entry: &Entry, ratio: Ratio) -> Headline {
+    Headline {
+        title: entry.title.clone(),
+        kicker: entry.categories.first().cloned().unwrap_or_default(),
+        name: newsroom.to_owned(),
+        ratio: look.ratio.unwrap_or(ratio),
+        ground: look.ground,
+        ink: look.ink,
+        accent: look.accent,
+        behind: card::best(entry).into_iter().take(card::TRIED).map(|image| image.url.clone()).collect(),
+    }
 }
 
 /// The client-chosen ids of a post: from the channel, the story, the occasion and the revision, never from chance. The

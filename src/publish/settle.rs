@@ -8,10 +8,10 @@ use super::{claim, retry};
 use crate::model::channel::{Block, Pause, PauseScope};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, FailReason, HoldReason, PostState};
-use crate::model::receipt::{Op, Receipt, Step};
-use crate::platform::{PauseScopeKind, PublishError};
+use crate::model::receipt::{Op, Outcome, Receipt, Step};
+use crate::platform::{PauseScopeKind, PublishError, picture};
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, channel, notice, pause, post};
+use crate::store::{Conn, StoreError, attempt, channel, notice, pause, post};
 
 /// What becomes of a post.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,7 +116,10 @@ pub struct Settlement {
 /// [`StoreError::Conflict`] where the lease was lost: then [`write_late`] is to be called.
 pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     let twice = store_ended(conn, &it.ended, it.at).await?;
-    let why = explain(&it.fate);
+    let mut why = explain(&it.fate);
+    if let (Fate::Published(_), Some(said)) = (&it.fate, without_picture(conn, it).await?) {
+        why = format!("{why}; without its picture: {said}");
+    }
     let mut next = apply(&it.row, &it.fate, it.at)?;
     // What readers see a part of counts for the pace.
     if next.sent.is_none() && claim::partly_out(conn, &it.row).await? {
@@ -146,6 +149,21 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
         notice::raise(conn, &notice, it.at).await?;
     }
     if twice { stop(conn, it).await } else { Ok(()) }
+}
+
+/// Why the post went out without the picture it was meant to have.
+async fn without_picture(conn: &mut Conn, it: &Settlement) -> Result<Option<String>, StoreError> {
+    if !it.row.payload.as_ref().is_some_and(|payload| payload.contains(r#""upload""#)) {
+        return Ok(None);
+    }
+    let attempts = attempt::of(conn, it.row.id()).await?;
+    Ok(attempts.iter().filter(|row| row.attempt.revision == it.row.revision).find_map(|row| {
+        let Some(Outcome::Done { value }) = &row.attempt.outcome else { return None };
+        match row.attempt.step.op {
+            Op::Upload => picture::missing(value).map(str::to_owned),
+            _ => value.get(picture::WITHOUT).and_then(|why| why.as_str()).map(str::to_owned),
+        }
+    }))
 }
 
 /// An invariant that stays watched in production: no step of a revision succeeds twice. Where one did, this is a bug that

@@ -190,6 +190,7 @@ async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store:
         text: format!("{HOSTILE}\n\nhttps://news.example/a"),
         link: Some(url),
         card: Some(card),
+        picture: None,
         language: None,
         length: 140,
         limit: 280,

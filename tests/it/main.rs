@@ -25,6 +25,7 @@ mod story_limits;
 mod story_once;
 mod story_outage;
 mod story_pages;
+mod story_pictures;
 mod story_polite;
 mod story_push;
 mod story_real;

@@ -99,3 +99,62 @@ async fn a_story_is_on_a_real_server_of_the_mastodon_api_and_is_edited_there() {
     assert_eq!(ours().await.len(), 1, "an edit is not a second post");
     assert!(bugle.term().await.success());
 }
+
+#[tokio::test]
+async fn a_photo_is_on_the_official_pds_with_its_words_and_its_shape() {
+    let account = pds::account().await;
+    let web = FakeFeed::start();
+    web.feed("/rss", EMPTY);
+    web.picture("/p.png", 1600, 900);
+    let server = account.server.clone();
+    let host = server.trim_start_matches("http://").to_owned();
+    let mut newsroom =
+        Newsroom::new("pds-photo").scale(1.0).source("news", &web.at("/rss"), "from now").allowing(&host);
+    let password = newsroom.secret("pds_password", &account.password);
+    let keys =
+        [("handle", format!("\"{}\"", account.handle)), ("password", password), ("picture", "\"headline\"".to_owned())];
+    let newsroom = newsroom.channel("bluesky", "bluesky", Some(&server), &keys);
+    let bugle = newsroom.start().await;
+    fetched(&web, "/rss").await;
+    web.feed("/rss", &item("photo", &web.at("/p.png")));
+    newsroom.books().await.wait_for("bluesky", "published", 1).await;
+    let posts = account.posts().await;
+    let record = posts.iter().map(|post| &post["value"]).find(|it| it["text"].to_string().contains(&link("photo")));
+    let record = record.expect("the post");
+    let image = &record["embed"]["images"][0];
+    assert_eq!(image["alt"].as_str(), Some("Xəzərdə külək: \u{1F32C} limanlar bağlandı & açıldı"), "{record:#}");
+    assert_eq!(image["aspectRatio"], serde_json::json!({"width": 1200, "height": 675}));
+    assert!(image["image"]["size"].as_u64().is_some_and(|size| size > 5000 && size <= 1_000_000), "{record:#}");
+    assert_eq!(record["langs"], serde_json::json!(["az"]));
+    assert!(bugle.term().await.success());
+}
+
+#[tokio::test]
+async fn a_photo_is_on_a_real_server_of_the_mastodon_api_with_its_words() {
+    let account = snac::account().await;
+    let web = FakeFeed::start();
+    web.feed("/rss", EMPTY);
+    web.picture("/p.png", 1600, 900);
+    let server = account.server.clone();
+    let host = server.trim_start_matches("http://").to_owned();
+    let slug = uuid::Uuid::now_v7().simple().to_string();
+    let newsroom = Newsroom::new("snac-photo").scale(1.0).source("news", &web.at("/rss"), "from now");
+    let mut newsroom = newsroom.allowing(&host);
+    let token = newsroom.secret("snac_token", &account.token);
+    let keys = [("token", token), ("picture", "\"photo\"".to_owned())];
+    let newsroom = newsroom.channel("mastodon", "mastodon", Some(&server), &keys);
+    let bugle = newsroom.start().await;
+    fetched(&web, "/rss").await;
+    web.feed("/rss", &item(&slug, &web.at("/p.png")));
+    let books = newsroom.books().await;
+    books.wait_for("mastodon", "published", 1).await;
+    let history = books.history("mastodon").await;
+    assert!(!history.contains("without its picture"), "{history}");
+    let all = account.statuses().await;
+    let ours: Vec<_> = all.iter().filter(|status| status["content"].to_string().contains(&slug)).collect();
+    assert_eq!(ours.len(), 1, "{ours:#?}");
+    let media = &ours[0]["media_attachments"][0];
+    assert_eq!(media["type"].as_str(), Some("image"), "{:#}", ours[0]);
+    assert!(media["description"].as_str().is_some_and(|alt| alt.contains("Xəzərdə külək")), "{:#}", ours[0]);
+    assert!(bugle.term().await.success());
+}

@@ -64,7 +64,7 @@ macro_rules! trial_platform {
             id: $id,
             name: stringify!($platform),
             text: TextRules { limit: 280, unit: Unit::CodePoints, bytes: None },
-            media: MediaRules { max: 0, bytes: 0, alt: false },
+            media: MediaRules::NONE,
             threads: false,
             edits: false,
             deletes: false,

@@ -68,6 +68,11 @@ pub fn is_lost_picture(error: &PublishError) -> bool {
     matches!(error, PublishError::Rejected { reason: Rejection::Media, said } if said.contains("BlobNotFound"))
 }
 
+/// Whether a record was refused for its picture, whatever is wrong with it.
+pub const fn is_of_picture(error: &PublishError) -> bool {
+    matches!(error, PublishError::Rejected { reason: Rejection::Media, .. })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

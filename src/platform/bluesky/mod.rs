@@ -6,6 +6,7 @@
 
 mod api;
 mod error;
+mod media;
 mod record;
 mod session;
 
@@ -20,30 +21,35 @@ use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing, Payload,
     Planned, Platform, PublishError, Recovery, Sought, Spec, picture, wire,
 };
-use crate::http::{Call, Trust};
 use crate::model::grant::SecretRef;
+use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::text::limits;
 
 pub use self::error::classify;
-
-/// The step that sends a card's picture.
-const UPLOAD: Step = Step { op: Op::Upload, n: 0 };
+use super::picture::UPLOAD;
 
 /// 1,000,000 bytes. Source: lexicon app.bsky.embed.external, `thumb`, 2026-08.
 const THUMB_BYTES: usize = 1_000_000;
-
-/// How much sooner than the step's deadline a picture is given up, so that "no picture" can still be noted.
-const SPARE: Duration = Duration::from_secs(10);
 
 /// What a constant can say of Bluesky.
 static SPEC: Spec = Spec {
     id: "bluesky",
     name: "Bluesky",
     text: limits::BLUESKY.rules,
-    // A picture only as the card's thumbnail.
-    media: MediaRules { max: 0, bytes: THUMB_BYTES, alt: false },
+    // 4 pictures of 2,000,000 bytes since 2026-04-08, of 1,000,000 on servers built before: sent so that both take
+    // them. Alternative texts have no limit of their own; the app writes up to 2,000 characters. Source: lexicon
+    // app.bsky.embed.images, 2026-08.
+    media: MediaRules {
+        max: 4,
+        bytes: THUMB_BYTES,
+        side: 2000,
+        longest: 20,
+        alt: 2000,
+        caption: None,
+        ratio: Ratio::Wide,
+    },
     threads: true,
     // The record can be replaced, but bsky.app may go on showing the first version (snarfed/bridgy-fed#947).
     edits: false,
@@ -125,7 +131,7 @@ impl Account for Repo {
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
         let text = post.text.as_str();
-        if text.is_empty() && post.card.is_none() {
+        if text.is_empty() && post.card.is_none() && post.picture.is_none() {
             return Err((Rejection::Content, "expected a text or a card, found neither".to_owned()));
         }
         let key = record::tid(ids, 0);
@@ -143,8 +149,15 @@ impl Account for Repo {
             });
             creates.push(Planned { step: Step { op: Op::Create, n }, body: body.to_string() });
         }
-        let picture = post.card.as_ref().and_then(|card| card.image.as_ref());
-        let upload = picture.map(|url| Planned { step: UPLOAD, body: url.as_str().to_owned() });
+        // A link's card and pictures exclude each other: the card stays in the record for the case that the picture
+        // cannot be had.
+        let upload = match &post.picture {
+            Some(own) => Some(picture::attached(own)),
+            None => {
+                let thumb = post.card.as_ref().and_then(|card| card.image.as_ref());
+                thumb.map(|url| Planned { step: UPLOAD, body: url.as_str().to_owned() })
+            }
+        };
         Ok(Payload {
             format: 1,
             revision: ids.revision,
@@ -169,30 +182,35 @@ impl Account for Repo {
             return wire::whole(parts?);
         }
         let repo = self.session(cx).await?.did;
-        let picture = match payload.planned(UPLOAD) {
+        let sent = match payload.planned(UPLOAD) {
             None => None,
             Some(upload) => {
                 let deadline = wire::scaled(cx, SPEC.media_deadline);
-                let send = || self.thumbnail(cx, &upload.body);
-                let blob = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
-                (!blob.is_null()).then_some((upload.body.as_str(), blob))
+                let send = || self.picture(cx, &upload.body);
+                let value = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
+                picture::missing(&value).is_none().then_some((upload.body.as_str(), value))
             }
         };
         let deadline = wire::scaled(cx, SPEC.deadline);
         let mut done: Vec<Value> = Vec::new();
         for planned in payload.creates() {
             let mut request = frozen(planned)?;
-            if let Some((_, blob)) = &picture {
-                record::insert_thumb(&mut request, blob.clone());
-            }
             if let (Some(root), Some(parent)) = (done.first(), done.last()) {
-                request["record"]["reply"] = json!({ "root": root, "parent": parent });
+                let of = |part: &Value| json!({ "uri": part["uri"], "cid": part["cid"] });
+                request["record"]["reply"] = json!({ "root": of(root), "parent": of(parent) });
             }
             // `swapRecord: null`: only where nothing is under that key yet. The same record again changes nothing and is
             // answered with 200; another one is refused with InvalidSwap.
             request["repo"] = json!(repo);
             request["swapRecord"] = Value::Null;
+            let bare = request.to_string().into_bytes();
+            // An attached picture is the first part's; a thumbnail finds the part that has the card by itself.
+            let mine = sent.as_ref().filter(|(_, value)| planned.step.n == 0 || !value["image"].is_object());
+            if let Some((_, value)) = mine {
+                record::insert_picture(&mut request, value);
+            }
             let bytes = request.to_string().into_bytes();
+            let picture = mine.map(|(body, value)| media::Sent { body, value, bare: &bare });
             let send = || self.put(cx, &bytes, picture.as_ref());
             done.push(journal.step(planned.step, &bytes, deadline, send).await?);
         }
@@ -237,7 +255,8 @@ impl Account for Repo {
         if status != 200 {
             return Err(error::of(status, &answer, Op::Create));
         }
-        if !record::same(&answer["value"], &ours["record"], sought.parent) {
+        let attached = sought.step.n == 0 && media::is_attached(sought.payload);
+        if !record::same(&answer["value"], &ours["record"], sought.parent, attached) {
             return Ok(Lookup::CannotTell(format!("something else is stored under the record key {key}")));
         }
         let value = api::reference(&answer).ok_or_else(|| unreadable("getRecord"))?;
@@ -277,61 +296,6 @@ impl Account for Repo {
 }
 
 impl Repo {
-    /// Fetches a card's picture, makes it fit and sends it. A card is worth more than its picture: what cannot be
-    /// fetched, read or sent is recorded as `null`, and then decides for all repeats; only what would stop the post as
-    /// well stops here.
-    async fn thumbnail(&self, cx: &Context<'_>, url: &str) -> Result<Value, PublishError> {
-        let deadline = wire::scaled(cx, SPEC.media_deadline);
-        let patience = deadline.saturating_sub(SPARE).max(deadline / 2);
-        match tokio::time::timeout(patience, self.upload(cx, url)).await {
-            Ok(Ok(blob)) => Ok(blob),
-            Ok(Err(
-                e @ (PublishError::RateLimited { .. } | PublishError::Auth { .. } | PublishError::Forbidden { .. }),
-            )) => Err(e),
-            Ok(Err(e)) => Ok(without(url, &e.to_string())),
-            Err(_) => Ok(without(url, "it took too long")),
-        }
-    }
-
-    async fn upload(&self, cx: &Context<'_>, url: &str) -> Result<Value, PublishError> {
-        let media = |said: String| PublishError::Rejected { reason: Rejection::Media, said };
-        let at = Url::parse(url).map_err(|e| media(format!("expected a picture's URL: {e}")))?;
-        let mut get = Call::get(at);
-        get.trust = Trust::Content;
-        get.cap = picture::BYTES;
-        get.timeout = wire::scaled(cx, SPEC.deadline);
-        let answer = cx.http.read(get).await.map_err(|e| media(e.to_string()))?;
-        if answer.status != 200 {
-            return Err(media(format!("expected a picture, found status {}", answer.status)));
-        }
-        let jpeg = picture::shrink_aside(answer.body, THUMB_BYTES).await.map_err(|e| media(e.to_string()))?;
-        let answer = self.write(cx, "com.atproto.repo.uploadBlob", "image/jpeg", &jpeg.bytes, Op::Upload).await?;
-        // Copied unchanged into the record: the server compares its type and size.
-        match answer.get("blob") {
-            Some(blob) if blob["ref"]["$link"].is_string() => Ok(blob.clone()),
-            _ => Err(unreadable("uploadBlob")),
-        }
-    }
-
-    /// Puts the record. A picture that the server has forgotten meanwhile (it keeps unused ones for an hour or so) is
-    /// sent once more; only where it is the very same is the same request repeated.
-    async fn put(
-        &self,
-        cx: &Context<'_>,
-        bytes: &[u8],
-        picture: Option<&(&str, Value)>,
-    ) -> Result<Value, PublishError> {
-        let send = || self.write(cx, "com.atproto.repo.putRecord", "application/json", bytes, Op::Create);
-        let answer = match (send().await, picture) {
-            (Err(refused), Some((url, blob))) if error::is_lost_picture(&refused) => match self.upload(cx, url).await {
-                Ok(again) if again["ref"] == blob["ref"] => send().await?,
-                _ => return Err(refused),
-            },
-            (answer, _) => answer?,
-        };
-        api::reference(&answer).ok_or_else(|| unreadable("putRecord"))
-    }
-
     /// A changing call under the session; where the token is refused (so nothing was done), once more under a new one.
     async fn write(
         &self,
@@ -350,11 +314,6 @@ impl Repo {
             other => other,
         }
     }
-}
-
-fn without(url: &str, why: &str) -> Value {
-    tracing::warn!(picture.url = url, why, "the card goes out without its picture");
-    Value::Null
 }
 
 /// The frozen body of a `Create`.
@@ -431,6 +390,7 @@ mod tests {
                 description: String::new(),
                 image: Some(Url::parse("https://e.org/p.png").unwrap()),
             }),
+            picture: None,
             language: Some("az".to_owned()),
             mentions: Vec::new(),
         }

@@ -9,6 +9,9 @@ use crate::platform::{Card, Ids, Mention, Outgoing};
 /// Where posts live in a repository.
 pub const COLLECTION: &str = "app.bsky.feed.post";
 
+/// What a post with pictures embeds.
+const IMAGES: &str = "app.bsky.embed.images";
+
 /// A tag's limits: 64 grapheme clusters, 640 bytes. Source: lexicon app.bsky.richtext.facet, 2026-08.
 const TAG: (usize, usize) = (64, 640);
 
@@ -37,16 +40,23 @@ pub fn record(post: &Outgoing, text: &str, card: Option<&Card>, created: Timesta
     record
 }
 
-/// Puts the picture, as the upload answered it, into the card of a frozen request.
-pub fn insert_thumb(request: &mut Value, blob: Value) {
-    if let Some(external) = request.pointer_mut("/record/embed/external").and_then(Value::as_object_mut) {
-        external.insert("thumb".to_owned(), blob);
+/// Puts what the upload gave into a frozen request: an attached picture instead of the card, a card's picture into it.
+pub fn insert_picture(request: &mut Value, sent: &Value) {
+    if sent["image"].is_object() {
+        let image = json!({
+            "image": sent["image"],
+            "alt": sent["alt"],
+            "aspectRatio": {"width": sent["width"], "height": sent["height"]},
+        });
+        request["record"]["embed"] = json!({"$type": IMAGES, "images": [image]});
+    } else if let Some(external) = request.pointer_mut("/record/embed/external").and_then(Value::as_object_mut) {
+        external.insert("thumb".to_owned(), sent.clone());
     }
 }
 
-/// Whether a stored record is the frozen one; its card may have a picture, and after a restore the same post is frozen at
-/// another instant. A later part answers `parent`.
-pub fn same(stored: &Value, frozen: &Value, parent: Option<&str>) -> bool {
+/// Whether a stored record is the frozen one; its card may have a picture, an `attached` picture stands where the card is
+/// frozen, and after a restore the same post is frozen at another instant. A later part answers `parent`.
+pub fn same(stored: &Value, frozen: &Value, parent: Option<&str>, attached: bool) -> bool {
     if stored["reply"]["parent"]["uri"].as_str() != parent {
         return false;
     }
@@ -55,6 +65,13 @@ pub fn same(stored: &Value, frozen: &Value, parent: Option<&str>) -> bool {
         if let Some(record) = record.as_object_mut() {
             record.remove("createdAt");
             record.remove("reply");
+        }
+    }
+    if attached && stored["embed"]["$type"] == IMAGES {
+        for record in [&mut stored, &mut frozen] {
+            if let Some(record) = record.as_object_mut() {
+                record.remove("embed");
+            }
         }
     }
     if let Some(external) = stored.pointer_mut("/embed/external").and_then(Value::as_object_mut) {
@@ -268,13 +285,23 @@ mod tests {
     fn a_stored_record_is_the_same_with_and_without_its_picture() {
         let frozen = json!({"text": "a", "embed": {"external": {"uri": "u", "title": "t", "description": ""}}});
         let mut request = json!({"record": frozen});
-        insert_thumb(&mut request, json!({"ref": {"$link": "b"}}));
+        insert_picture(&mut request, &json!({"ref": {"$link": "b"}}));
         assert_eq!(request["record"]["embed"]["external"]["thumb"]["ref"]["$link"], "b");
-        assert!(same(&request["record"], &frozen, None));
+        assert!(same(&request["record"], &frozen, None, false));
         request["record"]["reply"] = json!({"root": {"uri": "at://a"}, "parent": {"uri": "at://a"}});
-        assert!(same(&request["record"], &frozen, Some("at://a")) && !same(&request["record"], &frozen, None));
-        assert!(!same(&request["record"], &frozen, Some("at://b")));
+        assert!(same(&request["record"], &frozen, Some("at://a"), false));
+        assert!(!same(&request["record"], &frozen, None, false));
+        assert!(!same(&request["record"], &frozen, Some("at://b"), false));
         request["record"]["text"] = json!("b");
-        assert!(!same(&request["record"], &frozen, Some("at://a")));
+        assert!(!same(&request["record"], &frozen, Some("at://a"), false));
+        let sent = json!({"image": {"ref": {"$link": "b"}}, "alt": "A", "width": 4, "height": 3});
+        let mut request = json!({"record": frozen});
+        insert_picture(&mut request, &sent);
+        assert_eq!(
+            request["record"]["embed"],
+            json!({"$type": IMAGES, "images": [{"image": {"ref": {"$link": "b"}}, "alt": "A", "aspectRatio": {"width": 4, "height": 3}}]})
+        );
+        assert!(same(&request["record"], &frozen, None, true));
+        assert!(!same(&request["record"], &frozen, None, false), "pictures that nobody planned");
     }
 }

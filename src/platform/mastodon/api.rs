@@ -157,13 +157,18 @@ impl Instance {
         Some(wire::excerpt(&format!("{name} {}", info["software"]["version"].as_str().unwrap_or_default())))
     }
 
-    fn call(&self, cx: &Context<'_>, verb: reqwest::Method, path: &str) -> Result<Call, PublishError> {
+    pub(super) fn call(&self, cx: &Context<'_>, verb: reqwest::Method, path: &str) -> Result<Call, PublishError> {
         let mut call = Call::new(verb, wire::endpoint(&self.config.server, path)?).header("accept", "application/json");
         call.timeout = wire::scaled(cx, SPEC.deadline);
         Ok(call)
     }
 
-    async fn get(&self, cx: &Context<'_>, token: Option<&SecretString>, path: &str) -> Result<Answer, PublishError> {
+    pub(super) async fn get(
+        &self,
+        cx: &Context<'_>,
+        token: Option<&SecretString>,
+        path: &str,
+    ) -> Result<Answer, PublishError> {
         let call = self.call(cx, reqwest::Method::GET, path)?;
         let call = match token {
             Some(token) => call.bearer(token),
@@ -212,7 +217,7 @@ fn status_path(id: &str, more: &str) -> String {
 }
 
 /// An id as part of a path: ids are the server's, and may hold anything.
-fn segment(id: &str) -> String {
+pub(super) fn segment(id: &str) -> String {
     percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 

@@ -36,7 +36,7 @@ pub fn classify(status: u16, error: Option<&str>, op: Op) -> PublishError {
 /// What a refused content is refused for, by words: there are no codes.
 fn reason(words: &str) -> Rejection {
     const TOO_LONG: [&str; 3] = ["character limit", "exceed max chars", "over the limit"];
-    const MEDIA: [&str; 3] = ["media", "file type", "file content type"];
+    const MEDIA: [&str; 4] = ["media", "file type", "file content type", "attach files"];
     let words = words.to_lowercase();
     let has = |list: &[&str]| list.iter().any(|part| words.contains(part));
     if has(&TOO_LONG) {
@@ -86,6 +86,7 @@ mod tests {
             (400, Some("Bad Request: text with spoiler exceed max chars (5000)"), Op::Create, "rejected too long"),
             (400, Some("The status is over the character limit"), Op::Create, "rejected too long"),
             (422, Some("Media 1 not found or already attached to another post"), Op::Create, "rejected media"),
+            (422, Some("Cannot attach files that have not finished processing"), Op::Create, "rejected media"),
             (422, Some("Unexpected accounts mentioned"), Op::Create, "rejected content"),
             (429, Some("Too many requests"), Op::Create, "rate_limited"),
             (429, None, Op::Create, "rate_limited"),

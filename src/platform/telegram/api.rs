@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use super::error::{DOWN, Reply, SAME, classify};
+use super::error::{DOWN, Reply, classify};
 use crate::http::{Answer, Call, CallError};
 use crate::platform::{Context, PublishError};
 
 /// One bot's way to its server.
 pub(super) struct Api<'a> {
-    cx: &'a Context<'a>,
+    pub(super) cx: &'a Context<'a>,
     server: &'a Url,
     token: &'a SecretString,
     timeout: Duration,
@@ -85,12 +85,6 @@ impl<'a> Api<'a> {
         sent(&answer, self.cx.clock.now())
     }
 
-    /// Changes a message's text. <https://core.telegram.org/bots/api#editmessagetext>
-    pub(super) async fn edit(&self, body: &str) -> Result<Value, PublishError> {
-        let answer = self.change("editMessageText", body).await?;
-        done(&answer, SAME, self.cx.clock.now())
-    }
-
     /// Takes a message down. <https://core.telegram.org/bots/api#deletemessage>
     pub(super) async fn delete(&self, body: &str) -> Result<Value, PublishError> {
         let answer = self.change("deleteMessage", body).await?;
@@ -112,7 +106,7 @@ impl<'a> Api<'a> {
         self.read("getChatMember", &json!({ "chat_id": chat, "user_id": user })).await
     }
 
-    async fn change(&self, method: &str, body: &str) -> Result<Answer, PublishError> {
+    pub(super) async fn change(&self, method: &str, body: &str) -> Result<Answer, PublishError> {
         self.cx.http.change(self.call(method, body)).await.map_err(|e| self.unanswered(e))
     }
 
@@ -122,13 +116,13 @@ impl<'a> Api<'a> {
         result(&answer).ok_or_else(|| classify(&answer, self.cx.clock.now()))
     }
 
-    fn call(&self, method: &str, body: &str) -> Call {
+    pub(super) fn call(&self, method: &str, body: &str) -> Call {
         let mut call = Call::new(Method::POST, address(self.server, self.token.expose_secret(), method));
         call.timeout = self.timeout;
         call.body("application/json", body)
     }
 
-    fn unanswered(&self, error: CallError) -> PublishError {
+    pub(super) fn unanswered(&self, error: CallError) -> PublishError {
         let clean = |said: String| redact(&said, self.token.expose_secret());
         match error {
             CallError::NotSent(said) => PublishError::NotSent { said: clean(said) },
@@ -165,7 +159,7 @@ fn result<T: serde::de::DeserializeOwned>(answer: &Answer) -> Option<T> {
     serde_json::from_value(reply.result?).ok()
 }
 
-fn sent(answer: &Answer, now: Timestamp) -> Result<Value, PublishError> {
+pub(super) fn sent(answer: &Answer, now: Timestamp) -> Result<Value, PublishError> {
     #[derive(Deserialize)]
     struct Message {
         message_id: i64,
@@ -181,7 +175,7 @@ fn sent(answer: &Answer, now: Timestamp) -> Result<Value, PublishError> {
 }
 
 /// `harmless`: the refusal that means that all is as it was asked for.
-fn done(answer: &Answer, harmless: &str, now: Timestamp) -> Result<Value, PublishError> {
+pub(super) fn done(answer: &Answer, harmless: &str, now: Timestamp) -> Result<Value, PublishError> {
     match Reply::read(answer) {
         Some(reply) if reply.ok && answer.status == 200 => Ok(json!({ "done": true })),
         Some(reply) if reply.refuses_with(harmless) => Ok(json!({ "done": true })),
@@ -193,6 +187,7 @@ fn done(answer: &Answer, harmless: &str, now: Timestamp) -> Result<Value, Publis
 mod tests {
     use reqwest::header::HeaderMap;
 
+    use super::super::error::SAME;
     use super::*;
 
     fn answer(status: u16, body: &str) -> Answer {

@@ -1,11 +1,12 @@
-//! Telegram by its Bot API: one text message to one chat, its editing and its deletion. Bots are shown no history, so a
-//! message whose answer was lost waits for a person. Not here: pictures, albums, replies.
+//! Telegram by its Bot API: one message to one chat, with a picture or without, its editing and its deletion. Bots are shown no history, so a
+//! message whose answer was lost waits for a person. Not here: albums, replies.
 //!
 //! Pages: <https://core.telegram.org/bots/api#sendmessage>, <https://core.telegram.org/bots/api#messageentity>,
 //! <https://core.telegram.org/bots/api#linkpreviewoptions>.
 
 mod api;
 mod error;
+mod media;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +22,18 @@ use url::Url;
 use self::api::{Api, Chat, Member, Sent};
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec,
+    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture,
 };
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
+use crate::platform::picture::UPLOAD;
 use crate::platform::wire;
 use crate::text::limits;
 
-/// The layout of [`Payload::steps`]: one create step whose body is the JSON of `sendMessage`.
+/// The layout of [`Payload::steps`]: one create step whose body is the JSON of `sendMessage`, before it an upload where
+/// the post has a picture.
 const FORMAT: u32 = 1;
 
 static SPEC: Spec = Spec {
@@ -38,7 +42,17 @@ static SPEC: Spec = Spec {
     // 4096 after entities are parsed. The server counts code points, entities are placed in UTF-16 units: the larger
     // count holds for both. Source: Bot API 10.1, 2026-06; TDLib, 2026-07.
     text: limits::TELEGRAM.rules,
-    media: MediaRules { max: 0, bytes: 0, alt: false },
+    // 10 MB, width and height together 10,000, 20 times longer than wide, captions of 1024, no alternative text.
+    // Source: Bot API 10.1, sendPhoto, 2026-06.
+    media: MediaRules {
+        max: 1,
+        bytes: 10_000_000,
+        side: 2000,
+        longest: 20,
+        alt: 0,
+        caption: Some(1024),
+        ratio: Ratio::Card,
+    },
     threads: false,
     edits: true,
     deletes: true,
@@ -191,7 +205,12 @@ impl Account for Config {
             format: FORMAT,
             revision: ids.revision,
             key: String::new(),
-            steps: vec![Planned { step: ONLY, body: body.to_string() }],
+            steps: post
+                .picture
+                .iter()
+                .map(picture::attached)
+                .chain([Planned { step: ONLY, body: body.to_string() }])
+                .collect(),
             text: text.to_owned(),
             link: post.link.clone(),
         })
@@ -204,9 +223,14 @@ impl Account for Config {
         journal: &mut Journal<'_>,
     ) -> Result<Receipt, PublishError> {
         let body = body(payload)?;
-        let deadline = SPEC.deadline.mul_f64(cx.scale);
+        let photo = match payload.planned(UPLOAD) {
+            Some(upload) => media::photo(cx, &upload.body, journal).await?,
+            None => None,
+        };
+        let deadline = if photo.is_some() { SPEC.media_deadline } else { SPEC.deadline }.mul_f64(cx.scale);
         let api = Api::new(cx, &self.server, deadline)?;
-        let value = journal.step(ONLY, body.as_bytes(), deadline, || api.send(body)).await?;
+        let send = || api.send_with(body, photo.as_ref());
+        let value = journal.step(ONLY, body.as_bytes(), deadline, send).await?;
         receipt(value, cx.clock.now())
     }
 
@@ -221,7 +245,8 @@ impl Account for Config {
             Amend::Edit { payload, .. } => {
                 let request = edit(body(payload)?, chat, message)?;
                 let step = Step { op: Op::Edit, n: 0 };
-                journal.step(step, request.as_bytes(), deadline, || api.edit(&request)).await?;
+                let has_picture = payload.planned(UPLOAD).is_some();
+                journal.step(step, request.as_bytes(), deadline, || api.edit_either(&request, has_picture)).await?;
             }
             Amend::Delete { .. } => {
                 let request = json!({ "chat_id": chat, "message_id": message }).to_string();

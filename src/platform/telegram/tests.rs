@@ -16,6 +16,7 @@ fn frozen(keys: &str, text: &str, link: Option<&str>) -> Value {
         more: Vec::new(),
         link: link.map(|link| Url::parse(link).unwrap()),
         card: None,
+        picture: None,
         language: None,
         mentions: Vec::new(),
     };
@@ -66,6 +67,7 @@ fn freezes_to_these_bytes() {
         more: Vec::new(),
         link: Url::parse("https://news.example/a?x=1&y=2").ok(),
         card: None,
+        picture: None,
         language: None,
         mentions: Vec::new(),
     };

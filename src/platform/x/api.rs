@@ -19,7 +19,7 @@ use crate::platform::{Context, PublishError, wire};
 
 /// One account's way to X: where, and with which keys.
 pub(super) struct Api<'a> {
-    cx: &'a Context<'a>,
+    pub(super) cx: &'a Context<'a>,
     server: &'a Url,
     keys: Keys<'a>,
     timeout: Duration,
@@ -102,12 +102,12 @@ impl<'a> Api<'a> {
         parse::<Wrapped<Me>>(&answer).map(|wrapped| wrapped.data)
     }
 
-    async fn read(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, PublishError> {
+    pub(super) async fn read(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Answer, PublishError> {
         let answer = self.cx.http.read(self.call(Method::GET, path, query)).await.map_err(wire::unanswered)?;
         if answer.status == 200 { Ok(answer) } else { Err(classify(&answer, self.cx.clock.now())) }
     }
 
-    fn call(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> Call {
+    pub(super) fn call(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> Call {
         let url = address(self.server, path, query);
         let seconds = self.cx.clock.now().as_second();
         let nonce = crate::text::plain::hex(&rand::random::<[u8; 16]>());

@@ -149,6 +149,12 @@ impl Tweet {
         let (mut shown, mut sent) = (shown.as_str(), sent.as_str());
         for link in self.links() {
             let Some((before, after)) = shown.split_once(link.url.as_str()) else { return false };
+            if link.is_picture() {
+                // X writes a link to the post's own picture after its text.
+                let Some(rest) = sent.strip_prefix(before.trim_end()) else { return false };
+                (shown, sent) = (after, rest);
+                continue;
+            }
             let Some(rest) = sent.strip_prefix(before) else { return false };
             let Some(rest) = link.strip(rest) else { return false };
             (shown, sent) = (after, rest);
@@ -158,6 +164,15 @@ impl Tweet {
 }
 
 impl Link {
+    /// Whether it leads to a picture of the post itself.
+    fn is_picture(&self) -> bool {
+        let url = self.expanded_url.as_deref().and_then(|text| Url::parse(text).ok());
+        url.is_some_and(|url| {
+            let ours = matches!(url.host_str(), Some("x.com" | "twitter.com" | "pic.x.com" | "pic.twitter.com"));
+            ours && url.path().contains("/status/") && url.path().contains("/photo/")
+        })
+    }
+
     /// Cuts this link off the start of the text that was sent: in full, or as the bare domain that X gave a scheme.
     fn strip<'a>(&self, sent: &'a str) -> Option<&'a str> {
         let full = self.expanded_url.as_deref()?;

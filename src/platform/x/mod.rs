@@ -1,5 +1,5 @@
-//! X by its API v2, with OAuth 1.0a user keys: text posts and threads of them (each part answers the one before), their
-//! look-up and their deletion. Not here: pictures, OAuth 2.0.
+//! X by its API v2, with OAuth 1.0a user keys: text posts and threads of them (each part answers the one before), the
+//! picture of the first part, their look-up and their deletion. Not here: OAuth 2.0.
 //!
 //! Pages: <https://docs.x.com/x-api/posts/create-post>, <https://docs.x.com/x-api/users/get-posts>,
 //! <https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature>,
@@ -8,6 +8,7 @@
 mod api;
 mod error;
 mod find;
+mod media;
 mod oauth1;
 
 use std::sync::Arc;
@@ -26,17 +27,20 @@ use self::api::Api;
 use self::find::Verdict;
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec,
+    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture,
 };
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
+use crate::platform::picture::UPLOAD;
 use crate::platform::wire;
 use crate::text::limits;
 use crate::text::rules::TextRules;
 
 /// The layout of [`Payload::steps`]: a create step for each part, whose body is the JSON that is sent; of the second part
-/// on with the id of the part before, which is known only then.
+/// on with the id of the part before, which is known only then. Before
+/// them an upload where the post has a picture.
 const FORMAT: u32 = 1;
 
 /// 25 s a step: the common deadline of reliability.md section 1.
@@ -65,12 +69,22 @@ static SPEC: Spec = Spec {
     id: "x",
     name: "X",
     text: limits::X.rules,
-    media: MediaRules { max: 0, bytes: 0, alt: false },
+    // 4 pictures, 5 MB, JPEG, PNG, GIF or WebP, alternative text 1,000 characters. Source: X API 2.167 and its page on
+    // media, 2026-08.
+    media: MediaRules {
+        max: 4,
+        bytes: 5_000_000,
+        side: 2000,
+        longest: 20,
+        alt: 1000,
+        caption: None,
+        ratio: Ratio::Wide,
+    },
     threads: true,
     edits: false,
     deletes: true,
     deadline: DEADLINE,
-    media_deadline: DEADLINE,
+    media_deadline: Duration::from_secs(120),
     connect: Connect::OAuth1,
 };
 
@@ -189,7 +203,7 @@ impl Account for Config {
             format: FORMAT,
             revision: ids.revision,
             key: String::new(),
-            steps,
+            steps: post.picture.iter().map(picture::attached).chain(steps).collect(),
             text: post.whole(),
             link: post.link.clone(),
         })
@@ -212,7 +226,17 @@ impl Account for Config {
                 Some(parent) => answering(&planned.body, parent)?,
                 None => planned.body.clone(),
             };
-            let value = journal.step(planned.step, body.as_bytes(), deadline, || api.create(&body)).await?;
+            let mut naming = None;
+            if let Some(upload) = payload.planned(UPLOAD).filter(|_| planned.step.n == 0) {
+                let deadline = SPEC.media_deadline.mul_f64(cx.scale);
+                let api = Api::new(cx, &self.server, deadline)?;
+                let send = || api.picture(&upload.body);
+                let sent = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
+                naming = media::naming(&body, &sent);
+            }
+            let (body, bare) = naming.as_deref().map_or((body.as_str(), None), |with| (with, Some(body.as_str())));
+            let send = || api.create_with(body, bare);
+            let value = journal.step(planned.step, body.as_bytes(), deadline, send).await?;
             parts.push(receipt(&value, cx.clock.now(), Known::Answered)?);
         }
         wire::whole(parts)

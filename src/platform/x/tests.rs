@@ -19,6 +19,7 @@ fn outgoing(text: &str) -> Outgoing {
         more: Vec::new(),
         link: Some(Url::parse("https://news.example/a?x=1&y=2").unwrap()),
         card: None,
+        picture: None,
         language: Some("en".to_owned()),
         mentions: Vec::new(),
     }

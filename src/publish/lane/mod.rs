@@ -250,6 +250,7 @@ impl Lane {
             credential: &hands.credential,
             keep: &hands.keep,
             wall: &hands.wall,
+            studio: &self.house.studio,
             clock: &*self.house.clock,
             scale: self.house.scale,
             identity: hands.identity.as_ref(),

@@ -69,6 +69,7 @@ impl Lane {
                     zone: &self.house.zone,
                     words: &self.house.words,
                     digest: &[],
+                    look: &self.house.studio.brand.settings,
                 };
                 let (channel, identity) = (&self.channel, hands.identity.as_ref());
                 prepare_as(setting, channel, identity, &article, &row.post, row.revision, hands.now, plain)

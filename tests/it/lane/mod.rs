@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bugle::card::Brand;
 use bugle::clock::{Clock as _, FakeClock};
 use bugle::expr::Templates;
 use bugle::http::Http;
@@ -24,6 +25,7 @@ use bugle::platform::{
     Planned, PublishError, Recovery, Sought, Spec,
 };
 use bugle::publish::lane::{Lane, Turn};
+use bugle::publish::studio::Workshop;
 use bugle::publish::{Channel, House, OnUncertain};
 use bugle::schedule::Policy;
 use bugle::store::channel::ChannelRow;
@@ -43,7 +45,7 @@ static SPEC: Spec = Spec {
     id: "mastodon",
     name: "The stage's platform",
     text: TextRules { limit: 300, unit: Unit::Graphemes, bytes: None },
-    media: MediaRules { max: 1, bytes: 1_000, alt: true },
+    media: MediaRules::NONE,
     threads: true,
     edits: true,
     deletes: true,
@@ -313,9 +315,11 @@ impl Stage {
         let store = place.open().await;
         let clock = Arc::new(FakeClock::at(at(0)));
         let key = "07".repeat(32);
+        let http = Http::build(&bugle::http::Settings::default(), &[], clock.clone()).expect("plain settings");
         let house = House {
             store: store.clone(),
-            http: Http::build(&bugle::http::Settings::default(), &[], clock.clone()).expect("plain settings"),
+            studio: Workshop { http: http.clone(), brand: Arc::new(Brand::plain("The Trial")), scale: 1.0 },
+            http,
             vault: Arc::new(Vault::with_key(&key.into()).expect("a key of 32 bytes")),
             clock: clock.clone(),
             worker: WorkerId::fresh(),
@@ -340,6 +344,7 @@ impl Stage {
             name: "main".into(),
             account: platform.clone(),
             policy: Arc::new(set.policy),
+            picture: bugle::model::picture::Carry::Card,
             on_uncertain: set.on_uncertain,
             strict_order: set.strict_order,
         };

@@ -251,6 +251,7 @@ fn setting(stage: &Stage) -> bugle::publish::prepare::Setting<'_> {
         zone: &stage.house.zone,
         words: &stage.house.words,
         digest: &[],
+        look: &stage.house.studio.brand.settings,
     }
 }
 
