@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 /// How long a wait for something that should happen may last before it counts as a failure.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(75);
 
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
