@@ -16,11 +16,7 @@ while getopts t:n: option; do
 done
 shift $((OPTIND - 1))
 
-# A target whose reader this branch lacks is left out.
-targets=(feed date opml text)
-[ -e src/source/sitemap.rs ] && targets+=(sitemap)
-[ -e src/source/page ] || [ -e src/source/page.rs ] && targets+=(page)
-[ -e src/source/door ] || [ -e src/source/door.rs ] && targets+=(door)
+targets=(feed date opml text sitemap page door)
 [ $# -gt 0 ] && targets=("$@")
 
 out=${CARGO_TARGET_DIR:=$PWD/target}
