@@ -12,7 +12,7 @@ need_nextest
 need_pds
 need_hub
 need_ghost
-cargo nextest run --locked --features crash-points --test it --no-run
+cargo nextest run --locked --features crash-points,ghost --test it --no-run
 
 trap stop_servers EXIT
 trap 'exit 130' INT TERM
@@ -22,4 +22,4 @@ start_hub
 start_ghost
 wait_hub
 wait_ghost
-cargo nextest run --locked --features crash-points --test it -E 'test(/^story_ghost::/)' "$@"
+cargo nextest run --locked --features crash-points,ghost --test it -E 'test(/^story_ghost::/)' "$@"

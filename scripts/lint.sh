@@ -13,6 +13,6 @@ say 'Dockerfile'
 need_hadolint
 "$HADOLINT" Dockerfile
 say 'clippy'
-cargo clippy --locked --all-targets --features crash-points -- -D warnings
+cargo clippy --locked --all-targets --features crash-points,ghost -- -D warnings
 say 'docs'
 RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --lib --features crash-points

@@ -60,7 +60,7 @@ pub enum Unfit {
     TooHeavy(usize),
 }
 
-/// A decoded picture, upright, of at most [`WORKING_SIDE`] pixels a side, without transparency.
+/// A decoded picture, upright, of at most `WORKING_SIDE` pixels a side, without transparency.
 #[derive(Clone, Debug)]
 pub struct Raster(RgbImage);
 

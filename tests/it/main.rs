@@ -19,6 +19,7 @@ mod story_disk;
 mod story_door;
 mod story_doubt;
 mod story_feeds;
+#[cfg(feature = "ghost")]
 mod story_ghost;
 mod story_hostile;
 mod story_limits;

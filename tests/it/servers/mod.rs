@@ -1,6 +1,7 @@
 //! The real servers that `scripts/test.sh` starts before the tests: where they are, and how a test opens its own
 //! database or account there. A test that misses one fails and says how to get it; none is ever skipped.
 
+#[cfg(feature = "ghost")]
 pub mod ghost;
 pub mod hub;
 pub mod pds;
