@@ -220,7 +220,7 @@ fn between() -> impl Strategy<Value = Part> {
         Just(Part::Text(" ".into())),
         Just(Part::Text("\nhttps://e.org/1\n".into())),
         Just(Part::Text(" | ".into())),
-        Just(Part::Text("»\n«".into())),
+        Just(Part::Text(" »\n« ".into())),
     ]
 }
 
@@ -250,7 +250,7 @@ fn unit() -> impl Strategy<Value = Unit> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(6000) })]
 
     #[test]
     fn the_fit_is_the_best_of_all(

@@ -7,6 +7,8 @@ use super::cut::{Cost, Cuts, End, Ending};
 pub(super) const SENTENCE_SHARE: usize = 60;
 /// The same for the end of a clause. Ours: a clause is worth a fifth of the text, a sentence two.
 pub(super) const CLAUSE_SHARE: usize = 80;
+/// Texts that are tried whole and cut: as many as lose no more than an ellipsis counts; more are left to chance. Ours.
+const WHOLES: usize = 6;
 
 /// A text that may be cut.
 pub(super) struct Cuttable<'a> {
@@ -18,7 +20,7 @@ pub(super) struct Cuttable<'a> {
 
 /// The best ends within `most`, which all texts together may count; `None` where the shortest are too much.
 pub(super) fn solve(texts: &[Cuttable<'_>], most: Cost) -> Option<Vec<End>> {
-    let hard = rest_to_the_earlier(texts, fair(texts, most)?, most);
+    let hard = earlier_first(texts, fair(texts, most)?, most, |i, room| texts[i].cuts.longest_open(room));
     let mut ends = hard.clone();
     let mut kinds = Vec::with_capacity(texts.len());
     for (i, text) in texts.iter().enumerate() {
@@ -27,16 +29,12 @@ pub(super) fn solve(texts: &[Cuttable<'_>], most: Cost) -> Option<Vec<End>> {
         ends[i] = end;
     }
     // What good ends left over goes to the earlier text that can use it.
-    for (i, text) in texts.iter().enumerate() {
-        let Some(kind) = kinds[i] else { continue };
-        let room = left_for(texts, &ends, i, most);
-        let longer =
-            if text.cuts.cost(End::Whole).within(room) { Some(End::Whole) } else { text.cuts.longest(kind, room) };
-        if let Some(longer) = longer.filter(|&longer| text.cuts.kept(longer) > text.cuts.kept(ends[i])) {
-            ends[i] = longer;
-        }
-    }
-    Some(ends)
+    Some(earlier_first(texts, ends, most, |i, room| longest_of(texts[i].cuts, kinds[i]?, room)))
+}
+
+/// The longest end of that kind, or the whole.
+fn longest_of(cuts: &Cuts, kind: Ending, room: Cost) -> Option<End> {
+    if cuts.cost(End::Whole).within(room) { Some(End::Whole) } else { cuts.longest(kind, room) }
 }
 
 /// What text `i` may count beside the others.
@@ -110,15 +108,45 @@ fn shared(slack: &[usize], weights: &[u32], loss: usize) -> Vec<usize> {
     lost
 }
 
-/// What whole clusters left over goes to the earlier text.
-fn rest_to_the_earlier(texts: &[Cuttable<'_>], mut ends: Vec<End>, most: Cost) -> Vec<End> {
-    for (i, text) in texts.iter().enumerate() {
-        let longer = text.cuts.longest_open(left_for(texts, &ends, i, most));
-        if let Some(longer) = longer.filter(|&longer| text.cuts.kept(longer) > text.cuts.kept(ends[i])) {
-            ends[i] = longer;
+/// Of all ends that keep no less, those that keep most of the first text, of equals most of the second, and so on.
+/// `longest`: the longest end of a text that counts no more.
+///
+/// An end that keeps more counts more, but for the whole: without an ellipsis it can count less than a cut, in units or in
+/// bytes. So what the others leave is tried with each choice of texts that are whole from the start.
+fn earlier_first(
+    texts: &[Cuttable<'_>],
+    ends: Vec<End>,
+    most: Cost,
+    longest: impl Fn(usize, Cost) -> Option<End>,
+) -> Vec<End> {
+    let kept = |ends: &[End]| texts.iter().zip(ends).map(|(text, &end)| text.cuts.kept(end)).collect::<Vec<_>>();
+    let open: Vec<usize> = (0..texts.len())
+        .filter(|&i| ends[i] != End::Whole && longest(i, most) == Some(End::Whole))
+        .filter(|&i| !texts[i].cuts.cost(ends[i]).within(texts[i].cuts.cost(End::Whole)))
+        .take(WHOLES)
+        .collect();
+    let mut best: Option<(Vec<usize>, Vec<End>)> = None;
+    for choice in 0..1_u32 << open.len() {
+        let mut tried = ends.clone();
+        for (_, &i) in open.iter().enumerate().filter(|(bit, _)| choice & (1 << bit) != 0) {
+            tried[i] = End::Whole;
+        }
+        let sum = texts.iter().zip(&tried).fold(Cost::default(), |sum, (text, &end)| sum.plus(text.cuts.cost(end)));
+        if !sum.within(most) {
+            continue;
+        }
+        for (i, text) in texts.iter().enumerate() {
+            let longer = longest(i, left_for(texts, &tried, i, most));
+            if let Some(longer) = longer.filter(|&longer| text.cuts.kept(longer) > text.cuts.kept(tried[i])) {
+                tried[i] = longer;
+            }
+        }
+        let so_long = kept(&tried);
+        if best.as_ref().is_none_or(|(longest, _)| so_long > *longest) {
+            best = Some((so_long, tried));
         }
     }
-    ends
+    best.map_or(ends, |(_, best)| best)
 }
 
 /// The best end of one text within `most`, by the room that a hard cut gives it.
