@@ -82,7 +82,13 @@ pub async fn follow(
         return Ok(freed);
     }
     let arrow = (Some(before.standing.word()), Some(entry.standing.word()));
-    audit::add(conn, now, &Actor::Bugle, "article", id, arrow, &format!("source {} says so", article.source)).await?;
+    let said = format!("source {} says so", article.source);
+    audit::add(conn, now, &Actor::Bugle, "article", id, arrow, &said).await?;
+    if entry.standing == Standing::Killed {
+        article::kill(conn, id, now, &said).await?;
+    } else {
+        article::revive(conn, id).await?;
+    }
     let mut stopped = 0;
     for row in post::of_article(conn, id).await? {
         if entry.standing.is_usable() {

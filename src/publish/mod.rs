@@ -11,7 +11,6 @@ pub mod claim;
 pub mod lane;
 pub mod ports;
 pub mod prepare;
-pub mod preview_ready;
 pub mod reconcile;
 pub mod recover;
 pub mod retry;

@@ -48,10 +48,13 @@ pub struct Prepared {
     pub card: Option<Card>,
 }
 
-/// [`prepare_as`] with its picture.
+/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
+///
+/// `plain`: without its picture, which the platform refused.
 ///
 /// # Errors
-/// As there.
+/// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
+#[expect(clippy::too_many_arguments, reason = "each is one fact of its own, and two places call it")]
 pub fn prepare(
     setting: Setting<'_>,
     channel: &Channel,
@@ -61,27 +64,7 @@ pub fn prepare(
     revision: u16,
     at: Timestamp,
 ) -> Result<Prepared, String> {
-    prepare_as(setting, channel, identity, article, post, revision, at, false)
-}
-
-/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
-///
-/// `plain`: without its picture, which the platform refused.
-///
-/// # Errors
-/// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
-#[expect(clippy::too_many_arguments, reason = "each is one fact of its own, and two places call it")]
-pub fn prepare_as(
-    setting: Setting<'_>,
-    channel: &Channel,
-    identity: Option<&Identity>,
-    article: &Article,
-    post: &Post,
-    revision: u16,
-    at: Timestamp,
-    plain: bool,
-) -> Result<Prepared, String> {
-    let picture = picture(setting, channel, article).filter(|_| !plain);
+    let picture = picture(setting, channel, article);
     let rules = rules(channel, identity, picture.is_some());
     let ids = ids(article, post, revision, at);
     let spec = channel.account.spec();
@@ -107,8 +90,8 @@ pub fn prepare_as(
         Some(text) => dressed.link_in(text),
         None => dressed.link.clone(),
     };
-    let bare = plain || channel.picture == Carry::None;
-    let thumb = if bare { None } else { card::best(entry).first().map(|image| image.url.clone()) };
+    let thumb =
+        if channel.picture == Carry::None { None } else { card::best(entry).first().map(|image| image.url.clone()) };
     let card = link.as_ref().map(|url| Card {
         url: url.clone(),
         title: entry.title.clone(),

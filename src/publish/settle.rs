@@ -34,11 +34,6 @@ pub enum Fate {
         /// What was seen instead of an answer.
         said: String,
     },
-    /// The platform refuses the picture for good: the post goes out without, as a next revision with new bytes.
-    Plain {
-        /// The platform's own words.
-        said: String,
-    },
     /// The platform refuses this content.
     Failed(FailReason),
     /// A person decides.
@@ -81,11 +76,6 @@ pub fn decide(outcome: Result<Receipt, PublishError>, about: Circumstances<'_>) 
         }
         PublishError::Gone { said } => back(Some(Block::Gone { said })),
         PublishError::Rejected { said, .. } if about.partly_out => Fate::Held(HoldReason::PartlyOut { said }),
-        // The stated fallback: a post is worth more than its picture. Nothing is visible yet, and without an upload the
-        // next revision cannot come here again.
-        PublishError::Rejected { said, .. } if about.step.is_some_and(|step| step.op == Op::Upload) => {
-            Fate::Plain { said }
-        }
         PublishError::Rejected { reason, said } => Fate::Failed(FailReason { rejection: reason, said }),
         // The doubt belongs to the step: an upload or a sign-in that got lost is invisible and simply made again.
         PublishError::Unknown { .. } if about.step.is_none_or(|step| !step.op.is_visible()) => {
@@ -143,7 +133,7 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
                 channel::set_blocked(conn, name, Some(block), it.at).await?;
             }
         }
-        Fate::Uncertain { .. } | Fate::Plain { .. } | Fate::Failed(_) | Fate::Held(_) => {}
+        Fate::Uncertain { .. } | Fate::Failed(_) | Fate::Held(_) => {}
     }
     if let Some(notice) = noteworthy(name, it.row.id(), &it.fate) {
         notice::raise(conn, &notice, it.at).await?;
@@ -203,7 +193,6 @@ fn apply(row: &PostRow, fate: &Fate, at: Timestamp) -> Result<PostRow, StoreErro
     let post = match fate {
         Fate::Published(receipt) => post.publish(receipt.clone()),
         Fate::Back { why, .. } => post.put_back(Some(why.clone())),
-        Fate::Plain { .. } => post.put_back(Some(explain(fate))),
         Fate::Uncertain { .. } => post.doubt(at),
         Fate::Failed(reason) => post.fail(reason.clone(), at),
         Fate::Held(why) => post.hold(why.clone(), at),
@@ -213,12 +202,6 @@ fn apply(row: &PostRow, fate: &Fate, at: Timestamp) -> Result<PostRow, StoreErro
     match fate {
         // It was certainly not sent: pace and caps must not count it.
         Fate::Back { .. } | Fate::Failed(_) => next.sent = None,
-        Fate::Plain { .. } => {
-            next.sent = None;
-            next.payload = None;
-            next.payload_hash = None;
-            next.revision = next.revision.saturating_add(1);
-        }
         Fate::Uncertain { .. } => {
             next.looks = 0;
             next.next_look = Some(at);
@@ -241,7 +224,6 @@ fn explain(fate: &Fate) -> String {
         },
         Fate::Back { why, .. } => why.clone(),
         Fate::Uncertain { said } => format!("sent, no clear answer: {said}"),
-        Fate::Plain { said } => format!("the platform refuses its picture ({said}): it goes out without"),
         Fate::Failed(reason) => format!("refused: {}", reason.said),
         Fate::Held(why) => why.to_string(),
     }
@@ -269,6 +251,6 @@ fn noteworthy(channel: &str, post: &str, fate: &Fate) -> Option<Notice> {
             format!("post.{post}.held"),
             format!("post {post} on {channel} waits for a person: {why}"),
         )),
-        Fate::Published(_) | Fate::Back { .. } | Fate::Plain { .. } | Fate::Uncertain { .. } => None,
+        Fate::Published(_) | Fate::Back { .. } | Fate::Uncertain { .. } => None,
     }
 }

@@ -38,9 +38,15 @@ impl Stage {
 
     /// Publishes one story with a picture at that path, and waits until it is out everywhere.
     async fn story(&self, carry: &str, picture: &str) -> (Newsroom, Vec<String>) {
+        self.story_by(carry, picture, "{{ title }}\n{{ link }}\n").await
+    }
+
+    /// The same, by that template.
+    async fn story_by(&self, carry: &str, picture: &str, template: &str) -> (Newsroom, Vec<String>) {
         // Slow enough that a picture is drawn and sent within its time also in a build without optimisation.
         let newsroom = Newsroom::new("pictures").scale(0.3).source("news", &self.web.at("/rss"), "from now");
         let mut newsroom = newsroom.x(&self.x).telegram(&self.telegram).mastodon(&self.mastodon).bluesky(&self.bluesky);
+        newsroom.write("templates/post/headline.j2", template);
         for channel in ALL {
             newsroom.set(channel, &format!("picture = \"{carry}\""));
         }
@@ -134,6 +140,30 @@ async fn a_photo_is_attached_with_its_words_on_every_platform() {
         let picture = image::load_from_memory_with_format(&file, image::ImageFormat::Jpeg).expect("a JPEG");
         assert_eq!((picture.width(), picture.height()), (1600, 900));
     }
+}
+
+#[tokio::test]
+async fn a_threads_picture_goes_with_its_first_part_alone() {
+    let stage = Stage::new();
+    stage.web.picture("/p.png", 1600, 900);
+    let thread = "{% filter part %}{{ title }} {{ link }}{% endfilter %}\n{% filter part %}And more.{% endfilter %}\n";
+    let (_newsroom, histories) = stage.story_by("photo", "/p.png", thread).await;
+    for history in histories {
+        assert!(!history.contains("without its picture"), "{history}");
+    }
+    for (seen, endpoint, upload, picture) in [
+        (stage.x.seen(), x::CREATE, x::UPLOAD, "/media/media_ids/0"),
+        (stage.mastodon.seen(), mastodon::CREATE, mastodon::MEDIA, "/media_ids/0"),
+        (stage.bluesky.seen(), bluesky::PUT, bluesky::UPLOAD, "/record/embed/images/0"),
+    ] {
+        let parts: Vec<Value> = Stage::of(&seen, endpoint).iter().filter_map(|it| it.json()).collect();
+        let pictured: Vec<bool> = parts.iter().map(|body| body.pointer(picture).is_some()).collect();
+        assert_eq!(pictured, [true, false], "{endpoint}: {parts:#?}");
+        assert_eq!(Stage::of(&seen, upload).len(), 1, "{endpoint}");
+    }
+    let seen = stage.telegram.seen();
+    let photos = Stage::of(&seen, telegram::PHOTO);
+    assert!(photos.len() == 1 && words(photos[0], "caption").ends_with("And more."), "one message");
 }
 
 #[tokio::test]

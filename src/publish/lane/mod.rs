@@ -176,15 +176,6 @@ impl Lane {
                     "sent, but the answer was lost"
                 );
             }
-            Fate::Plain { said } => {
-                tracing::warn!(
-                    post.id = row.id(),
-                    channel.id = self.name(),
-                    platform,
-                    said,
-                    "the picture is refused; the post goes out without"
-                );
-            }
             Fate::Failed(reason) => {
                 tracing::warn!(post.id = row.id(), channel.id = self.name(), platform, said = reason.said, "refused");
             }
@@ -194,7 +185,7 @@ impl Lane {
         }
         let outcome = match settlement.fate {
             Fate::Published(_) => Some(PostOutcome::Published),
-            Fate::Back { .. } | Fate::Plain { .. } => None,
+            Fate::Back { .. } => None,
             Fate::Uncertain { .. } => Some(PostOutcome::Uncertain),
             Fate::Failed(_) => Some(PostOutcome::Failed),
             Fate::Held(_) => Some(PostOutcome::Held),

@@ -8,7 +8,7 @@ use sha2::Digest as _;
 
 use super::super::book::Book;
 use super::super::claim::{self, Claim, Claimed, Wish};
-use super::super::prepare::{Setting, prepare_as};
+use super::super::prepare::{Setting, prepare};
 use super::super::reconcile::{self, Seen};
 use super::super::retry;
 use super::super::settle::{self, Circumstances, Fate, Settlement};
@@ -41,7 +41,6 @@ impl Lane {
             return Ok(Turn::Idle(next));
         };
         let found = article::one(&mut conn, row.post.article.as_str()).await?;
-        let plain = row.revision > 0 && refused_its_picture(&attempt::of(&mut conn, row.id()).await?, row.revision);
         drop(conn);
         if let Some((article, _)) = &found
             && let Some(bar) = standing::bar(article, &row.post.occasion, hands.now)
@@ -72,7 +71,7 @@ impl Lane {
                     look: &self.house.studio.brand.settings,
                 };
                 let (channel, identity) = (&self.channel, hands.identity.as_ref());
-                prepare_as(setting, channel, identity, &article, &row.post, row.revision, hands.now, plain)
+                prepare(setting, channel, identity, &article, &row.post, row.revision, hands.now)
                     .map(|prepared| (prepared.payload, prepared.short))
             }
         };
@@ -360,13 +359,4 @@ impl Lane {
             self.breaker = Some((0, at + retry::breaker(0, self.house.scale)));
         }
     }
-}
-
-/// Whether the platform refused the picture of an earlier revision for good.
-fn refused_its_picture(attempts: &[AttemptRow], revision: u16) -> bool {
-    attempts.iter().map(|row| &row.attempt).any(|attempt| {
-        attempt.revision < revision
-            && attempt.step.op == Op::Upload
-            && matches!(&attempt.outcome, Some(Outcome::Not { class, .. }) if class == "rejected")
-    })
 }

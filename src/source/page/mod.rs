@@ -63,8 +63,6 @@ pub enum ArticlePage {
 pub enum WaitFor {
     /// For what the article's page says.
     Page,
-    /// For the card that others will show of the link.
-    Card,
 }
 
 impl WaitFor {
@@ -72,7 +70,6 @@ impl WaitFor {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Page => "page",
-            Self::Card => "card",
         }
     }
 }

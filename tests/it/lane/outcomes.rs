@@ -289,20 +289,6 @@ async fn late_news_is_not_sent() {
 }
 
 #[tokio::test]
-async fn a_refused_picture_is_left_out_and_the_post_goes_without() {
-    let mut stage = Stage::set(Set { steps: vec![UPLOAD, FIRST], ..Set::default() }).await;
-    let row = stage.post("p").await;
-    stage.platform.answers(UPLOAD, [Err(PublishError::Rejected { reason: Rejection::Media, said: said() })]);
-    stage.run_until(60).await;
-    let steps: Vec<_> = stage.platform.sent().into_iter().map(|(_, step)| step).collect();
-    assert_eq!(steps, [UPLOAD, FIRST]);
-    let after = stage.row("p").await;
-    assert_eq!((after.post.state.word(), after.revision, row.revision), ("published", 1, 0));
-    let why: Vec<String> = stage.history("p").await;
-    assert!(why.iter().any(|why| why.contains("refuses its picture") && why.contains(&said())), "{why:?}");
-}
-
-#[tokio::test]
 async fn a_refused_picture_never_sends_a_part_again() {
     // Behind a part that is out, a refused upload is for a person.
     let second_upload = Step { op: Op::Upload, n: 1 };
