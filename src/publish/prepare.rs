@@ -54,7 +54,6 @@ pub struct Prepared {
 ///
 /// # Errors
 /// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.
-#[expect(clippy::too_many_arguments, reason = "each is one fact of its own, and two places call it")]
 pub fn prepare(
     setting: Setting<'_>,
     channel: &Channel,
