@@ -48,9 +48,8 @@ pub struct Prepared {
     pub card: Option<Card>,
 }
 
-/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in the text or, where the platform has cards, in the card.
-///
-/// `plain`: without its picture, which the platform refused.
+/// Composes and freezes at the instant `at`, which is what the payload says of its making. The article's link travels in
+/// the text or, where the platform has cards, in the card.
 ///
 /// # Errors
 /// Why a person must decide: the template failed, the text does not fit, or the account refuses it beforehand.

@@ -452,13 +452,6 @@ impl Stage {
         all.into_iter().map(|notice| (notice.level, notice.key)).collect()
     }
 
-    /// Why a post went from state to state, oldest first.
-    pub async fn history(&self, id: &str) -> Vec<String> {
-        let mut conn = self.store.read().await.expect("a connection");
-        let all = bugle::store::audit::of(&mut conn, id).await.expect("readable");
-        all.into_iter().map(|entry| entry.why).collect()
-    }
-
     /// The outcomes of a post's attempts.
     pub async fn attempts(&self, id: &str) -> Vec<attempt::AttemptRow> {
         let mut conn = self.store.read().await.expect("a connection");
