@@ -99,9 +99,10 @@ async fn a_change_that_got_no_answer_is_unclear_and_not_repeated() {
 #[tokio::test]
 async fn what_certainly_did_not_leave_says_so() {
     let closed = Server::always(Reply::Hang).await;
-    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    // Bound and not listened on: it refuses, and nobody else can get it meanwhile.
+    let deaf = tokio::net::TcpSocket::new_v4().unwrap();
+    deaf.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = deaf.local_addr().unwrap().port();
     let settings =
         Settings { allow_private: vec![closed.at.to_string(), format!("127.0.0.1:{port}")], ..Settings::default() };
     let http = named(&settings, &[], |_| Vec::new());
