@@ -13,7 +13,7 @@ use super::{Call, Exit, Trouble, say, warn};
 use crate::config::{self, Config};
 use crate::connect::mastodon;
 use crate::model::channel::Block;
-use crate::model::grant::Credential;
+use crate::model::grant::{Credential, Grant};
 use crate::model::id::ChannelName;
 use crate::model::post::Actor;
 use crate::platform::{Connect, Identity, Keep as _};
@@ -54,7 +54,7 @@ async fn connect(config: &Config, name: &str, call: &Call, from: &mut impl BufRe
     let grant = granted(&asking, channel, from).await?;
 
     let memory = Memory::default();
-    memory.put(mastodon::GRANT, &grant).await.map_err(Trouble::failed)?;
+    memory.put(Grant::WORD, &grant).await.map_err(Trouble::failed)?;
     let identity = asking.introduce(channel, &Credential::default(), &memory, &memory).await.map_err(|said| {
         Trouble::failed(said).hint("nothing was stored; another account gets a channel of its own in the config")
     })?;
@@ -86,7 +86,7 @@ async fn granted(asking: &Asking, channel: &config::Channel, from: &mut impl Buf
     if code.trim().is_empty() {
         return Err(Trouble::failed("expected the code on standard input, found none").into());
     }
-    Ok(mastodon::exchange(&asking.http, &app, &code, &asked.verifier).await?.sealed())
+    Ok(mastodon::exchange(&asking.http, &app, &code, &asked.verifier).await?.written())
 }
 
 /// Keeps the grant, and takes away what blocked the channel as far as a new grant is the answer to it. Gives back what
@@ -102,7 +102,7 @@ async fn let_go_on(
     let (name, platform, now) = (channel.name.to_string(), channel.platform.id, asking.clock.now());
     let (who, said) = (Actor::Person(super::person()), format!("connected as {}", identity.handle));
     let identity = store::to_json(identity);
-    keep.put(mastodon::GRANT, grant).await.map_err(Trouble::failed)?;
+    keep.put(Grant::WORD, grant).await.map_err(Trouble::failed)?;
     let job = store::job(move |conn| {
         Box::pin(async move {
             store::channel::ensure(conn, &name, platform, now).await?;
@@ -237,7 +237,7 @@ mod tests {
         store.write(blocked).await.unwrap();
         let row = async || {
             let mut conn = store.read().await.unwrap();
-            let sealed = store::sealed::get(&mut conn, "m", mastodon::GRANT).await.unwrap();
+            let sealed = store::sealed::get(&mut conn, "m", Grant::WORD).await.unwrap();
             (store::channel::one(&mut conn, "m").await.unwrap().unwrap(), sealed)
         };
 

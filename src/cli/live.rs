@@ -106,6 +106,7 @@ impl Asking {
             scale: self.scale,
             // Not what is known: the question is who it is now.
             identity: None,
+            meter: &crate::platform::NoMeter,
         };
         let identity = match tokio::time::timeout(PATIENCE, channel.account.whoami(&cx)).await {
             Ok(Ok(identity)) => identity,

@@ -18,8 +18,8 @@ use serde_json::Value;
 use url::Url;
 
 use crate::http::{Answer, Call, CallError, Http};
+use crate::model::grant::Grant;
 use crate::platform::ConnectError;
-pub use crate::platform::mastodon::{GRANT, Grant};
 
 /// The code is shown to the person instead of being sent anywhere.
 const SHOWN: &str = "urn:ietf:wg:oauth:2.0:oob";
@@ -104,10 +104,8 @@ pub async fn exchange(http: &Http, app: &App, code: &str, verifier: &SecretStrin
         .await
         .map_err(|e| refused(&app.server, e))?;
     let scope = answer.scopes().map(|all| all.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(" "));
-    Ok(Grant {
-        access_token: SecretString::from(answer.access_token().secret().as_str()),
-        scope: scope.unwrap_or_default(),
-    })
+    let access = SecretString::from(answer.access_token().secret().as_str());
+    Ok(Grant { scope: scope.unwrap_or_default(), ..Grant::of(access) })
 }
 
 type Client = BasicClient<EndpointSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;

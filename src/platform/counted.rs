@@ -27,7 +27,16 @@ fn frozen(account: &dyn Account, text: FittedText) -> Option<Payload> {
     let link = Url::parse("https://news.example/a?x=1&y=2").ok();
     account
         .freeze(
-            &Outgoing { text, link, card: None, language: None, mentions: Vec::new(), more: Vec::new(), picture: None },
+            &Outgoing {
+                text,
+                link,
+                card: None,
+                language: None,
+                mentions: Vec::new(),
+                more: Vec::new(),
+                picture: None,
+                further: Vec::new(),
+            },
             &ids,
         )
         .ok()

@@ -5,6 +5,7 @@
 //! where it publishes, amends, looks up or introduces itself. Platforms do not know each other, the store or the engine:
 //! what they need to keep goes through the narrow ports of [`Context`] and through the [`Journal`].
 
+pub mod consent;
 pub mod error;
 pub mod journal;
 pub mod picture;
@@ -19,6 +20,7 @@ pub mod x;
 #[cfg(test)]
 mod counted;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,11 +30,12 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+pub use self::consent::Consent;
 pub use self::error::{ConnectError, PauseScopeKind, PublishError};
 pub use self::journal::{Journal, StepBook};
 pub use self::picture::{NoStudio, Studio};
 use crate::http::Http;
-use crate::model::grant::{Credential, SecretRef};
+use crate::model::grant::{Credential, Grant, SecretRef};
 use crate::model::picture::{Fit, Picture, Ratio};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Op, Receipt, Step};
@@ -70,6 +73,25 @@ pub struct Spec {
     pub media_deadline: Duration,
     /// How an account is opened.
     pub connect: Connect,
+    /// What its terms ask of posts that no person sends.
+    pub terms: Terms,
+}
+
+/// What a platform's terms say of automated posting, for the people who connect an account: shown by `check` and when a
+/// channel is connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What they ask, in a sentence or two of our own; empty: nothing that touches a newsroom's own posts.
+    pub ask: &'static str,
+    /// Where they say it; empty only where there are none.
+    pub source: &'static str,
+    /// When that was read: `2026-11`.
+    pub read: &'static str,
+}
+
+impl Terms {
+    /// A platform without an operator other than the newsroom.
+    pub const NONE: Self = Self { ask: "", source: "", read: "" };
 }
 
 /// What a platform takes as an attached picture. Bugle sends JPEG, which every platform takes.
@@ -177,6 +199,16 @@ pub trait Account: Send + Sync + 'static {
     /// The host (and port) this account talks to, for `allow_private`; `None` for a local one.
     fn server(&self) -> Option<&Url>;
 
+    /// Consent in a browser, where the account is opened by it; `None`: by keys in the config alone.
+    fn consent(&self) -> Option<&dyn Consent> {
+        None
+    }
+
+    /// Why each post of this account waits for a person, whatever the route says; `None`: it does not.
+    fn must_approve(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The platform it stands in for, where it is a timeline like one.
     fn like(&self) -> Option<&str> {
         None
@@ -241,6 +273,9 @@ pub struct Outgoing {
     pub card: Option<Card>,
     /// The picture to attach; where it cannot be had, the post goes out without it.
     pub picture: Option<Picture>,
+    /// Further pictures of an album, in order; at most [`MediaRules::max`] with the first. Each that cannot be had is left
+    /// out.
+    pub further: Vec<Picture>,
     /// BCP 47 tag.
     pub language: Option<String>,
     /// Who may be mentioned: every other `@` is text.
@@ -398,6 +433,8 @@ pub struct Sought<'a> {
     pub step: Step,
     /// The remote id of the part before, for parts of a thread.
     pub parent: Option<&'a str>,
+    /// What the steps done before noted: the id of a container, of the parts that are out.
+    pub done: &'a HashMap<Step, serde_json::Value>,
     /// When the attempt was begun, by our clock.
     pub begun: Timestamp,
     /// The start of the window in which a match counts (`begun` corrected by the platform's clock, less a margin).
@@ -457,6 +494,62 @@ pub struct Context<'a> {
     pub scale: f64,
     /// The identity stored at first use, if any: its `id` spares a look-up.
     pub identity: Option<&'a Identity>,
+    /// Where is noted what the platform says of its limits.
+    pub meter: &'a dyn Meter,
+}
+
+impl Context<'_> {
+    /// The grant that a person's consent gave, if there is one.
+    ///
+    /// # Errors
+    /// `NotSent` where the store or the vault fails.
+    pub async fn grant(&self) -> Result<Option<Grant>, PublishError> {
+        let kept = self.keep.get(Grant::WORD).await.map_err(|said| PublishError::NotSent { said })?;
+        Ok(kept.as_ref().and_then(Grant::read))
+    }
+
+    /// The token under that key of the config, else the one of the kept grant.
+    ///
+    /// # Errors
+    /// `Auth` where there is neither; `NotSent` where the store or the vault fails.
+    pub async fn token(&self, key: &str) -> Result<SecretString, PublishError> {
+        if let Some(token) = self.credential.get(key) {
+            return Ok(token.clone());
+        }
+        match self.grant().await? {
+            Some(grant) => Ok(grant.access),
+            None => Err(PublishError::Auth { said: format!("no token: connect the channel, or name a `{key}`") }),
+        }
+    }
+}
+
+/// What a platform says of a limit of its own: a header, a share, a quota endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usage {
+    /// Which limit, in the platform's own word: `app-limit-24hour`, `call_count`, `content_publishing_limit`.
+    pub limit: &'static str,
+    /// Whom it counts for.
+    pub scope: PauseScopeKind,
+    /// The share used up: 0 to 1, and above where it is overdrawn.
+    pub used: f64,
+    /// How many more calls or posts it allows, where it is told.
+    pub left: Option<u64>,
+    /// When it counts anew.
+    pub resets: Option<Timestamp>,
+}
+
+/// Where adapters note what they read of limits. Noting is cheap and cannot fail; what comes of it is the caller's.
+pub trait Meter: Send + Sync {
+    /// Notes it.
+    fn note(&self, usage: Usage);
+}
+
+/// For callers that keep no count.
+#[derive(Debug)]
+pub struct NoMeter;
+
+impl Meter for NoMeter {
+    fn note(&self, _usage: Usage) {}
 }
 
 /// Where an account keeps what it must not lose, sealed in the vault.

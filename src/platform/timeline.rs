@@ -14,7 +14,7 @@ use url::Url;
 
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing, Payload,
-    Place, Planned, Platform, PublishError, Recovery, Sought, Spec, WallPost, wire,
+    Place, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, WallPost, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::picture::Ratio;
@@ -49,6 +49,7 @@ static SPEC: Spec = Spec {
     deadline: DEADLINE,
     media_deadline: DEADLINE,
     connect: Connect::None,
+    terms: Terms::NONE,
 };
 
 /// The platform.
@@ -308,6 +309,7 @@ mod tests {
             link: Url::parse("https://news.example/a").ok(),
             card: None,
             picture: None,
+            further: Vec::new(),
             language: Some("en".to_owned()),
             mentions: Vec::new(),
         };

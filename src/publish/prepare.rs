@@ -103,6 +103,7 @@ pub fn prepare(
         link: link.clone(),
         card: card.clone(),
         picture,
+        further: Vec::new(),
         language: entry.language.clone(),
         mentions: mentions.collect(),
     };

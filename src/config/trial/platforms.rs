@@ -71,6 +71,7 @@ macro_rules! trial_platform {
             deadline: Duration::from_secs(25),
             media_deadline: Duration::from_secs(120),
             connect: Connect::None,
+            terms: crate::platform::Terms::NONE,
         };
 
         struct $platform;

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing, Payload,
-    Planned, Platform, PublishError, Recovery, Sought, Spec, picture, wire,
+    Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::picture::Ratio;
@@ -57,6 +57,11 @@ static SPEC: Spec = Spec {
     deadline: Duration::from_secs(25),
     media_deadline: Duration::from_secs(120),
     connect: Connect::AppPassword,
+    terms: Terms {
+        ask: "A bot should say so: label the profile once with the value `bot`, and do not mention people who did not ask.",
+        source: "https://docs.bsky.app/docs/starter-templates/bots",
+        read: "2026-03",
+    },
 };
 
 /// The platform.
@@ -391,6 +396,7 @@ mod tests {
                 image: Some(Url::parse("https://e.org/p.png").unwrap()),
             }),
             picture: None,
+            further: Vec::new(),
             language: Some("az".to_owned()),
             mentions: Vec::new(),
         }

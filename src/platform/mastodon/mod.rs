@@ -13,13 +13,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Mention, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture, wire,
+    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::picture::Ratio;
@@ -30,9 +29,6 @@ use crate::text::rules::{FittedText, TextRules};
 
 pub use self::error::classify;
 use super::picture::UPLOAD;
-
-/// The word a grant made by `bugle connect` is kept under.
-pub const GRANT: &str = "grant";
 
 /// What a link costs whatever its length. Source: Mastodon's StatusLengthValidator, 2026-08.
 const LINK: usize = limits::MASTODON_LINK;
@@ -59,6 +55,12 @@ static SPEC: Spec = Spec {
     deadline: Duration::from_secs(25),
     media_deadline: Duration::from_secs(120),
     connect: Connect::OAuth2,
+    terms: Terms {
+        ask: "Each instance has its own rules: many ask that an account which posts by itself is marked as automated and \
+              posts unlisted rather than to the public timelines.",
+        source: "https://docs.joinmastodon.org/user/profile/ (the mark), the instance's own rules",
+        read: "2026-11",
+    },
 };
 
 /// The platform.
@@ -90,36 +92,6 @@ pub enum Visibility {
     Unlisted,
     /// Followers.
     Private,
-}
-
-/// What `bugle connect` keeps of a granted access. Tokens do not run out and there is no refresh token.
-#[derive(Clone)]
-pub struct Grant {
-    /// Opens the account.
-    pub access_token: SecretString,
-    /// The scopes granted, as the server wrote them; empty where it did not.
-    pub scope: String,
-}
-
-impl Grant {
-    /// As kept under [`GRANT`].
-    pub fn sealed(&self) -> SecretString {
-        let token = self.access_token.expose_secret();
-        SecretString::from(json!({"access_token": token, "scope": self.scope}).to_string())
-    }
-
-    /// Reads what [`sealed`](Self::sealed) wrote.
-    pub fn unsealed(text: &SecretString) -> Option<Self> {
-        let value: Value = serde_json::from_str(text.expose_secret()).ok()?;
-        let access_token = SecretString::from(value["access_token"].as_str()?);
-        Some(Self { access_token, scope: value["scope"].as_str().unwrap_or_default().to_owned() })
-    }
-}
-
-impl std::fmt::Debug for Grant {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Grant").field("scope", &self.scope).finish_non_exhaustive()
-    }
 }
 
 impl Platform for Mastodon {
@@ -213,7 +185,7 @@ impl Account for Instance {
                         Some(parent) => wire::with_field(&planned.body, "in_reply_to_id", json!(parent))?,
                         None => planned.body.clone(),
                     };
-                    let token = self.token(cx).await?;
+                    let token = cx.token("token").await?;
                     let mut naming = None;
                     if let Some(upload) = payload.planned(UPLOAD).filter(|_| planned.step.n == 0) {
                         let deadline = wire::scaled(cx, SPEC.media_deadline);
@@ -235,7 +207,7 @@ impl Account for Instance {
     }
 
     async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
-        let token = self.token(cx).await?;
+        let token = cx.token("token").await?;
         let deadline = wire::scaled(cx, SPEC.deadline);
         match what {
             Amend::Edit { receipt: old, payload } => {
@@ -272,12 +244,12 @@ impl Account for Instance {
     }
 
     async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
-        let token = self.token(cx).await?;
+        let token = cx.token("token").await?;
         self.seek(cx, &token, sought).await
     }
 
     async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
-        let token = self.token(cx).await.map_err(introduce)?;
+        let token = cx.token("token").await.map_err(introduce)?;
         let me = self.me(cx, &token).await.map_err(introduce)?;
         let (Some(id), Some(acct)) = (me["id"].as_str(), me["acct"].as_str()) else {
             return Err(ConnectError::Unreachable(
@@ -313,20 +285,6 @@ impl Account for Instance {
             identity.remarks.push(format!("the token may not post: its scopes are {}", scopes.join(" ")));
         }
         Ok(identity)
-    }
-}
-
-impl Instance {
-    /// The token of the config, else the one of `bugle connect`.
-    async fn token(&self, cx: &Context<'_>) -> Result<SecretString, PublishError> {
-        if let Some(token) = cx.credential.get("token") {
-            return Ok(token.clone());
-        }
-        let grant = cx.keep.get(GRANT).await.map_err(|said| PublishError::NotSent { said })?;
-        match grant.as_ref().and_then(Grant::unsealed) {
-            Some(grant) => Ok(grant.access_token),
-            None => Err(PublishError::Auth { said: "no token: connect the channel, or name a `token`".to_owned() }),
-        }
     }
 }
 
@@ -425,6 +383,7 @@ mod tests {
             more: Vec::new(),
             card: None,
             picture: None,
+            further: Vec::new(),
             language: language.map(str::to_owned),
             mentions: Vec::new(),
         }
@@ -506,14 +465,5 @@ mod tests {
         let body = |text: &str| account.freeze(&wanted(text), &ids()).unwrap().planned(ONLY).unwrap().body.clone();
         assert!(!body("by @a@b.example").contains("allowed_mentions"));
         assert!(body("by nobody").contains("allowed_mentions"), "the second line stays where nobody is wanted");
-    }
-
-    #[test]
-    fn a_grant_comes_back_as_it_was_kept_and_shows_no_token() {
-        let grant = Grant { access_token: SecretString::from("t0ken"), scope: "write".to_owned() };
-        let back = Grant::unsealed(&grant.sealed()).unwrap();
-        assert_eq!((back.access_token.expose_secret(), back.scope.as_str()), ("t0ken", "write"));
-        assert!(!format!("{grant:?}").contains("t0ken"));
-        assert!(Grant::unsealed(&SecretString::from("t0ken")).is_none());
     }
 }

@@ -22,7 +22,7 @@ use url::Url;
 use self::api::{Api, Chat, Member, Sent};
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture,
+    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture,
 };
 use crate::model::grant::{Credential, SecretRef};
 use crate::model::picture::Ratio;
@@ -60,6 +60,7 @@ static SPEC: Spec = Spec {
     deadline: Duration::from_secs(60),
     media_deadline: Duration::from_secs(120),
     connect: Connect::BotToken,
+    terms: Terms { ask: "", source: "https://core.telegram.org/bots/api", read: "2026-06" },
 };
 
 /// The platform.

@@ -17,6 +17,7 @@ fn frozen(keys: &str, text: &str, link: Option<&str>) -> Value {
         link: link.map(|link| Url::parse(link).unwrap()),
         card: None,
         picture: None,
+        further: Vec::new(),
         language: None,
         mentions: Vec::new(),
     };
@@ -68,6 +69,7 @@ fn freezes_to_these_bytes() {
         link: Url::parse("https://news.example/a?x=1&y=2").ok(),
         card: None,
         picture: None,
+        further: Vec::new(),
         language: None,
         mentions: Vec::new(),
     };

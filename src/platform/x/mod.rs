@@ -27,7 +27,7 @@ use self::api::Api;
 use self::find::Verdict;
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, picture,
+    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture,
 };
 use crate::model::grant::{Credential, SecretRef};
 use crate::model::picture::Ratio;
@@ -86,6 +86,12 @@ static SPEC: Spec = Spec {
     deadline: DEADLINE,
     media_deadline: Duration::from_secs(120),
     connect: Connect::OAuth1,
+    terms: Terms {
+        ask: "Automated posts of links and news are allowed; the account must be labelled as automated and name the \
+              person or organisation behind it, and the same text must not go out from several accounts.",
+        source: "https://help.x.com/en/rules-and-policies/x-automation",
+        read: "2026-11",
+    },
 };
 
 /// The platform.

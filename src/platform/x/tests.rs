@@ -20,6 +20,7 @@ fn outgoing(text: &str) -> Outgoing {
         link: Some(Url::parse("https://news.example/a?x=1&y=2").unwrap()),
         card: None,
         picture: None,
+        further: Vec::new(),
         language: Some("en".to_owned()),
         mentions: Vec::new(),
     }

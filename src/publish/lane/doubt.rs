@@ -55,10 +55,18 @@ impl Lane {
                 let parent = parent_of(&attempts, row.revision, step.n);
                 let since =
                     reconcile::shown_since(&attempts, row.revision, step).unwrap_or(doubt.begun - reconcile::WINDOW);
-                let sought = Sought { payload: &payload, step, parent: parent.as_deref(), begun: doubt.begun, since };
+                let done = claim::done_steps(&attempts, row.revision);
+                let sought = Sought {
+                    payload: &payload,
+                    step,
+                    parent: parent.as_deref(),
+                    done: &done,
+                    begun: doubt.begun,
+                    since,
+                };
                 match self.look(hands, row.id(), &sought).await {
                     Ok((value, receipt)) => {
-                        let mut done = claim::done_steps(&attempts, row.revision);
+                        let mut done = done;
                         done.insert(step, value.clone());
                         let receipt = match self.receipt_of(hands, &payload, done, receipt.clone()).await {
                             Some(whole) => whole,

@@ -245,6 +245,7 @@ impl Lane {
             clock: &*self.house.clock,
             scale: self.house.scale,
             identity: hands.identity.as_ref(),
+            meter: &crate::platform::NoMeter,
         }
     }
 

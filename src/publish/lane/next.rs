@@ -180,8 +180,14 @@ impl Lane {
             }
             let before = planned.step.n.checked_sub(1).and_then(|n| done.get(&Step { op: Op::Create, n }));
             let parent = before.and_then(claim::remote_id).map(str::to_owned);
-            let sought =
-                Sought { payload, step: planned.step, parent: parent.as_deref(), begun: row.post.created, since };
+            let sought = Sought {
+                payload,
+                step: planned.step,
+                parent: parent.as_deref(),
+                done: &done,
+                begun: row.post.created,
+                since,
+            };
             match self.look(hands, row.id(), &sought).await {
                 Ok((value, receipt)) => {
                     found.push(self.proved(&row, planned, value.clone(), hands.now));

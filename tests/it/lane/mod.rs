@@ -52,6 +52,7 @@ static SPEC: Spec = Spec {
     deadline: Duration::from_secs(25),
     media_deadline: Duration::from_secs(25),
     connect: Connect::AppPassword,
+    terms: bugle::platform::Terms::NONE,
 };
 
 /// What the platform was asked.

@@ -1,0 +1,117 @@
+//! How an account is opened by a person's consent in a browser (OAuth), as far as platforms differ in it. The state, the
+//! browser's session, where the grant is kept and when it is renewed are `connect`'s and the engine's.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::{ConnectError, Context};
+use crate::model::grant::Grant;
+
+/// What an account that is opened by consent can do. All calls go through [`Context::http`]; secrets of the app are in
+/// [`Context::credential`], what was registered for it in [`Context::keep`].
+#[async_trait]
+pub trait Consent: Send + Sync {
+    /// Prepares a consent: registers the app where the platform wants that, and names the page the person opens.
+    ///
+    /// # Errors
+    /// In words for a person.
+    async fn ask(&self, cx: &Context<'_>, way: &Way) -> Result<Asked, ConnectError>;
+
+    /// Trades what came back for grants: one, or one for each page or organisation the person may choose from. A code
+    /// works once.
+    ///
+    /// # Errors
+    /// In words for a person.
+    async fn exchange(&self, cx: &Context<'_>, way: &Way, back: &Back) -> Result<Vec<Choice>, ConnectError>;
+
+    /// Makes a new grant of the old one. The caller commits it before it is used, and calls this once at a time.
+    ///
+    /// # Errors
+    /// [`RenewError`] says whether trying again can help.
+    async fn renew(&self, cx: &Context<'_>, grant: &Grant) -> Result<Grant, RenewError>;
+
+    /// Takes the grant back at the platform, where it can.
+    ///
+    /// # Errors
+    /// In words for a person.
+    async fn revoke(&self, _cx: &Context<'_>, _grant: &Grant) -> Result<(), ConnectError> {
+        Ok(())
+    }
+
+    /// Whether a code can be shown to the person instead of being sent to a redirect URI (or the page it was sent to can
+    /// be copied from the browser's address line, which always works).
+    fn shows_code(&self) -> bool {
+        false
+    }
+}
+
+/// The way a consent comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// Where the browser is sent afterwards; the very text is registered with the platform.
+    pub redirect: Url,
+    /// Proves that it comes back to the browser it left from; 128 bits or more, used once.
+    pub state: String,
+}
+
+/// A consent under way.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The page the person opens.
+    pub url: Url,
+    /// What [`Consent::exchange`] needs again: the PKCE verifier, a key. Kept sealed until then.
+    pub proof: Proof,
+    /// The issuer the answer must name in `iss` (RFC 9207), where the platform sends one.
+    pub issuer: Option<String>,
+}
+
+/// What is kept between asking and the answer. Secret.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct Proof(pub BTreeMap<String, String>);
+
+impl std::fmt::Debug for Proof {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Back {
+    /// The code.
+    pub code: SecretString,
+    /// As [`Asked::proof`].
+    pub proof: Proof,
+}
+
+/// One account that the consent opens.
+#[derive(Debug)]
+pub struct Choice {
+    /// The platform's unchanging id of it.
+    pub id: String,
+    /// The name a person knows it by.
+    pub name: String,
+    /// Opens it.
+    pub grant: Grant,
+}
+
+/// Why a grant was not renewed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RenewError {
+    /// The platform refuses it for good (`invalid_grant`): a person must consent again.
+    #[error("{0}")]
+    Spent(String),
+    /// The request may have been carried out and its answer was lost: one repeat, no more.
+    #[error("{0}")]
+    Lost(String),
+    /// Certainly not carried out: later.
+    #[error("{0}")]
+    Later(String),
+    /// There is nothing to renew: the token does not run out, or only a person can make a new one.
+    #[error("it cannot be renewed")]
+    Never,
+}
