@@ -52,7 +52,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
             return Ok(Exit::Wrong);
         }
     };
-    let faults = config.faults(missing_templates(&config, &templates));
+    let missing = config.faults(missing_templates(&config, &templates));
+    let faults = match opened::brand(&config) {
+        Err(faults) if missing.list().is_empty() => faults,
+        _ => missing,
+    };
     if !faults.list().is_empty() {
         if !call.json {
             return Err(faults.into());

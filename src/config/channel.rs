@@ -12,13 +12,14 @@ use crate::model::id::ChannelName;
 use crate::schedule;
 
 /// The keys of [`Common`].
-const COMMON: [&str; 10] = [
+const COMMON: [&str; 11] = [
     "platform",
     "account",
     "slots",
     "quiet",
     "pace",
     "picture",
+    "card",
     "on_uncertain",
     "strict_order",
     "hashtags",
@@ -101,6 +102,7 @@ fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
         policy: policy?,
         schedule,
         picture: common.picture,
+        card: common.card,
         on_uncertain: common.on_uncertain,
         strict_order: common.strict_order,
         hashtags: common.hashtags,

@@ -152,6 +152,8 @@ pub struct Channel {
     pub schedule: schedule::Settings,
     /// How its posts carry a picture.
     pub picture: crate::model::picture::Carry,
+    /// Whether they wait for the page their card is made of.
+    pub card: crate::model::picture::CardTime,
     /// What to do with a post in doubt where nothing can be looked up.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up the next ones.

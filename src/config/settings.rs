@@ -145,6 +145,9 @@ pub(super) struct Common {
     /// How posts carry a picture.
     #[serde(default)]
     pub picture: crate::model::picture::Carry,
+    /// Whether a post waits until the page that its card is made of is up.
+    #[serde(default)]
+    pub card: crate::model::picture::CardTime,
     /// What to do where it cannot be found out whether a post is out.
     #[serde(default)]
     pub on_uncertain: OnUncertain,

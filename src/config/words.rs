@@ -54,6 +54,7 @@ pub(super) fn words(r: &mut Reading<'_>, channels: &[Channel], routes: &[Rule], 
             to: rule.to.iter().map(ToString::to_string).collect(),
             own: Own { hashtags: rule.hashtags, params: params(r, &format!("{key}.link_params"), &rule.link_params) },
             short_links: rule.short_links,
+            picture: rule.picture,
         });
     }
     Words {

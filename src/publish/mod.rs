@@ -29,7 +29,7 @@ use crate::http::Http;
 use crate::model::channel::PauseScope;
 use crate::model::grant::Credential;
 use crate::model::id::{ChannelName, WorkerId};
-use crate::model::picture::Carry;
+use crate::model::picture::{CardTime, Carry};
 use crate::platform::{Account, Identity, PauseScopeKind};
 use crate::schedule::Policy;
 use crate::store::Store;
@@ -88,6 +88,8 @@ pub struct Channel {
     pub policy: Arc<Policy>,
     /// How its posts carry a picture.
     pub picture: Carry,
+    /// Whether they wait for the page their card is made of.
+    pub card: CardTime,
     /// What to do in doubt.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up those behind it.

@@ -36,6 +36,9 @@ pub struct Rule {
     /// The most hashtags of a post; left out: as its channel says.
     #[serde(default)]
     pub hashtags: Option<u8>,
+    /// How posts carry a picture; left out: as their channel says.
+    #[serde(default)]
+    pub picture: Option<crate::model::picture::Carry>,
     /// Own parameters of the links, each value a template; they go before those of the channel and of `[links]`.
     #[serde(default)]
     pub link_params: BTreeMap<String, String>,

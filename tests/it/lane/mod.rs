@@ -346,6 +346,7 @@ impl Stage {
             account: platform.clone(),
             policy: Arc::new(set.policy),
             picture: bugle::model::picture::Carry::Card,
+            card: Default::default(),
             on_uncertain: set.on_uncertain,
             strict_order: set.strict_order,
         };
