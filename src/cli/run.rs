@@ -14,6 +14,7 @@ use super::inlet::Handed;
 use super::{Call, Exit, Trouble, opened, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
+use crate::connect::Connector;
 use crate::engine::receive::{Limits, Receiver};
 use crate::engine::{self, start};
 use crate::model::id::WorkerId;
@@ -35,6 +36,8 @@ struct Front {
     ready: watch::Sender<Readiness>,
     show: watch::Sender<Arc<web::View>>,
     inlet: watch::Sender<Option<Arc<dyn web::push::Inlet>>>,
+    connector: watch::Sender<Option<Arc<Connector>>>,
+    port: u16,
     limits: Arc<Limits>,
 }
 
@@ -75,6 +78,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let (ready, is_ready) = watch::channel(Readiness::Starting("the store is being settled".to_owned()));
     let (show, shown) = watch::channel(Arc::new(assemble::view(&config)));
     let (inlet, taking) = watch::channel(None);
+    let (connector, connecting) = watch::channel(None);
     let state = web::State {
         store: store.clone(),
         metrics: lasting.metrics.clone(),
@@ -83,10 +87,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         ready: is_ready,
         tick: lasting.tick.clone(),
         inlet: taking,
+        connector: connecting,
         version: env!("CARGO_PKG_VERSION"),
     };
     let server = tokio::spawn(web::serve(listener, state, stop.clone()));
-    let front = Front { ready, show, inlet, limits: Arc::default() };
+    let front = Front { ready, show, inlet, connector, port: address.port(), limits: Arc::default() };
     // A file's second service ends here, and should not have said that it runs; a standby does run.
     let alone = store.dialect() == Dialect::Sqlite;
     if !alone {
@@ -100,6 +105,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     }
     let exit = serve(args.rehearse, call, config, &lasting, &sole, &front, &mut signals).await;
     front.inlet.send_replace(None);
+    front.connector.send_replace(None);
     front.ready.send_replace(Readiness::Stopping);
     stop.cancel();
     drop(tokio::time::timeout(Duration::from_secs(4), server).await);
@@ -191,6 +197,7 @@ async fn serve(
         let setup = Arc::new(assemble::setup(&config, lasting)?);
         let receiver = Receiver::new(setup.clone(), front.limits.clone());
         front.inlet.send_replace(Some(Arc::new(Handed(receiver))));
+        front.connector.send_replace(Some(Arc::new(connector(&config, lasting, front.port)?)));
         front.show.send_replace(Arc::new(assemble::view(&config)));
         front.ready.send_replace(Readiness::Ready);
         tell_reload(lasting, None).await?;
@@ -248,6 +255,13 @@ async fn serve(
             None => return Ok(Exit::Done),
         }
     }
+}
+
+/// What connects accounts while this config is in force.
+fn connector(config: &Config, lasting: &Lasting, port: u16) -> anyhow::Result<Connector> {
+    let http = opened::http(config, &lasting.clock)?;
+    let connector = super::connector::connector(config, &lasting.store, &lasting.vault, &http, &lasting.clock);
+    Ok(Connector { port, ..connector })
 }
 
 /// Tells a person that the config on disk is not the one in force, or takes that back.

@@ -8,6 +8,7 @@
 pub mod consent;
 pub mod error;
 pub mod journal;
+pub mod oauth;
 pub mod picture;
 pub mod port;
 pub mod wire;
@@ -136,6 +137,8 @@ pub enum Connect {
     OAuth1,
     /// OAuth 2.0 code flow.
     OAuth2,
+    /// OAuth 2.0 code flow, or OAuth 1.0a user keys: the channel's keys say which.
+    OAuth1Or2,
 }
 
 /// How an unknown outcome can be settled. A property of the account, not of the platform alone.

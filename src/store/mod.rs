@@ -11,6 +11,7 @@ pub mod audit;
 pub mod backup;
 pub mod channel;
 pub mod clerk;
+pub mod consent;
 pub mod dialect;
 pub mod meta;
 pub mod notice;
@@ -101,6 +102,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "health", include_str!("../../migrations/0004_health.sql")),
     (5, "links", include_str!("../../migrations/0005_links.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
+    (7, "consents", include_str!("../../migrations/0007_consents.sql")),
 ];
 
 /// The store. Cheap to clone.

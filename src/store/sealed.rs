@@ -33,3 +33,12 @@ pub async fn put(conn: &mut Conn, channel: &str, word: &str, bytes: &[u8], at: T
     .await?;
     Ok(())
 }
+
+/// Forgets what is kept under a word for a channel.
+///
+/// # Errors
+/// The database's.
+pub async fn remove(conn: &mut Conn, channel: &str, word: &str) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM sealed WHERE channel = $1 AND word = $2").bind(channel).bind(word).execute(conn).await?;
+    Ok(())
+}

@@ -28,6 +28,11 @@ pub(super) async fn check(State(site): State<Arc<Site>>, request: Request, next:
                      loopback address, such as 127.0.0.1:8080.\n";
         return (StatusCode::FORBIDDEN, words).into_response();
     }
+    check_name(State(site), request, next).await
+}
+
+/// Whether the request was sent to a name of ours.
+pub(super) async fn check_name(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     // A port that the network reaches anyway has nothing to hide behind its name, and its probes are asked by names
     // we cannot know: `http://bugle:8080/metrics`.
     let public = site.state.view.borrow().public_url.clone();

@@ -78,6 +78,7 @@ impl Desk {
             ready: on_ready,
             tick: Arc::clone(&tick),
             inlet: watch::channel(None).1,
+            connector: watch::channel(None).1,
             version: "0.0.0-test",
         };
         let listener = TcpListener::bind((address, 0)).await.unwrap();

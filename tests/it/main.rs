@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod browser;
 mod cli;
 mod fakes;
 mod harness;
@@ -15,6 +16,8 @@ mod store;
 mod story_access;
 mod story_answers;
 mod story_clocks;
+mod story_connect;
+mod story_connect_attacks;
 mod story_disk;
 mod story_door;
 mod story_doubt;

@@ -1,9 +1,11 @@
 //! Mastodon and the servers that speak its API: one POST a part, each of a thread answering the one before, repeated safely under an `Idempotency-Key` where the
-//! server honours it. Which of them does is in `kin`, the table of refusals in `error`, the look-up in `seek`.
+//! server honours it. Which of them does is in `kin`, the table of refusals in `error`, the look-up in `seek`, the
+//! account's opening in `consent`.
 //!
 //! Pages: <https://docs.joinmastodon.org/methods/statuses/>, <https://docs.joinmastodon.org/methods/instance/>.
 
 mod api;
+mod consent;
 mod error;
 mod kin;
 mod media;
@@ -17,8 +19,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Mention, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture, wire,
+    Account, Amend, Connect, ConnectError, Consent, Context, Identity, Ids, Journal, Lookup, MediaRules, Mention,
+    Outgoing, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::picture::Ratio;
@@ -133,6 +135,10 @@ impl Account for Instance {
 
     fn server(&self) -> Option<&Url> {
         Some(&self.config.server)
+    }
+
+    fn consent(&self) -> Option<&dyn Consent> {
+        Some(self)
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {

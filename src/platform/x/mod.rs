@@ -1,13 +1,15 @@
-//! X by its API v2, with OAuth 1.0a user keys: text posts and threads of them (each part answers the one before), the
-//! picture of the first part, their look-up and their deletion. Not here: OAuth 2.0.
+//! X by its API v2: text posts and threads of them (each part answers the one before), the picture of the first part, their
+//! look-up and their deletion. Signed in with OAuth 1.0a user keys, or by OAuth 2.0; which of them, the keys say.
 //!
 //! Pages: <https://docs.x.com/x-api/posts/create-post>, <https://docs.x.com/x-api/users/get-posts>,
 //! <https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature>,
 //! <https://docs.x.com/fundamentals/counting-characters>.
 
 mod api;
+mod consent;
 mod error;
 mod find;
+mod keys;
 mod media;
 mod oauth1;
 
@@ -16,18 +18,18 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
+use schemars::JsonSchema as _;
 use secrecy::ExposeSecret as _;
-use serde::de::{Deserialize as _, Error as _};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 use url::Url;
 
 use self::api::Api;
 use self::find::Verdict;
+use self::keys::{Auth, Config, Keys};
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture,
+    Account, Amend, Connect, ConnectError, Consent, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY,
+    Outgoing, PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture,
 };
 use crate::model::grant::{Credential, SecretRef};
 use crate::model::picture::Ratio;
@@ -85,7 +87,7 @@ static SPEC: Spec = Spec {
     deletes: true,
     deadline: DEADLINE,
     media_deadline: Duration::from_secs(120),
-    connect: Connect::OAuth1,
+    connect: Connect::OAuth1Or2,
     terms: Terms {
         ask: "Automated posts of links and news are allowed; the account must be labelled as automated and name the \
               person or organisation behind it, and the same text must not go out from several accounts.",
@@ -98,51 +100,6 @@ static SPEC: Spec = Spec {
 #[derive(Debug)]
 pub struct X;
 
-/// The keys of an X channel beside the common ones.
-#[derive(Debug, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    /// Where the API is.
-    #[serde(default = "default_server", deserialize_with = "wire::server")]
-    server: Url,
-    /// The app's API key.
-    consumer_key: SecretRef,
-    /// The app's API key secret.
-    consumer_secret: SecretRef,
-    /// The user's access token.
-    access_token: SecretRef,
-    /// The user's access token secret.
-    access_secret: SecretRef,
-    /// Weighted characters a post may have, 280 to 25000: more than 280 only for an account that may write long posts.
-    #[serde(default = "default_limit", deserialize_with = "limit")]
-    #[schemars(range(min = 280, max = 25000))]
-    limit: usize,
-    /// Whether the app's plan lets Bugle read the account's own posts. With `false` a post whose answer was lost waits
-    /// for a person.
-    #[serde(default = "yes")]
-    read: bool,
-}
-
-fn default_server() -> Url {
-    Url::parse("https://api.x.com").expect("a constant URL")
-}
-
-const fn default_limit() -> usize {
-    LIMIT
-}
-
-const fn yes() -> bool {
-    true
-}
-
-fn limit<'de, D: serde::Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
-    let limit = usize::deserialize(from)?;
-    if (LIMIT..=LONG_LIMIT).contains(&limit) {
-        return Ok(limit);
-    }
-    Err(D::Error::custom(format!("expected {LIMIT} to {LONG_LIMIT}, found {limit}")))
-}
-
 impl Platform for X {
     fn spec(&self) -> &'static Spec {
         &SPEC
@@ -153,7 +110,7 @@ impl Platform for X {
     }
 
     fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        Config::json_schema(generator)
+        Keys::json_schema(generator)
     }
 }
 
@@ -172,24 +129,35 @@ impl Account for Config {
     }
 
     fn secrets(&self) -> Vec<(&'static str, SecretRef)> {
-        vec![
-            ("consumer_key", self.consumer_key.clone()),
-            ("consumer_secret", self.consumer_secret.clone()),
-            ("access_token", self.access_token.clone()),
-            ("access_secret", self.access_secret.clone()),
-        ]
+        self.secret_keys()
     }
 
     fn server(&self) -> Option<&Url> {
         Some(&self.server)
     }
 
+    fn consent(&self) -> Option<&dyn Consent> {
+        match self.auth {
+            Auth::One { .. } => None,
+            Auth::Two { .. } => Some(self),
+        }
+    }
+
     fn credential_scope(&self, credential: &Credential) -> Option<String> {
-        digest(credential, &["consumer_key", "access_token"])
+        match self.auth {
+            Auth::One { .. } => digest(credential, &["consumer_key", "access_token"]),
+            // A grant belongs to its channel alone.
+            Auth::Two { .. } => None,
+        }
     }
 
     fn app_scope(&self, credential: &Credential) -> Option<String> {
-        digest(credential, &["consumer_key"])
+        match &self.auth {
+            Auth::One { .. } => digest(credential, &["consumer_key"]),
+            Auth::Two { client_id, .. } => {
+                Some(crate::text::plain::hex(&sha2::Sha256::digest(format!("x\0client\0{client_id}"))))
+            }
+        }
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
@@ -225,7 +193,7 @@ impl Account for Config {
         if payload.format != FORMAT {
             return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format)));
         }
-        let api = Api::new(cx, &self.server, deadline)?;
+        let api = Api::open(cx, self, deadline).await?;
         let mut parts: Vec<Receipt> = Vec::new();
         for planned in payload.creates() {
             let body = match parts.last().and_then(|part| part.remote_id.as_deref()) {
@@ -235,7 +203,7 @@ impl Account for Config {
             let mut naming = None;
             if let Some(upload) = payload.planned(UPLOAD).filter(|_| planned.step.n == 0) {
                 let deadline = SPEC.media_deadline.mul_f64(cx.scale);
-                let api = Api::new(cx, &self.server, deadline)?;
+                let api = Api::open(cx, self, deadline).await?;
                 let send = || api.picture(&upload.body);
                 let sent = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
                 naming = media::naming(&body, &sent);
@@ -257,7 +225,7 @@ impl Account for Config {
             return Err(invalid("the post's id on X is not known".to_owned()));
         }
         let deadline = SPEC.deadline.mul_f64(cx.scale);
-        let api = Api::new(cx, &self.server, deadline)?;
+        let api = Api::open(cx, self, deadline).await?;
         for (n, id) in (0u16..).zip(parts) {
             if !api::is_id(id) {
                 return Err(invalid(format!("expected an id of X, found {id:?}")));
@@ -293,7 +261,7 @@ impl Account for Config {
         if sought.step != ONLY {
             fields.push_str(",referenced_tweets");
         }
-        let api = Api::new(cx, &self.server, SPEC.deadline.mul_f64(cx.scale))?;
+        let api = Api::open(cx, self, SPEC.deadline.mul_f64(cx.scale)).await?;
         let mut tweets = Vec::new();
         let mut next: Option<String> = None;
         for _ in 0..PAGES {
@@ -327,7 +295,7 @@ impl Account for Config {
     }
 
     async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
-        let api = Api::new(cx, &self.server, SPEC.deadline.mul_f64(cx.scale)).map_err(refused)?;
+        let api = Api::open(cx, self, SPEC.deadline.mul_f64(cx.scale)).await.map_err(refused)?;
         let me = api.me().await.map_err(refused)?;
         let mut remarks = Vec::new();
         if !self.read {

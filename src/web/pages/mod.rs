@@ -3,6 +3,8 @@
 
 pub(super) mod article;
 pub(super) mod articles;
+pub(super) mod channels;
+pub(super) mod connect;
 mod look;
 mod shown;
 pub(super) mod sources;
@@ -49,6 +51,7 @@ struct Frame {
     today: bool,
     articles: bool,
     sources: bool,
+    channels: bool,
     timelines: Vec<Tab>,
 }
 
@@ -96,6 +99,7 @@ impl Desk {
             today: here == "/",
             articles: here.starts_with("/articles"),
             sources: here == "/sources",
+            channels: here == "/channels",
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
             here,
         }

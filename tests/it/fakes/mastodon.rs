@@ -45,6 +45,8 @@ pub const APPS: &str = "apps";
 pub const AUTHORIZE: &str = "authorize";
 /// Gives tokens.
 pub const TOKEN: &str = "token";
+/// Takes them back.
+pub const REVOKE: &str = "revoke";
 /// Anything else.
 pub const OTHER: &str = "other";
 
@@ -98,6 +100,8 @@ pub struct Mastodon {
     apps: Vec<App>,
     codes: BTreeMap<String, Code>,
     next: u64,
+    /// Who is signed in at its page and allows everything.
+    pub person: String,
     /// What it makes of `Idempotency-Key`.
     pub keys: Keys,
     /// The most characters of a status.
@@ -166,6 +170,7 @@ impl Mastodon {
             apps: Vec::new(),
             codes: BTreeMap::new(),
             next: 115_000_000_000_000_000,
+            person: "editor".to_owned(),
             keys: Keys::Remember(Duration::from_secs(3600)),
             limit: 500,
             version: "4.5.3".to_owned(),
@@ -387,7 +392,7 @@ impl Mastodon {
         Reply::json(200, &json)
     }
 
-    /// A person who consents at once: sends them back with a code, of the account `editor`.
+    /// A person who consents at once: sends them back with a code.
     fn authorize(&mut self, request: &Request) -> Reply {
         let get = |name: &str| request.query(name).unwrap_or_default();
         let redirect = get("redirect_uri").to_owned();
@@ -402,7 +407,7 @@ impl Mastodon {
             app: app.id.clone(),
             redirect: redirect.clone(),
             challenge: request.query("code_challenge").map(str::to_owned),
-            account: "editor".to_owned(),
+            account: self.person.clone(),
         };
         let word = format!("code-{}", self.fresh());
         self.codes.insert(word.clone(), code);
@@ -456,6 +461,25 @@ impl Mastodon {
     }
 }
 
+impl Mastodon {
+    /// Takes a token back, for the app it was made for alone.
+    fn take_back(&mut self, request: &Request) -> Reply {
+        let fields = request.fields().unwrap_or_default();
+        let (id, secret) = (text(&fields, "client_id"), text(&fields, "client_secret"));
+        if !self.apps.iter().any(|app| app.id == id && app.secret == secret) {
+            let why = "You are not authorized to revoke this token";
+            return Reply::json(403, &json!({"error": "unauthorized_client", "error_description": why}));
+        }
+        self.tokens.remove(&text(&fields, "token"));
+        Reply::json(200, &json!({}))
+    }
+
+    /// Whether there is that token.
+    pub fn knows(&self, prefix: &str) -> bool {
+        self.tokens.keys().any(|token| token.starts_with(prefix))
+    }
+}
+
 impl Rules for Mastodon {
     fn endpoint(&self, request: &Request) -> &'static str {
         let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
@@ -472,6 +496,7 @@ impl Rules for Mastodon {
             ("POST", ["api", "v1", "apps"]) => APPS,
             ("GET", ["oauth", "authorize"]) => AUTHORIZE,
             ("POST", ["oauth", "token"]) => TOKEN,
+            ("POST", ["oauth", "revoke"]) => REVOKE,
             _ => OTHER,
         }
     }
@@ -483,6 +508,7 @@ impl Rules for Mastodon {
             APPS => return self.register(request),
             AUTHORIZE => return self.authorize(request),
             TOKEN => return self.token(request),
+            REVOKE => return self.take_back(request),
             OTHER => return error(404, "Not found"),
             _ => {}
         }

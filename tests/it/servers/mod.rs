@@ -4,6 +4,7 @@
 #[cfg(feature = "ghost")]
 pub mod ghost;
 pub mod hub;
+pub mod oidc;
 pub mod pds;
 pub mod postgres;
 pub mod snac;
