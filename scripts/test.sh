@@ -14,6 +14,7 @@ need_postgres
 need_snac
 need_pds
 need_hub
+need_synapse
 
 # Built before the servers start, so that a compile error shows at once and no server waits for minutes.
 cargo nextest run --locked --features crash-points --no-run

@@ -4,8 +4,8 @@
 #
 #   bash scripts/tools.sh all            fetches everything
 #   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_hub,
-#                                        need_ghost, need_postgres; each leaves the tool's place in a variable
-#                                        (HADOLINT, SNAC, PDS, HUB, GHOST, PG_BIN)
+#                                        need_synapse, need_ghost, need_postgres; each leaves the tool's place in a
+#                                        variable (HADOLINT, SNAC, PDS, HUB, SYNAPSE, GHOST, PG_BIN)
 # shellcheck shell=bash
 set -euo pipefail
 # shellcheck source=scripts/env.sh
@@ -92,6 +92,14 @@ need_hub() {
   once "$HUB" python3 -m pip install --quiet --no-deps --requirement "$BUGLE_ROOT/tests/servers/hub/requirements.txt" --target
 }
 
+# A Matrix homeserver; with all it needs, each in its exact version.
+need_synapse() {
+  local lock
+  lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/synapse/requirements.txt | cut -c1-12)
+  SYNAPSE=$BUGLE_TOOLS/synapse-$lock
+  once "$SYNAPSE" python3 -m pip install --quiet --no-deps --requirement "$BUGLE_ROOT/tests/servers/synapse/requirements.txt" --target
+}
+
 # From npm, with the Node that the PDS brings. Its own lock file says what belongs to it; of that, SQLite's driver is
 # taken in a version that comes built, since the locked one would be compiled against a Node of its own.
 fetch_ghost() {
@@ -166,4 +174,5 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   need_snac
   need_pds
   need_hub
+  need_synapse
 fi

@@ -137,6 +137,7 @@ pub fn channel(channel: &config::Channel) -> publish::Channel {
         account: Arc::clone(&channel.account),
         policy: Arc::new(channel.policy.clone()),
         picture: channel.picture,
+        pictures: channel.pictures,
         on_uncertain: channel.on_uncertain,
         strict_order: channel.strict_order,
     }

@@ -152,6 +152,8 @@ pub struct Channel {
     pub schedule: schedule::Settings,
     /// How its posts carry a picture.
     pub picture: crate::model::picture::Carry,
+    /// How many pictures they carry, where those are the article's own.
+    pub pictures: u8,
     /// What to do with a post in doubt where nothing can be looked up.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up the next ones.

@@ -145,6 +145,10 @@ pub(super) struct Common {
     /// How posts carry a picture.
     #[serde(default)]
     pub picture: crate::model::picture::Carry,
+    /// How many of the article's pictures a post carries with `picture = "photo"`; at most what the platform takes.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub pictures: u8,
     /// What to do where it cannot be found out whether a post is out.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
@@ -157,4 +161,8 @@ pub(super) struct Common {
     /// Own parameters of the links posted here, each value a template; they go before those of `[links]`.
     #[serde(default)]
     pub link_params: BTreeMap<String, String>,
+}
+
+const fn one() -> u8 {
+    1
 }

@@ -88,6 +88,8 @@ pub struct Channel {
     pub policy: Arc<Policy>,
     /// How its posts carry a picture.
     pub picture: Carry,
+    /// How many, where those are the article's own.
+    pub pictures: u8,
     /// What to do in doubt.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up those behind it.

@@ -17,6 +17,7 @@ pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod mastodon;
+pub mod matrix;
 pub mod telegram;
 #[cfg(test)]
 mod trials;

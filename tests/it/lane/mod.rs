@@ -346,6 +346,7 @@ impl Stage {
             account: platform.clone(),
             policy: Arc::new(set.policy),
             picture: bugle::model::picture::Carry::Card,
+            pictures: 1,
             on_uncertain: set.on_uncertain,
             strict_order: set.strict_order,
         };

@@ -7,6 +7,7 @@ pub mod hub;
 pub mod pds;
 pub mod postgres;
 pub mod snac;
+pub mod synapse;
 
 /// A variable that `scripts/servers.sh` exports.
 ///
