@@ -3,9 +3,9 @@
 # lock file; it is fetched into a folder beside and renamed when complete, so a half-fetched one is never used.
 #
 #   bash scripts/tools.sh all            fetches everything
-#   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_oidc,
-#                                        need_hub, need_ghost, need_postgres; each leaves the tool's place in a variable
-#                                        (HADOLINT, SNAC, PDS, OIDC, HUB, GHOST, PG_BIN)
+#   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_oidc, need_hub,
+#                                        need_synapse, need_ghost, need_postgres; each leaves the tool's place in a
+#                                        variable (HADOLINT, SNAC, PDS, OIDC, HUB, SYNAPSE, GHOST, PG_BIN)
 # shellcheck shell=bash
 set -euo pipefail
 # shellcheck source=scripts/env.sh
@@ -90,6 +90,14 @@ need_hub() {
   lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/hub/requirements.txt | cut -c1-12)
   HUB=$BUGLE_TOOLS/hub-$lock
   once "$HUB" python3 -m pip install --quiet --no-deps --requirement "$BUGLE_ROOT/tests/servers/hub/requirements.txt" --target
+}
+
+# A Matrix homeserver; with all it needs, each in its exact version.
+need_synapse() {
+  local lock
+  lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/synapse/requirements.txt | cut -c1-12)
+  SYNAPSE=$BUGLE_TOOLS/synapse-$lock
+  once "$SYNAPSE" python3 -m pip install --quiet --no-deps --requirement "$BUGLE_ROOT/tests/servers/synapse/requirements.txt" --target
 }
 
 # From npm, with the Node that the PDS brings. Its own lock file says what belongs to it; of that, SQLite's driver is
@@ -180,4 +188,5 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   need_pds
   need_oidc
   need_hub
+  need_synapse
 fi

@@ -167,6 +167,7 @@ pub fn channel(channel: &config::Channel) -> publish::Channel {
         policy: Arc::new(channel.policy.clone()),
         picture: channel.picture,
         card: channel.card,
+        pictures: channel.pictures,
         on_uncertain: channel.on_uncertain,
         strict_order: channel.strict_order,
     }

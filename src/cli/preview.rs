@@ -18,7 +18,7 @@ use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
 use crate::model::picture::{Origin, Picture};
 use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
-use crate::platform::picture::{self, UPLOAD};
+use crate::platform::picture;
 use crate::platform::{Card, Identity};
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
@@ -251,8 +251,15 @@ impl Desk<'_> {
         let limit = channel.account.rules(identity).limit;
         let place = opened::channel(channel);
         let prepared = prepare(setting, &place, identity, article, &post, 0, now);
-        let upload = prepared.as_ref().ok().and_then(|prepared| prepared.payload.planned(UPLOAD));
-        let picture = upload.and_then(|upload| picture::Planned::read(&upload.body).ok());
+        let uploads = prepared.as_ref().ok().into_iter().flat_map(|prepared| prepared.payload.uploads());
+        let mut planned = uploads.filter_map(|upload| picture::Planned::read(&upload.body).ok());
+        let picture = planned.next();
+        let further = planned
+            .filter_map(|it| match it {
+                picture::Planned::Attached(own) => Some(own),
+                picture::Planned::Thumb(_) => None,
+            })
+            .collect();
         let limit = prepared.as_ref().map_or(limit, |prepared| prepared.composed.first.rules().limit);
         let card = prepared.as_ref().ok().and_then(|prepared| prepared.card.clone());
         let outcome = prepared
@@ -272,6 +279,7 @@ impl Desk<'_> {
             label: channel.label.clone(),
             card,
             picture,
+            further,
         }
     }
 }
@@ -296,8 +304,10 @@ struct Shown {
     label: Option<String>,
     /// The card of its link.
     card: Option<Card>,
-    /// What the upload step sends.
+    /// What the first upload step sends.
     picture: Option<picture::Planned>,
+    /// The further pictures of an album.
+    further: Vec<Picture>,
 }
 
 impl Shown {
@@ -324,6 +334,7 @@ impl Shown {
             "fits": self.outcome.is_ok(),
             "held": held,
             "picture": self.attached().map(|own| json!({ "origin": own.origin, "alt": own.alt })),
+            "further_pictures": self.further,
             "not_posted": self.not,
         })
     }
@@ -359,7 +370,7 @@ impl Shown {
             }
             Err(why) => lines.push(format!("  held, a person decides: {why}")),
         }
-        if let Some(own) = self.attached() {
+        for own in self.attached().into_iter().chain(&self.further) {
             let what = match &own.origin {
                 Origin::Headline(card) => format!("a headline card, {}", card.ratio.word()),
                 Origin::Photo { urls } => urls.first().map(ToString::to_string).unwrap_or_default(),

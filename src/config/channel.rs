@@ -9,10 +9,11 @@ use super::document::{Reading, find};
 use super::settings::Common;
 use super::{Channel, check};
 use crate::model::id::ChannelName;
+use crate::model::picture::Carry;
 use crate::schedule;
 
 /// The keys of [`Common`].
-const COMMON: [&str; 11] = [
+const COMMON: [&str; 12] = [
     "platform",
     "account",
     "slots",
@@ -20,6 +21,7 @@ const COMMON: [&str; 11] = [
     "pace",
     "picture",
     "card",
+    "pictures",
     "on_uncertain",
     "strict_order",
     "hashtags",
@@ -94,6 +96,7 @@ fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
     if let Some(server) = account.server().cloned() {
         check::web_url(r, &format!("{key}.server"), &server);
     }
+    pictures(r, &key, platform.spec().name, account.media().max, &common);
     Some(Channel {
         name: ChannelName::new(name),
         platform: platform.spec(),
@@ -103,11 +106,27 @@ fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
         schedule,
         picture: common.picture,
         card: common.card,
+        pictures: common.pictures,
         on_uncertain: common.on_uncertain,
         strict_order: common.strict_order,
         hashtags: common.hashtags,
         link_params: common.link_params,
     })
+}
+
+/// Whether a post can carry that many pictures there.
+fn pictures(r: &mut Reading<'_>, key: &str, platform: &str, most: u8, common: &Common) {
+    let at = format!("{key}.pictures");
+    if common.pictures <= 1 {
+        return;
+    }
+    if common.picture != Carry::Photo {
+        let hint = "an album is made of the article's own pictures: write picture = \"photo\" too";
+        r.fault(&at, "expected picture = \"photo\" beside it, found another", Some(hint));
+    } else if common.pictures > most {
+        let said = format!("expected at most {} on {platform}, found {}", most.max(1), common.pictures);
+        r.fault(&at, said, None);
+    }
 }
 
 /// The schedule keys of a channel as a policy; every fault of them is reported.

@@ -148,6 +148,10 @@ pub(super) struct Common {
     /// Whether a post waits until the page that its card is made of is up.
     #[serde(default)]
     pub card: crate::model::picture::CardTime,
+    /// How many of the article's pictures a post carries with `picture = "photo"`; at most what the platform takes.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub pictures: u8,
     /// What to do where it cannot be found out whether a post is out.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
@@ -160,4 +164,8 @@ pub(super) struct Common {
     /// Own parameters of the links posted here, each value a template; they go before those of `[links]`.
     #[serde(default)]
     pub link_params: BTreeMap<String, String>,
+}
+
+const fn one() -> u8 {
+    1
 }

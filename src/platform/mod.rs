@@ -15,6 +15,7 @@ pub mod wire;
 
 pub mod bluesky;
 pub mod mastodon;
+pub mod matrix;
 pub mod telegram;
 pub mod timeline;
 pub mod x;
@@ -44,7 +45,7 @@ use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
 pub static ALL: &[&dyn Platform] =
-    &[&bluesky::Bluesky, &mastodon::Mastodon, &telegram::Telegram, &timeline::Timeline, &x::X];
+    &[&bluesky::Bluesky, &mastodon::Mastodon, &matrix::Matrix, &telegram::Telegram, &timeline::Timeline, &x::X];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
@@ -387,16 +388,22 @@ impl Payload {
         crate::text::plain::hex(&sha2::Sha256::digest(&bytes))
     }
 
+    /// The steps that send a picture, in order; nothing is visible by them.
+    pub fn uploads(&self) -> impl Iterator<Item = &Planned> {
+        self.steps.iter().filter(|planned| planned.step.op == Op::Upload)
+    }
+
     /// The steps that make a part visible, in order.
     pub fn creates(&self) -> impl Iterator<Item = &Planned> {
         self.steps.iter().filter(|planned| planned.step.op == Op::Create)
     }
 
-    /// The texts of its parts, as they were composed.
+    /// The texts of its parts, as they were composed. Where pictures are parts of their own, there are fewer texts than
+    /// `Create` steps.
     pub fn parts(&self) -> Vec<String> {
         let most = self.creates().count();
         let parts = if most > 1 { crate::text::thread::split(&self.text) } else { Vec::new() };
-        if parts.len() == most { parts } else { vec![self.text.clone()] }
+        if parts.is_empty() || parts.len() > most { vec![self.text.clone()] } else { parts }
     }
 
     /// The planned step of that name.

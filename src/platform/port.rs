@@ -138,6 +138,9 @@ pub struct WallPost {
     /// The picture attached to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<Picture>,
+    /// The further pictures of an album, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Picture>,
     /// BCP 47 tag.
     pub language: Option<String>,
     /// What it counts, by the rules of the platform it is like.

@@ -137,6 +137,7 @@ impl Account for Config {
                 link: post.link.clone().filter(|_| at == linked),
                 card: post.card.clone().filter(|_| at == linked),
                 picture: post.picture.clone().filter(|_| n == 0),
+                further: if n == 0 { post.further.clone() } else { Vec::new() },
                 language: post.language.clone(),
                 length: part.length(),
                 limit: part.rules().limit,

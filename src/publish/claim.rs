@@ -241,7 +241,9 @@ async fn freeze(
     claims: u64,
 ) -> Result<Claimed, StoreError> {
     let (current, fence) = (wish.row, channel.fence);
-    let lasts = lease(wish.deadline, wish.payload.creates().count(), wish.scale);
+    // The first picture is in the first part's share, each further one takes as long as a part.
+    let steps = wish.payload.creates().count() + wish.payload.uploads().count().saturating_sub(1);
+    let lasts = lease(wish.deadline, steps, wish.scale);
     let until = wish.now + SignedDuration::try_from(lasts).unwrap_or(SignedDuration::from_mins(15));
     let lease = Lease { owner: wish.worker.clone(), fence, until };
     let next = PostRow {

@@ -90,6 +90,8 @@ pub struct Channel {
     pub picture: Carry,
     /// Whether they wait for the page their card is made of.
     pub card: CardTime,
+    /// How many, where those are the article's own.
+    pub pictures: u8,
     /// What to do in doubt.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up those behind it.

@@ -63,7 +63,8 @@ pub fn prepare(
     revision: u16,
     at: Timestamp,
 ) -> Result<Prepared, String> {
-    let picture = picture(setting, channel, article, post.route);
+    let mut pictures = pictures(setting, channel, article, post.route).into_iter();
+    let (picture, further) = (pictures.next(), pictures.collect());
     let rules = rules(channel, identity, picture.is_some());
     let ids = ids(article, post, revision, at);
     let spec = channel.account.spec();
@@ -113,7 +114,7 @@ pub fn prepare(
         link: link.clone(),
         card: card.clone(),
         picture,
-        further: Vec::new(),
+        further,
         language: entry.language.clone(),
         mentions: mentions.collect(),
     };
@@ -147,24 +148,35 @@ pub fn carry(words: &Words, channel: &Channel, route: u32) -> Carry {
     words.carry(route, channel.name.as_str()).unwrap_or(channel.picture)
 }
 
-/// The picture that is attached to the post, as route or channel has it and its platform takes it.
-pub fn picture(setting: Setting<'_>, channel: &Channel, article: &Article, route: u32) -> Option<Picture> {
+/// The pictures that are attached to the post, as route or channel has it and its platform takes them, the best first.
+pub fn pictures(setting: Setting<'_>, channel: &Channel, article: &Article, route: u32) -> Vec<Picture> {
     let media = channel.account.media();
     let entry = &article.entry;
-    let images: Vec<&Image> = card::best(entry).into_iter().take(card::TRIED).collect();
-    let urls: Vec<_> = images.iter().map(|image| image.url.clone()).collect();
+    let photo = |urls: Vec<url::Url>, image: Option<&Image>| Picture {
+        origin: Origin::Photo { urls },
+        alt: card::alt(image, &entry.title, media.alt),
+    };
     match carry(setting.words, channel, route) {
-        Carry::None | Carry::Card => None,
-        _ if media.max == 0 => None,
-        Carry::Photo if urls.is_empty() => None,
-        Carry::Photo => {
-            let alt = card::alt(images.first().copied(), &entry.title, media.alt);
-            Some(Picture { origin: Origin::Photo { urls }, alt })
+        Carry::None | Carry::Card => Vec::new(),
+        _ if media.max == 0 => Vec::new(),
+        // One picture: the next best stands in for one that cannot be had.
+        Carry::Photo if channel.pictures.min(media.max) <= 1 => {
+            let images: Vec<&Image> = card::best(entry).into_iter().take(card::TRIED).collect();
+            let urls: Vec<_> = images.iter().map(|image| image.url.clone()).collect();
+            images.first().map(|image| photo(urls, Some(image))).into_iter().collect()
         }
+        // Several: each stands for itself, in other sizes where the article has them.
+        Carry::Photo => card::album(entry, usize::from(channel.pictures.min(media.max)))
+            .into_iter()
+            .map(|sizes| {
+                let urls = sizes.iter().take(card::TRIED).map(|image| image.url.clone()).collect();
+                photo(urls, sizes.first().copied())
+            })
+            .collect(),
         Carry::Headline => {
             let headline = headline(setting.look, setting.newsroom, entry, media.ratio);
             // What the picture shows is the headline.
-            Some(Picture { origin: Origin::Headline(headline), alt: card::alt(None, &entry.title, media.alt) })
+            vec![Picture { origin: Origin::Headline(headline), alt: card::alt(None, &entry.title, media.alt) }]
         }
     }
 }

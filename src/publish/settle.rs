@@ -9,7 +9,7 @@ use crate::model::channel::{Block, Pause, PauseScope};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, FailReason, HoldReason, PostState};
 use crate::model::receipt::{Op, Outcome, Receipt, Step};
-use crate::platform::{PauseScopeKind, PublishError, picture};
+use crate::platform::{PauseScopeKind, Payload, Planned, PublishError, picture};
 use crate::store::post::PostRow;
 use crate::store::{Conn, StoreError, attempt, channel, notice, pause, post};
 
@@ -108,7 +108,7 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     let twice = store_ended(conn, &it.ended, it.at).await?;
     let mut why = explain(&it.fate);
     if let (Fate::Published(_), Some(said)) = (&it.fate, without_picture(conn, it).await?) {
-        why = format!("{why}; without its picture: {said}");
+        why = format!("{why}; {said}");
     }
     let mut next = apply(&it.row, &it.fate, it.at)?;
     // What readers see a part of counts for the pace.
@@ -141,19 +141,30 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     if twice { stop(conn, it).await } else { Ok(()) }
 }
 
-/// Why the post went out without the picture it was meant to have.
+/// Why the post went out without a picture it was meant to have.
 async fn without_picture(conn: &mut Conn, it: &Settlement) -> Result<Option<String>, StoreError> {
-    if !it.row.payload.as_ref().is_some_and(|payload| payload.contains(r#""upload""#)) {
+    let payload = it.row.payload.as_deref().and_then(|text| serde_json::from_str::<Payload>(text).ok());
+    let is_picture = |planned: &&Planned| picture::Planned::read(&planned.body).is_ok();
+    let planned = payload.map_or(0, |payload| payload.uploads().filter(is_picture).count());
+    if planned == 0 {
         return Ok(None);
     }
     let attempts = attempt::of(conn, it.row.id()).await?;
-    Ok(attempts.iter().filter(|row| row.attempt.revision == it.row.revision).find_map(|row| {
-        let Some(Outcome::Done { value }) = &row.attempt.outcome else { return None };
-        match row.attempt.step.op {
-            Op::Upload => picture::missing(value).map(str::to_owned),
-            _ => value.get(picture::WITHOUT).and_then(|why| why.as_str()).map(str::to_owned),
+    let (mut missing, mut refused) = (Vec::new(), None);
+    for row in attempts.iter().filter(|row| row.attempt.revision == it.row.revision) {
+        let Some(Outcome::Done { value }) = &row.attempt.outcome else { continue };
+        if row.attempt.step.op == Op::Upload {
+            missing.extend(picture::missing(value));
+        } else if refused.is_none() {
+            refused = value.get(picture::WITHOUT).and_then(|why| why.as_str());
         }
-    }))
+    }
+    Ok(match (refused, missing.as_slice()) {
+        (Some(said), _) => Some(format!("without its picture: {said}")),
+        (None, []) => None,
+        (None, [said, ..]) if planned == 1 => Some(format!("without its picture: {said}")),
+        (None, [said, ..]) => Some(format!("without {} of its pictures: {said}", missing.len())),
+    })
 }
 
 /// An invariant that stays watched in production: no step of a revision succeeds twice. Where one did, this is a bug that

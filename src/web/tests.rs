@@ -11,6 +11,7 @@ use crate::model::article::{Article, Entry};
 use crate::model::channel::Block;
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
 use crate::model::notice::{Level, Notice};
+use crate::model::picture::{Origin, Picture};
 use crate::model::post::{Actor, Approval, FailReason, HoldReason, Occasion, Post, PostState, Rejection, Urgency};
 use crate::model::receipt::{Known, Receipt};
 use crate::platform::{Card, WallPost};
@@ -192,12 +193,23 @@ async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store:
         link: Some(url),
         card: Some(card),
         picture: None,
+        further: Vec::new(),
         language: None,
         length: 140,
         limit: 280,
         part: None,
     };
     wall::put(conn, "trial", "w1", &serde_json::json!(shown).to_string(), now).await?;
+    let photo = |url: &str| Picture {
+        origin: Origin::Photo { urls: url.parse().into_iter().collect() },
+        alt: format!("Bridge {HOSTILE}"),
+    };
+    let album = WallPost {
+        picture: Some(photo("https://pictures.example/1.jpg")),
+        further: vec![photo("https://elsewhere.example/2.jpg"), photo("javascript:alert(1)")],
+        ..shown.clone()
+    };
+    wall::put(conn, "trial", "w3", &serde_json::json!(album).to_string(), now).await?;
     let foreign = WallPost { card: None, link: "ftp://news.example/a".parse().ok(), limit: 0, ..shown };
     wall::put(conn, "trial", "w2", &serde_json::json!(foreign).to_string(), now).await?;
     wall::take_down(conn, "trial", "w2", now).await
@@ -480,6 +492,12 @@ async fn a_timeline_shows_text_card_and_count() {
         assert!(body.contains(words), "{words} is not in\n{body}");
     }
     assert!(!body.contains("<img src=\"http"), "nothing is loaded from elsewhere");
+    let album = &body[body.find("id=\"post-w3\"").expect("the album")..];
+    let album = &album[..album.find("</article>").expect("its end")];
+    let places = ["Picture from pictures.example", "Picture from elsewhere.example"].map(|words| album.find(words));
+    assert!(places[0].is_some() && places[0] < places[1], "{album}");
+    assert_eq!((album.matches("Bridge ").count(), album.contains("javascript:")), (3, false), "{album}");
+    assert!(!album.contains("class=\"card\""), "pictures stand where the card would be: {album}");
 }
 
 #[tokio::test]

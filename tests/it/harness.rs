@@ -30,6 +30,7 @@ use crate::fakes::bluesky::FakeBluesky;
 use crate::fakes::feed::{FakeFeed, Item, rss};
 use crate::fakes::lock;
 use crate::fakes::mastodon::FakeMastodon;
+use crate::fakes::matrix::FakeMatrix;
 use crate::fakes::telegram::FakeTelegram;
 use crate::fakes::x::FakeX;
 use crate::ledger::{Event, Ledger, PATIENCE};
@@ -227,6 +228,18 @@ impl Newsroom {
         let password = self.secret("BLUESKY_APP_PASSWORD", &fake.account(HANDLE));
         let given = [("handle", format!("{HANDLE:?}")), ("password", password)];
         self.channel("bluesky", "bluesky", Some(&fake.url()), &given)
+    }
+
+    /// The channel `matrix`, posting to the fake's own room.
+    pub fn matrix(self, fake: &FakeMatrix) -> Self {
+        self.matrix_room("matrix", fake, "#news:fake.example")
+    }
+
+    /// A channel that posts to that room of the fake.
+    pub fn matrix_room(mut self, name: &str, fake: &FakeMatrix, room: &str) -> Self {
+        self.allow(&fake.host());
+        let token = self.secret("MATRIX_TOKEN", &fake.token());
+        self.channel(name, "matrix", Some(&fake.url()), &[("room", format!("{room:?}")), ("token", token)])
     }
 
     /// A local timeline.

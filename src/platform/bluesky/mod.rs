@@ -156,18 +156,16 @@ impl Account for Repo {
         }
         // A link's card and pictures exclude each other: the card stays in the record for the case that the picture
         // cannot be had.
-        let upload = match &post.picture {
-            Some(own) => Some(picture::attached(own)),
-            None => {
-                let thumb = post.card.as_ref().and_then(|card| card.image.as_ref());
-                thumb.map(|url| Planned { step: UPLOAD, body: url.as_str().to_owned() })
-            }
-        };
+        let mut uploads: Vec<Planned> = picture::attached(post).collect();
+        if uploads.is_empty() {
+            let thumb = post.card.as_ref().and_then(|card| card.image.as_ref());
+            uploads.extend(thumb.map(|url| Planned { step: UPLOAD, body: url.as_str().to_owned() }));
+        }
         Ok(Payload {
             format: 1,
             revision: ids.revision,
             key,
-            steps: upload.into_iter().chain(creates).collect(),
+            steps: uploads.into_iter().chain(creates).collect(),
             text: post.whole(),
             link: post.link.clone(),
         })
@@ -187,15 +185,15 @@ impl Account for Repo {
             return wire::whole(parts?);
         }
         let repo = self.session(cx).await?.did;
-        let sent = match payload.planned(UPLOAD) {
-            None => None,
-            Some(upload) => {
-                let deadline = wire::scaled(cx, SPEC.media_deadline);
-                let send = || self.picture(cx, &upload.body);
-                let value = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
-                picture::missing(&value).is_none().then_some((upload.body.as_str(), value))
+        let mut sent: Vec<media::Sent<'_>> = Vec::new();
+        for upload in payload.uploads() {
+            let deadline = wire::scaled(cx, SPEC.media_deadline);
+            let send = || self.picture(cx, &upload.body);
+            let value = journal.step(upload.step, upload.body.as_bytes(), deadline, send).await?;
+            if picture::missing(&value).is_none() {
+                sent.push(media::Sent { body: &upload.body, value });
             }
-        };
+        }
         let deadline = wire::scaled(cx, SPEC.deadline);
         let mut done: Vec<Value> = Vec::new();
         for planned in payload.creates() {
@@ -209,14 +207,12 @@ impl Account for Repo {
             request["repo"] = json!(repo);
             request["swapRecord"] = Value::Null;
             let bare = request.to_string().into_bytes();
-            // An attached picture is the first part's; a thumbnail finds the part that has the card by itself.
-            let mine = sent.as_ref().filter(|(_, value)| planned.step.n == 0 || !value["image"].is_object());
-            if let Some((_, value)) = mine {
-                record::insert_picture(&mut request, value);
-            }
+            // Attached pictures are the first part's; a thumbnail finds the part that has the card by itself.
+            let is_mine = |it: &&media::Sent<'_>| planned.step.n == 0 || !it.value["image"].is_object();
+            let mine: Vec<&media::Sent<'_>> = sent.iter().filter(is_mine).collect();
+            record::insert_pictures(&mut request, mine.iter().map(|it| &it.value));
             let bytes = request.to_string().into_bytes();
-            let picture = mine.map(|(body, value)| media::Sent { body, value, bare: &bare });
-            let send = || self.put(cx, &bytes, picture.as_ref());
+            let send = || self.put(cx, &bytes, &mine, &bare);
             done.push(journal.step(planned.step, &bytes, deadline, send).await?);
         }
         let parts: Result<_, _> = done.iter().map(|value| receipt(value, Known::Answered, now())).collect();

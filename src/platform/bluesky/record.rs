@@ -40,17 +40,22 @@ pub fn record(post: &Outgoing, text: &str, card: Option<&Card>, created: Timesta
     record
 }
 
-/// Puts what the upload gave into a frozen request: an attached picture instead of the card, a card's picture into it.
-pub fn insert_picture(request: &mut Value, sent: &Value) {
-    if sent["image"].is_object() {
-        let image = json!({
-            "image": sent["image"],
-            "alt": sent["alt"],
-            "aspectRatio": {"width": sent["width"], "height": sent["height"]},
-        });
-        request["record"]["embed"] = json!({"$type": IMAGES, "images": [image]});
-    } else if let Some(external) = request.pointer_mut("/record/embed/external").and_then(Value::as_object_mut) {
-        external.insert("thumb".to_owned(), sent.clone());
+/// Puts what the uploads gave into a frozen request: attached pictures instead of the card, a card's picture into it.
+pub fn insert_pictures<'a>(request: &mut Value, sent: impl Iterator<Item = &'a Value>) {
+    let mut images = Vec::new();
+    for value in sent {
+        if value["image"].is_object() {
+            images.push(json!({
+                "image": value["image"],
+                "alt": value["alt"],
+                "aspectRatio": {"width": value["width"], "height": value["height"]},
+            }));
+        } else if let Some(external) = request.pointer_mut("/record/embed/external").and_then(Value::as_object_mut) {
+            external.insert("thumb".to_owned(), value.clone());
+        }
+    }
+    if !images.is_empty() {
+        request["record"]["embed"] = json!({"$type": IMAGES, "images": images});
     }
 }
 
@@ -285,7 +290,7 @@ mod tests {
     fn a_stored_record_is_the_same_with_and_without_its_picture() {
         let frozen = json!({"text": "a", "embed": {"external": {"uri": "u", "title": "t", "description": ""}}});
         let mut request = json!({"record": frozen});
-        insert_picture(&mut request, &json!({"ref": {"$link": "b"}}));
+        insert_pictures(&mut request, [json!({"ref": {"$link": "b"}})].iter());
         assert_eq!(request["record"]["embed"]["external"]["thumb"]["ref"]["$link"], "b");
         assert!(same(&request["record"], &frozen, None, false));
         request["record"]["reply"] = json!({"root": {"uri": "at://a"}, "parent": {"uri": "at://a"}});
@@ -296,7 +301,8 @@ mod tests {
         assert!(!same(&request["record"], &frozen, Some("at://a"), false));
         let sent = json!({"image": {"ref": {"$link": "b"}}, "alt": "A", "width": 4, "height": 3});
         let mut request = json!({"record": frozen});
-        insert_picture(&mut request, &sent);
+        insert_pictures(&mut request, [sent.clone(), sent.clone()].iter());
+        assert_eq!(request["record"]["embed"]["images"].as_array().map(Vec::len), Some(2));
         assert_eq!(
             request["record"]["embed"],
             json!({"$type": IMAGES, "images": [{"image": {"ref": {"$link": "b"}}, "alt": "A", "aspectRatio": {"width": 4, "height": 3}}]})

@@ -30,7 +30,6 @@ use crate::text::limits;
 use crate::text::rules::{FittedText, TextRules};
 
 pub use self::error::classify;
-use super::picture::UPLOAD;
 
 /// What a link costs whatever its length. Source: Mastodon's StatusLengthValidator, 2026-08.
 const LINK: usize = limits::MASTODON_LINK;
@@ -170,7 +169,7 @@ impl Account for Instance {
             format: 1,
             revision: ids.revision,
             key: format!("bugle-{}", ids.seed),
-            steps: post.picture.iter().map(picture::attached).chain(steps).collect(),
+            steps: picture::attached(post).chain(steps).collect(),
             text: crate::text::thread::join(texts.iter().map(String::as_str)),
             link: post.link.clone(),
         })
@@ -192,13 +191,14 @@ impl Account for Instance {
                         None => planned.body.clone(),
                     };
                     let token = cx.token("token").await?;
-                    let mut naming = None;
-                    if let Some(upload) = payload.planned(UPLOAD).filter(|_| planned.step.n == 0) {
+                    // All pictures are the first part's.
+                    let mut sent = Vec::new();
+                    for upload in payload.uploads().filter(|_| planned.step.n == 0) {
                         let deadline = wire::scaled(cx, SPEC.media_deadline);
                         let send = || self.picture(cx, &token, &upload.body);
-                        let sent = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
-                        naming = media::naming(&body, &sent);
+                        sent.push(journal.step(upload.step, upload.body.as_bytes(), deadline, send).await?);
                     }
+                    let naming = media::naming(&body, &sent);
                     let (body, bare) =
                         naming.as_deref().map_or((body.as_str(), None), |with| (with, Some(body.as_str())));
                     let deadline = wire::scaled(cx, SPEC.deadline);

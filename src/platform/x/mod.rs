@@ -35,7 +35,6 @@ use crate::model::grant::{Credential, SecretRef};
 use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
-use crate::platform::picture::UPLOAD;
 use crate::platform::wire;
 use crate::text::limits;
 use crate::text::rules::TextRules;
@@ -177,7 +176,7 @@ impl Account for Config {
             format: FORMAT,
             revision: ids.revision,
             key: String::new(),
-            steps: post.picture.iter().map(picture::attached).chain(steps).collect(),
+            steps: picture::attached(post).chain(steps).collect(),
             text: post.whole(),
             link: post.link.clone(),
         })
@@ -200,14 +199,15 @@ impl Account for Config {
                 Some(parent) => answering(&planned.body, parent)?,
                 None => planned.body.clone(),
             };
-            let mut naming = None;
-            if let Some(upload) = payload.planned(UPLOAD).filter(|_| planned.step.n == 0) {
+            // All pictures are the first part's.
+            let mut sent = Vec::new();
+            for upload in payload.uploads().filter(|_| planned.step.n == 0) {
                 let deadline = SPEC.media_deadline.mul_f64(cx.scale);
                 let api = Api::open(cx, self, deadline).await?;
                 let send = || api.picture(&upload.body);
-                let sent = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
-                naming = media::naming(&body, &sent);
+                sent.push(journal.step(upload.step, upload.body.as_bytes(), deadline, send).await?);
             }
+            let naming = media::naming(&body, &sent);
             let (body, bare) = naming.as_deref().map_or((body.as_str(), None), |with| (with, Some(body.as_str())));
             let send = || api.create_with(body, bare);
             let value = journal.step(planned.step, body.as_bytes(), deadline, send).await?;

@@ -39,6 +39,8 @@ pub const ME: &str = "me";
 pub const INSTANCE: &str = "instance";
 /// Takes a picture.
 pub const MEDIA: &str = "media";
+/// Tells whether a picture is ready.
+pub const READY: &str = "media_ready";
 /// Registers an app.
 pub const APPS: &str = "apps";
 /// Where a person consents.
@@ -97,6 +99,10 @@ pub struct Mastodon {
     statuses: Vec<Status>,
     remembered: HashMap<(String, String), (u64, Timestamp)>,
     media: BTreeMap<String, String>,
+    /// How often a picture is asked for before it is ready; 0: at once, as small ones are.
+    pub slow: u32,
+    /// Pictures that are worked on, and how often they were asked for.
+    working: BTreeMap<String, u32>,
     apps: Vec<App>,
     codes: BTreeMap<String, Code>,
     next: u64,
@@ -167,6 +173,8 @@ impl Mastodon {
             statuses: Vec::new(),
             remembered: HashMap::new(),
             media: BTreeMap::new(),
+            slow: 0,
+            working: BTreeMap::new(),
             apps: Vec::new(),
             codes: BTreeMap::new(),
             next: 115_000_000_000_000_000,
@@ -261,6 +269,10 @@ impl Mastodon {
             return Err(error(422, &format!("Media {id} not found or already attached to another post")));
         }
         let (status, spoiler) = (text(&fields, "status"), text(&fields, "spoiler_text"));
+        if media.iter().any(|id| self.working.contains_key(id)) {
+            let why = "Cannot attach files that have not finished processing. Try again in a moment!";
+            return Err(error(422, why));
+        }
         if status.trim().is_empty() && media.is_empty() && spoiler.is_empty() {
             return Err(error(422, "Validation failed: Text can't be blank"));
         }
@@ -366,7 +378,24 @@ impl Mastodon {
         let id = self.fresh().to_string();
         let url = format!("{}/media/{id}", request.base());
         self.media.insert(id.clone(), alt.clone());
+        if self.slow > 0 {
+            self.working.insert(id.clone(), 0);
+            return Reply::json(202, &json!({"id": id, "type": "image", "url": null, "description": alt}));
+        }
         Reply::json(200, &json!({"id": id, "type": "image", "url": url, "description": alt}))
+    }
+
+    /// What a picture says that was answered with 202: 206 while it is worked on.
+    fn ready(&mut self, id: &str) -> Reply {
+        let Some(alt) = self.media.get(id) else { return error(404, "Record not found") };
+        if let Some(asked) = self.working.get_mut(id) {
+            *asked += 1;
+            if *asked < self.slow {
+                return Reply::json(206, &json!({"id": id, "type": "image", "url": null, "description": alt}));
+            }
+        }
+        self.working.remove(id);
+        Reply::json(200, &json!({"id": id, "type": "image", "url": "https://m.example/a.jpg", "description": alt}))
     }
 
     fn register(&mut self, request: &Request) -> Reply {
@@ -493,6 +522,7 @@ impl Rules for Mastodon {
             ("GET", ["api", "v1", "accounts", _, "statuses"]) => LOOK,
             ("GET", ["api", "v1" | "v2", "instance"]) => INSTANCE,
             ("POST", ["api", "v1" | "v2", "media"]) => MEDIA,
+            ("GET", ["api", "v1", "media", _]) => READY,
             ("POST", ["api", "v1", "apps"]) => APPS,
             ("GET", ["oauth", "authorize"]) => AUTHORIZE,
             ("POST", ["oauth", "token"]) => TOKEN,
@@ -521,6 +551,7 @@ impl Rules for Mastodon {
         let reply = match (endpoint, at) {
             (CREATE, _) => self.create(request, &account, now),
             (MEDIA, _) => self.take_media(request),
+            (READY, _) => self.ready(&word),
             (ME, _) => Reply::json(
                 200,
                 &json!({

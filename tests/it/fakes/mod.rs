@@ -18,6 +18,7 @@ pub mod http;
 pub mod hub;
 pub mod mastodon;
 pub mod oauth;
+pub mod matrix;
 pub mod telegram;
 #[cfg(test)]
 mod trials;

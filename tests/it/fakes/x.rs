@@ -33,6 +33,8 @@ pub const DELETE: &str = "delete";
 pub const ME: &str = "me";
 /// Takes a picture.
 pub const UPLOAD: &str = "upload";
+/// Tells how far a picture is.
+pub const READY: &str = "upload_status";
 /// Takes a picture's alternative text.
 pub const METADATA: &str = "metadata";
 /// Where a person consents.
@@ -77,6 +79,11 @@ pub struct X {
     nonces: HashSet<(String, String)>,
     tweets: Vec<Tweet>,
     media: BTreeMap<String, usize>,
+    /// How often a picture is asked for before X has processed it; 0: at once.
+    pub slow: u32,
+    /// Whether the processing fails.
+    pub broken: bool,
+    working: BTreeMap<String, u32>,
     next: u64,
     /// How long a new post stays out of the timeline.
     pub lag: Duration,
@@ -180,6 +187,9 @@ impl X {
             nonces: HashSet::new(),
             tweets: Vec::new(),
             media: BTreeMap::new(),
+            slow: 0,
+            broken: false,
+            working: BTreeMap::new(),
             next: 1_880_000_000_000_000_001,
             lag: Duration::ZERO,
             duplicate_guard: true,
@@ -340,6 +350,9 @@ impl X {
             if !self.media.contains_key(id) {
                 return Err("Your media IDs are invalid.".to_owned());
             }
+            if self.working.contains_key(id) {
+                return Err("One or more of your media is still being processed.".to_owned());
+            }
         }
         Ok(ids.len())
     }
@@ -421,6 +434,25 @@ impl X {
         Reply::json(200, &json!({"data": {"deleted": true}}))
     }
 
+    /// How far the processing of a picture is: `command=STATUS`.
+    fn ready(&mut self, request: &Request) -> Reply {
+        let id = request.query("media_id").filter(|id| self.media.contains_key(*id)).map(str::to_owned);
+        let Some(id) = id.filter(|_| request.query("command") == Some("STATUS")) else {
+            return invalid("command is STATUS and media_id an id of yours");
+        };
+        let asked = self.working.entry(id.clone()).or_insert(0);
+        *asked += 1;
+        let info = match (self.broken, *asked < self.slow) {
+            (true, _) => json!({"state": "failed", "error": {"code": 1, "name": "InvalidMedia", "message": "bad"}}),
+            (false, true) => json!({"state": "in_progress", "check_after_secs": 1, "progress_percent": 50}),
+            (false, false) => json!({"state": "succeeded", "progress_percent": 100}),
+        };
+        if info["state"] == "succeeded" {
+            self.working.remove(&id);
+        }
+        Reply::json(200, &json!({"data": {"id": id, "processing_info": info}}))
+    }
+
     fn upload(&mut self, request: &Request) -> Reply {
         let (category, size) = if let Some(parts) = request.multipart() {
             let part = |name: &str| parts.iter().find(|(n, _, _)| n == name).map(|(_, _, bytes)| bytes.clone());
@@ -437,6 +469,11 @@ impl X {
         }
         let id = self.fresh_id().to_string();
         self.media.insert(id.clone(), size);
+        if self.slow > 0 {
+            self.working.insert(id.clone(), 0);
+            let info = json!({"state": "pending", "check_after_secs": 1});
+            return Reply::json(200, &json!({"data": {"id": id, "processing_info": info}}));
+        }
         Reply::json(
             200,
             &json!({"data": {"id": id, "media_key": format!("3_{id}"), "expires_after_secs": 86400, "size": size}}),
@@ -459,6 +496,7 @@ impl Rules for X {
             ("POST", "/2/tweets") => CREATE,
             ("GET", "/2/users/me") => ME,
             ("POST", "/2/media/upload") => UPLOAD,
+            ("GET", "/2/media/upload") => READY,
             ("POST", "/2/media/metadata") => METADATA,
             ("GET", "/i/oauth2/authorize") => AUTHORIZE,
             ("POST", "/2/oauth2/token") => TOKEN,
@@ -495,6 +533,7 @@ impl Rules for X {
                 Reply::json(200, &json!({ "data": data }))
             }
             UPLOAD => self.upload(request),
+            READY => self.ready(request),
             METADATA => self.metadata(request),
             _ => problem(404, "about:blank", "Not Found", "Not Found"),
         };

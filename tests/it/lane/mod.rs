@@ -347,6 +347,7 @@ impl Stage {
             policy: Arc::new(set.policy),
             picture: bugle::model::picture::Carry::Card,
             card: Default::default(),
+            pictures: 1,
             on_uncertain: set.on_uncertain,
             strict_order: set.strict_order,
         };

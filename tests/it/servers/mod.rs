@@ -8,6 +8,7 @@ pub mod oidc;
 pub mod pds;
 pub mod postgres;
 pub mod snac;
+pub mod synapse;
 
 /// A variable that `scripts/servers.sh` exports.
 ///
