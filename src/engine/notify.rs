@@ -50,7 +50,8 @@ async fn tell(setup: &Setup, target: &Target) -> Result<(), String> {
         let body = serde_json::json!({ "type": "bugle.notice", "timestamp": it.last_at.to_string(), "data": it });
         let body = body.to_string();
         // The same notice told again after a lost answer carries the same id.
-        let id = format!("bugle-{}-{}", it.key, it.first_at.as_millisecond());
+        // The signature parts id, time and body by dots, so an id has none.
+        let id = format!("bugle-{}-{}", it.key.replace('.', "-"), it.first_at.as_millisecond());
         let call = Call::new(reqwest::Method::POST, target.url.clone());
         let secrets: Vec<&SecretString> = target.secret.iter().collect();
         match setup.house.http.change(signature::signed(call, &secrets, &id, now.as_second(), &body)).await {

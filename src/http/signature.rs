@@ -67,7 +67,8 @@ mod tests {
         };
         let (id, at, both) = header(&[&new, &old]);
         assert_eq!((id.as_deref(), at.as_deref()), (Some("msg_1"), Some("1760000000")));
-        let (one, two) = (sign(&new, "msg_1", 1_760_000_000, r#"{"a":1}"#), sign(&old, "msg_1", 1_760_000_000, r#"{"a":1}"#));
+        let (one, two) =
+            (sign(&new, "msg_1", 1_760_000_000, r#"{"a":1}"#), sign(&old, "msg_1", 1_760_000_000, r#"{"a":1}"#));
         assert_eq!(both, Some(format!("{one} {two}")));
         assert_ne!(one, two);
         assert_eq!(header(&[]).2, None);
@@ -82,7 +83,11 @@ mod tests {
             ("whsec_AAAA", Some("24 to 64 bytes, found 3")),
         ] {
             let said = flaw(&SecretString::from(secret));
-            assert_eq!(said.as_deref().map(|said| words.is_some_and(|it| said.contains(it))), words.map(|_| true), "{secret}");
+            assert_eq!(
+                said.as_deref().map(|said| words.is_some_and(|it| said.contains(it))),
+                words.map(|_| true),
+                "{secret}"
+            );
         }
     }
 }

@@ -12,9 +12,12 @@ pub mod picture;
 pub mod wire;
 
 pub mod bluesky;
+pub mod discord;
 pub mod mastodon;
+pub mod slack;
 pub mod telegram;
 pub mod timeline;
+pub mod webhook;
 pub mod x;
 
 #[cfg(test)]
@@ -42,8 +45,16 @@ use crate::model::receipt::{Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
-pub static ALL: &[&dyn Platform] =
-    &[&bluesky::Bluesky, &mastodon::Mastodon, &telegram::Telegram, &timeline::Timeline, &x::X];
+pub static ALL: &[&dyn Platform] = &[
+    &bluesky::Bluesky,
+    &discord::Discord,
+    &mastodon::Mastodon,
+    &slack::Slack,
+    &telegram::Telegram,
+    &timeline::Timeline,
+    &webhook::Webhook,
+    &x::X,
+];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {

@@ -67,9 +67,8 @@ pub(crate) fn marked(text: &str) -> usize {
         true => raw(text, Sight::Discord).into_iter().filter(|it| it.kind == Kind::Link).collect(),
         false => Vec::new(),
     };
-    let signs = text.char_indices().filter(|(at, c)| {
-        (ANYWHERE.contains(c) || AT_START.contains(c)) && !in_links(*at, &links)
-    });
+    let signs =
+        text.char_indices().filter(|(at, c)| (ANYWHERE.contains(c) || AT_START.contains(c)) && !in_links(*at, &links));
     text.encode_utf16().count() + signs.count()
 }
 

@@ -14,6 +14,7 @@ mod servers;
 mod store;
 mod story_access;
 mod story_answers;
+mod story_chat;
 mod story_clocks;
 mod story_disk;
 mod story_door;

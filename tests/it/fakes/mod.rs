@@ -12,14 +12,17 @@
 //! ```
 
 pub mod bluesky;
+pub mod discord;
 pub mod fault;
 pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod mastodon;
+pub mod slack;
 pub mod telegram;
 #[cfg(test)]
 mod trials;
+pub mod webhook;
 pub mod x;
 
 use std::io;
