@@ -93,6 +93,8 @@ fn keys(name: &str, channel: &Wanted) -> String {
             variable("APP_PASSWORD")
         ),
         "telegram" => format!("chat     = {handle}\ntoken    = {}\n", variable("TOKEN")),
+        "discord" | "slack" => format!("channel  = {handle}\ntoken    = {}\n", variable("TOKEN")),
+        "webhook" => format!("url      = {handle}\nsecret   = {}\n", variable("SECRET")),
         "timeline" => "like     = \"x\"   # kept in the store, shown on the desk; nothing leaves\n".to_owned(),
         _ => "# its keys: config/bugle.example.toml\n".to_owned(),
     }

@@ -14,10 +14,13 @@ pub mod port;
 pub mod wire;
 
 pub mod bluesky;
+pub mod discord;
 pub mod mastodon;
 pub mod matrix;
+pub mod slack;
 pub mod telegram;
 pub mod timeline;
+pub mod webhook;
 pub mod x;
 
 #[cfg(test)]
@@ -44,8 +47,17 @@ use crate::model::receipt::{Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
-pub static ALL: &[&dyn Platform] =
-    &[&bluesky::Bluesky, &mastodon::Mastodon, &matrix::Matrix, &telegram::Telegram, &timeline::Timeline, &x::X];
+pub static ALL: &[&dyn Platform] = &[
+    &bluesky::Bluesky,
+    &discord::Discord,
+    &mastodon::Mastodon,
+    &matrix::Matrix,
+    &slack::Slack,
+    &telegram::Telegram,
+    &timeline::Timeline,
+    &webhook::Webhook,
+    &x::X,
+];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {

@@ -222,7 +222,7 @@ mod tests {
             ("telegram", 51),
             ("linkedin", 59),
             ("facebook", 49),
-            ("discord", 51),
+            ("discord", 56),
             ("slack", 67),
             ("matrix", 56),
             ("nostr", 49),

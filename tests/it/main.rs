@@ -16,6 +16,7 @@ mod store;
 mod story_access;
 mod story_albums;
 mod story_answers;
+mod story_chat;
 mod story_clocks;
 mod story_connect;
 mod story_connect_attacks;

@@ -12,17 +12,20 @@
 //! ```
 
 pub mod bluesky;
+pub mod discord;
 pub mod fault;
 pub mod feed;
 pub mod http;
 pub mod hub;
 pub mod mastodon;
-pub mod oauth;
 pub mod matrix;
+pub mod oauth;
+pub mod slack;
 pub mod telegram;
+pub mod webhook;
+pub mod x;
 #[cfg(test)]
 mod trials;
-pub mod x;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as Bound};
