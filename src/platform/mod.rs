@@ -7,13 +7,17 @@
 
 pub mod consent;
 pub mod error;
+pub mod graph;
 pub mod journal;
 pub mod picture;
 pub mod wire;
 
 pub mod bluesky;
+pub mod facebook;
+pub mod instagram;
 pub mod mastodon;
 pub mod telegram;
+pub mod threads;
 pub mod timeline;
 pub mod x;
 
@@ -42,8 +46,16 @@ use crate::model::receipt::{Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
-pub static ALL: &[&dyn Platform] =
-    &[&bluesky::Bluesky, &mastodon::Mastodon, &telegram::Telegram, &timeline::Timeline, &x::X];
+pub static ALL: &[&dyn Platform] = &[
+    &bluesky::Bluesky,
+    &facebook::Facebook,
+    &instagram::Instagram,
+    &mastodon::Mastodon,
+    &telegram::Telegram,
+    &threads::Threads,
+    &timeline::Timeline,
+    &x::X,
+];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {

@@ -19,6 +19,7 @@ pub mod pause;
 pub mod post;
 pub mod sealed;
 pub mod short_link;
+pub mod shown;
 pub mod source;
 pub mod subscription;
 mod tally;
@@ -101,6 +102,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "health", include_str!("../../migrations/0004_health.sql")),
     (5, "links", include_str!("../../migrations/0005_links.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
+    (20, "shown", include_str!("../../migrations/0020_shown.sql")),
 ];
 
 /// The store. Cheap to clone.
