@@ -108,7 +108,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     }
     if let Some(file) = &args.png {
         let brand = opened::brand(&config)?;
-        let workshop = Workshop { http, brand, scale: config.timing.scale };
+        let workshop = Workshop { http, brand, scale: config.timing.scale, shelf: None };
         shown::png(&workshop, &config, &identities, &shown, file).await?;
     }
     if call.json {

@@ -7,6 +7,7 @@
 
 pub mod consent;
 pub mod error;
+pub mod graph;
 pub mod journal;
 pub mod oauth;
 pub mod picture;
@@ -15,10 +16,13 @@ pub mod wire;
 
 pub mod bluesky;
 pub mod discord;
+pub mod facebook;
+pub mod instagram;
 pub mod mastodon;
 pub mod matrix;
 pub mod slack;
 pub mod telegram;
+pub mod threads;
 pub mod timeline;
 pub mod webhook;
 pub mod x;
@@ -50,10 +54,13 @@ use crate::text::rules::{FittedText, TextRules};
 pub static ALL: &[&dyn Platform] = &[
     &bluesky::Bluesky,
     &discord::Discord,
+    &facebook::Facebook,
+    &instagram::Instagram,
     &mastodon::Mastodon,
     &matrix::Matrix,
     &slack::Slack,
     &telegram::Telegram,
+    &threads::Threads,
     &timeline::Timeline,
     &webhook::Webhook,
     &x::X,

@@ -34,6 +34,20 @@ pub trait Studio: Send + Sync {
     /// # Errors
     /// Why there is none.
     async fn make(&self, origin: &Origin, fit: &Fit) -> Result<Jpeg, NoPicture>;
+
+    /// Whether a picture can be shown to the outside here.
+    fn shows(&self) -> bool {
+        false
+    }
+
+    /// Shows a picture to the outside for a while, for platforms that fetch pictures by themselves: at an address that
+    /// nobody can guess.
+    ///
+    /// # Errors
+    /// Why it cannot be shown.
+    async fn show(&self, _jpeg: &Jpeg) -> Result<Url, NoPicture> {
+        Err(NoPicture::Never("a picture is fetched from this service: set [web] public_url".to_owned()))
+    }
 }
 
 /// A studio that makes nothing: for calls that post nothing.

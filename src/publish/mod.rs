@@ -15,6 +15,7 @@ pub mod reconcile;
 pub mod recover;
 pub mod retry;
 pub mod settle;
+pub mod shelf;
 pub mod standing;
 pub mod studio;
 

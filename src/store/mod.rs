@@ -20,6 +20,7 @@ pub mod pause;
 pub mod post;
 pub mod sealed;
 pub mod short_link;
+pub mod shown;
 pub mod source;
 pub mod subscription;
 mod tally;
@@ -103,6 +104,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "links", include_str!("../../migrations/0005_links.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
     (7, "consents", include_str!("../../migrations/0007_consents.sql")),
+    (10, "shown", include_str!("../../migrations/0010_shown.sql")),
 ];
 
 /// The store. Cheap to clone.

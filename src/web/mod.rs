@@ -14,6 +14,7 @@ mod gate;
 mod pages;
 mod probes;
 pub mod push;
+mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -197,10 +198,11 @@ fn set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderVa
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
-/// Short links: public, and nothing of a reader is kept or handed on but what a browser itself hands on.
+/// Short links, and pictures on their way to a platform: public, and nothing of a reader is kept or handed on but what a browser itself hands on.
 fn links_router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/r/{id}", get(clicks::follow))
+        .route("/shown/{name}", get(shown::picture))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(RequestBodyLimitLayer::new(BODY_CAP))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))

@@ -319,7 +319,12 @@ impl Stage {
         let http = Http::build(&bugle::http::Settings::default(), &[], clock.clone()).expect("plain settings");
         let house = House {
             store: store.clone(),
-            studio: Workshop { http: http.clone(), brand: Arc::new(Brand::plain("The Trial")), scale: 1.0 },
+            studio: Workshop {
+                http: http.clone(),
+                brand: Arc::new(Brand::plain("The Trial")),
+                scale: 1.0,
+                shelf: None,
+            },
             http,
             vault: Arc::new(Vault::with_key(&key.into()).expect("a key of 32 bytes")),
             clock: clock.clone(),
