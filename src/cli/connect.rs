@@ -47,6 +47,9 @@ async fn connect(config: &Config, name: &str, call: &Call, from: &mut impl BufRe
         let said = format!("channel.{} names a `token` in the config, which would be used instead", channel.name);
         return Err(Trouble::wrong(said).hint("take the key `token` out of the config and connect again").into());
     }
+    for remark in super::terms::of_channel(channel) {
+        warn(format_args!("note: {remark}"))?;
+    }
     // Opened first: a code works once, so nothing that can fail beforehand may fail after it.
     let store = opened::store(config).await?;
     let vault = opened::vault(config)?;

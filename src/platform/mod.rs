@@ -12,6 +12,7 @@ pub mod picture;
 pub mod wire;
 
 pub mod bluesky;
+pub mod linkedin;
 pub mod mastodon;
 pub mod telegram;
 pub mod timeline;
@@ -43,7 +44,7 @@ use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
 pub static ALL: &[&dyn Platform] =
-    &[&bluesky::Bluesky, &mastodon::Mastodon, &telegram::Telegram, &timeline::Timeline, &x::X];
+    &[&bluesky::Bluesky, &linkedin::LinkedIn, &mastodon::Mastodon, &telegram::Telegram, &timeline::Timeline, &x::X];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
@@ -207,6 +208,11 @@ pub trait Account: Send + Sync + 'static {
     /// Why each post of this account waits for a person, whatever the route says; `None`: it does not.
     fn must_approve(&self) -> Option<&'static str> {
         None
+    }
+
+    /// What a person should know of this account's set-up, told without asking anybody: a dated API version that ends soon.
+    fn remarks(&self, _now: Timestamp) -> Vec<String> {
+        Vec::new()
     }
 
     /// The platform it stands in for, where it is a timeline like one.
