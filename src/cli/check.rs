@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::live::{Asking, introduced};
-use super::{Call, Exit, opened, say, warn};
+use super::{Call, Exit, opened, say, terms, warn};
 use crate::compose;
 use crate::config::{Config, Fault};
 use crate::expr::{ExprError, Scene, Templates};
@@ -67,10 +67,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         return Ok(Exit::Wrong);
     }
     let warnings = warnings(&config, &templates);
+    let remarks = terms::of_config(&config);
     let live = if args.live { Some(live(&config).await?) } else { None };
     let exit = if live.as_ref().is_some_and(|live| live.failed) { Exit::Failed } else { Exit::Done };
     if call.json {
-        let mut answer = json!({ "file": file, "faults": [], "warnings": warnings });
+        let mut answer = json!({ "file": file, "faults": [], "warnings": warnings, "remarks": remarks });
         if let Some(live) = live {
             answer["channels"] = live.channels.into_iter().map(|(_, value)| value).collect();
             answer["sources"] = live.sources.into_iter().map(|(_, value)| value).collect();
@@ -80,6 +81,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     }
     for warning in &warnings {
         warn(format_args!("warning: {warning}"))?;
+    }
+    for remark in &remarks {
+        say(format_args!("note: {remark}"))?;
     }
     if let Some(live) = live {
         for (line, _) in live.channels.iter().chain(&live.sources) {
@@ -170,6 +174,8 @@ fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
         if let Err(said) = opened::channel(channel).credential() {
             found.push(format!("channel.{}: secret missing: {said}; it blocks only this channel", channel.name));
         }
+        let remarks = channel.account.remarks(opened::clock().now());
+        found.extend(remarks.into_iter().map(|said| format!("channel.{}: {said}", channel.name)));
     }
     for (n, rule) in config.routes.iter().enumerate() {
         let name = rule.template.as_deref().unwrap_or(DEFAULT_TEMPLATE);

@@ -48,6 +48,9 @@ async fn connect(
     if channel.account.consent().is_none() {
         return Err(by_keys(channel).into());
     }
+    for remark in super::terms::of_channel(channel) {
+        warn(format_args!("note: {remark}"))?;
+    }
     // Opened first: a code works once, so nothing that can fail beforehand may fail after it.
     let store = opened::store(config).await?;
     let vault = opened::vault(config)?;

@@ -43,6 +43,7 @@ pub mod shop;
 mod show;
 pub mod skip;
 pub mod sources;
+mod terms;
 pub mod timeline;
 pub mod why;
 

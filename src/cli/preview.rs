@@ -272,6 +272,7 @@ impl Desk<'_> {
             template: post.template,
             urgency: post.urgency,
             needs_approval: chosen.is_some_and(|chosen| chosen.needs_approval),
+            terms: channel.account.must_approve(),
             not: not.or_else(|| chosen.and_then(|chosen| chosen.hold.clone())),
             limit,
             outcome,
@@ -293,6 +294,8 @@ struct Shown {
     template: String,
     urgency: Urgency,
     needs_approval: bool,
+    /// Why a person approves it whatever the route says.
+    terms: Option<&'static str>,
     /// Why it would not be posted by itself.
     not: Option<String>,
     limit: usize,
@@ -326,7 +329,7 @@ impl Shown {
             "route": self.route,
             "template": self.template,
             "urgency": self.urgency,
-            "needs_approval": self.needs_approval,
+            "needs_approval": self.needs_approval || self.terms.is_some(),
             "text": text,
             "length": parts.iter().map(|(_, length)| length).max(),
             "parts": each,
@@ -347,6 +350,14 @@ impl Shown {
         }
     }
 
+    /// Who lets it out, where that is not the route.
+    fn approval(&self) -> Option<String> {
+        match self.terms {
+            Some(why) => Some(format!("a person approves it first: {why}")),
+            None => self.needs_approval.then(|| "a person approves it first".to_owned()),
+        }
+    }
+
     fn text(&self) -> String {
         let parts = self.outcome.as_deref().unwrap_or_default();
         let counted = match parts {
@@ -356,9 +367,7 @@ impl Shown {
         };
         let mut lines = vec![format!("{} ({}), {counted}, template {}", self.channel, self.name, self.template)];
         lines.extend(self.not.iter().map(|why| format!("  not posted by itself: {why}")));
-        if self.needs_approval {
-            lines.push("  a person approves it first".to_owned());
-        }
+        lines.extend(self.approval().map(|said| format!("  {said}")));
         match &self.outcome {
             Ok(_) => {
                 for (n, (text, length)) in (1..).zip(parts) {

@@ -240,6 +240,11 @@ impl PostState {
 pub enum HoldReason {
     /// The route asks for approval.
     Approval,
+    /// The platform's terms ask for a person before each post, whatever the route says.
+    Terms {
+        /// What they say, and what would change it.
+        why: String,
+    },
     /// Looks like an old story that came up again: judged with its group (the source and the fetch).
     Flood {
         /// The group released or dropped together.
@@ -286,6 +291,7 @@ impl std::fmt::Display for HoldReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Approval => f.write_str("waits for approval"),
+            Self::Terms { why } => write!(f, "waits for approval: {why}"),
             Self::Flood { evidence, .. } => write!(f, "looks like an old story come up again: {evidence}"),
             Self::Stale => f.write_str("stale: its channel opened more than two hours after it was due"),
             Self::Person { by } => write!(f, "held by {by}"),

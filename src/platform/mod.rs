@@ -18,6 +18,7 @@ pub mod bluesky;
 pub mod discord;
 pub mod facebook;
 pub mod instagram;
+pub mod linkedin;
 pub mod mastodon;
 pub mod matrix;
 pub mod slack;
@@ -56,6 +57,7 @@ pub static ALL: &[&dyn Platform] = &[
     &discord::Discord,
     &facebook::Facebook,
     &instagram::Instagram,
+    &linkedin::LinkedIn,
     &mastodon::Mastodon,
     &matrix::Matrix,
     &slack::Slack,
@@ -230,6 +232,11 @@ pub trait Account: Send + Sync + 'static {
     /// Why each post of this account waits for a person, whatever the route says; `None`: it does not.
     fn must_approve(&self) -> Option<&'static str> {
         None
+    }
+
+    /// What a person should know of this account's set-up, told without asking anybody: a dated API version that ends soon.
+    fn remarks(&self, _now: Timestamp) -> Vec<String> {
+        Vec::new()
     }
 
     /// The platform it stands in for, where it is a timeline like one.

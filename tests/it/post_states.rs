@@ -65,6 +65,7 @@ fn reasons() -> Vec<HoldReason> {
     let text = String::new;
     let all = vec![
         HoldReason::Approval,
+        HoldReason::Terms { why: text() },
         HoldReason::Flood { group: text(), evidence: text() },
         HoldReason::Stale,
         HoldReason::Person { by: text() },
@@ -80,6 +81,7 @@ fn reasons() -> Vec<HoldReason> {
         // A new reason does not compile until it is named here; then it belongs in the list above too.
         match reason {
             HoldReason::Approval
+            | HoldReason::Terms { .. }
             | HoldReason::Flood { .. }
             | HoldReason::Stale
             | HoldReason::Person { .. }

@@ -58,9 +58,10 @@ static SPEC: Spec = Spec {
     media_deadline: Duration::from_secs(120),
     connect: Connect::AppPassword,
     terms: Terms {
-        ask: "A bot should say so: label the profile once with the value `bot`, and do not mention people who did not ask.",
+        ask: "Accounts that post at regular intervals by themselves are welcome, within the rate limits. They should label \
+              their own profile with the value `bot`, and like, repost, reply to or mention only people who asked for it.",
         source: "https://docs.bsky.app/docs/starter-templates/bots",
-        read: "2026-03",
+        read: "2026-11",
     },
 };
 
@@ -285,6 +286,13 @@ impl Account for Repo {
             let why = me["status"].as_str().unwrap_or("no reason given");
             identity.remarks.push(format!("the account is not active: {why}"));
         }
+        if self.is_unlabelled(cx, &session, id).await {
+            identity.remarks.push(
+                "the profile does not say that it is automated: give the record app.bsky.actor.profile/self the self-label \
+                 `bot` (docs/platforms/bluesky.md)"
+                    .to_owned(),
+            );
+        }
         // What the server says of itself is good to know, nothing more: without it the account is known all the same.
         if let Ok((200, about)) = self.ask(cx, &session, "com.atproto.server.describeServer", "").await
             && let Some(most) = about["blobUploadLimit"].as_u64()
@@ -297,6 +305,17 @@ impl Account for Repo {
 }
 
 impl Repo {
+    /// Whether the account's profile is there to read, or certainly missing, and lacks the self-label `bot`. A question
+    /// that is not answered says nothing.
+    async fn is_unlabelled(&self, cx: &Context<'_>, session: &session::Session, did: &str) -> bool {
+        let query = format!("repo={did}&collection=app.bsky.actor.profile&rkey=self");
+        match self.ask(cx, session, "com.atproto.repo.getRecord", &query).await {
+            Ok((200, profile)) => !record::is_labelled(&profile["value"], "bot"),
+            Ok((400, answer)) => answer["error"] == "RecordNotFound",
+            _ => false,
+        }
+    }
+
     /// A changing call under the session; where the token is refused (so nothing was done), once more under a new one.
     async fn write(
         &self,

@@ -85,6 +85,11 @@ pub fn same(stored: &Value, frozen: &Value, parent: Option<&str>, attached: bool
     stored == frozen
 }
 
+/// Whether a profile's record gives itself that label. Source: lexicon com.atproto.label.defs#selfLabels, 2026-08.
+pub fn is_labelled(profile: &Value, label: &str) -> bool {
+    profile["labels"]["values"].as_array().is_some_and(|values| values.iter().any(|value| value["val"] == label))
+}
+
 /// The record key of part `n`: a TID of the story's own date, told apart within the millisecond by the seed; the parts of
 /// a thread follow each other.
 ///
@@ -182,6 +187,21 @@ fn is_language(tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_labels_itself_or_does_not() {
+        let with = |labels: Value| json!({"$type": "app.bsky.actor.profile", "labels": labels});
+        let values = |val: &str| with(json!({"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": val}]}));
+        for (profile, labelled) in [
+            (values("bot"), true),
+            (values("!no-unauthenticated"), false),
+            (with(json!(null)), false),
+            (json!({"displayName": "bot"}), false),
+            (Value::Null, false),
+        ] {
+            assert_eq!(is_labelled(&profile, "bot"), labelled, "{profile}");
+        }
+    }
 
     fn ids(seed: &str, at: &str) -> Ids {
         Ids { seed: seed.to_owned(), created: at.parse().unwrap(), story: at.parse().unwrap(), revision: 0 }

@@ -57,9 +57,10 @@ static SPEC: Spec = Spec {
     media_deadline: Duration::from_secs(120),
     connect: Connect::OAuth2,
     terms: Terms {
-        ask: "Each instance has its own rules: many ask that an account which posts by itself is marked as automated and \
-              posts unlisted rather than to the public timelines.",
-        source: "https://docs.joinmastodon.org/user/profile/ (the mark), the instance's own rules",
+        ask: "Mastodon itself forbids no automation and has a mark for automated accounts (Preferences, Public profile, This \
+              is an automated account). The rules are each instance's own, on its About page: many want the mark, some want \
+              to be asked first, or `visibility = \"unlisted\"`.",
+        source: "https://docs.joinmastodon.org/user/profile/#bot",
         read: "2026-11",
     },
 };
@@ -284,6 +285,12 @@ impl Account for Instance {
             _ => identity.remarks.push(
                 "this server is not known to honour an Idempotency-Key: a lost answer is settled by looking".to_owned(),
             ),
+        }
+        if me["bot"] == json!(false) {
+            identity.remarks.push(
+                "the account is not marked as automated: Preferences, Public profile, This is an automated account"
+                    .to_owned(),
+            );
         }
         if let Some(scopes) = self.scopes(cx, &token).await
             && !scopes.iter().any(|scope| scope == "write" || scope == "write:statuses")

@@ -59,7 +59,13 @@ static SPEC: Spec = Spec {
     deadline: Duration::from_secs(60),
     media_deadline: Duration::from_secs(120),
     connect: Connect::BotToken,
-    terms: Terms { ask: "", source: "https://core.telegram.org/bots/api", read: "2026-06" },
+    terms: Terms {
+        ask: "A bot may post to the newsroom's own channel by itself. It must not send unsolicited messages, pose as \
+              somebody else or get round the rate limits; whoever runs it answers for what it posts, and it needs a privacy \
+              policy and an answer to /privacy (@BotFather).",
+        source: "https://telegram.org/tos/bot-developers (sections 4 and 5.2)",
+        read: "2026-11",
+    },
 };
 
 /// The platform.

@@ -88,9 +88,11 @@ static SPEC: Spec = Spec {
     media_deadline: Duration::from_secs(120),
     connect: Connect::OAuth1Or2,
     terms: Terms {
-        ask: "Automated posts of links and news are allowed; the account must be labelled as automated and name the \
-              person or organisation behind it, and the same text must not go out from several accounts.",
-        source: "https://help.x.com/en/rules-and-policies/x-automation",
+        ask: "News and feed updates may be posted automatically. The account must carry the label \"Automated\" (Settings, \
+              Your account, Automation), say in its bio that it is automated and whose it is, and be linked to an account \
+              that a person runs; no mentions nobody asked for, and not the same posts from several accounts. The API \
+              does not show the label: look at the profile.",
+        source: "https://docs.x.com/developer-guidelines (with https://help.x.com/en/rules-and-policies/x-automation)",
         read: "2026-11",
     },
 };

@@ -15,7 +15,7 @@ use super::super::settle::{self, Circumstances, Fate, Settlement};
 use super::super::standing::{self, Bar};
 use super::{Hands, Lane, Turn, still};
 use crate::model::id::AttemptId;
-use crate::model::post::{Actor, HoldReason};
+use crate::model::post::{Actor, HoldReason, PostState};
 use crate::model::receipt::{Attempt, Op, Outcome, Receipt, Step};
 use crate::platform::{ConnectError, Journal, Payload, Planned, PublishError, Recovery, Sought};
 use crate::store::attempt::AttemptRow;
@@ -90,6 +90,11 @@ impl Lane {
             self.verify(hands, row, &payload).await?;
             return Ok(Turn::Again);
         }
+        if let Some(why) = self.unapproved(&row) {
+            self.flush().await?;
+            self.hold(row, HoldReason::Terms { why: why.to_owned() }, hands.now).await?;
+            return Ok(Turn::Again);
+        }
         match self.claim(hands, row, (payload, short), repeat).await? {
             Claimed::Go(claim) => {
                 self.house.store.count_claims(claim.claims);
@@ -106,6 +111,13 @@ impl Lane {
                 Ok(Turn::Idle(until.into_iter().chain(next).min()))
             }
         }
+    }
+
+    /// Why a post that a route let through must not go without a person: it was planned when the channel still accepted its
+    /// platform's terms. What may be out already goes on: that is settled first.
+    fn unapproved(&self, row: &PostRow) -> Option<&'static str> {
+        let by_route = matches!(&row.post.state, PostState::Scheduled { approval, .. } if approval.by == Actor::Route);
+        self.channel.account.must_approve().filter(|_| by_route && row.resends == 0)
     }
 
     /// What its story says against a post that is due is stronger than the queue: it is stopped, or put off.

@@ -116,6 +116,8 @@ pub struct Mastodon {
     pub version: String,
     /// How long a new status stays out of its account's list.
     pub lag: Duration,
+    /// Whether its accounts are marked as automated.
+    pub bot: bool,
 }
 
 /// A running fake Mastodon.
@@ -183,6 +185,7 @@ impl Mastodon {
             limit: 500,
             version: "4.5.3".to_owned(),
             lag: Duration::ZERO,
+            bot: false,
         }
     }
 
@@ -555,7 +558,7 @@ impl Rules for Mastodon {
             (ME, _) => Reply::json(
                 200,
                 &json!({
-                    "id": account_id(&account), "username": account, "acct": account, "url": format!("{}/@{account}", request.base()),
+                    "id": account_id(&account), "username": account, "acct": account, "bot": self.bot, "url": format!("{}/@{account}", request.base()),
                     "source": {"privacy": "public", "language": null},
                 }),
             ),

@@ -17,6 +17,7 @@ pub mod fault;
 pub mod feed;
 pub mod http;
 pub mod hub;
+pub mod linkedin;
 pub mod mastodon;
 pub mod matrix;
 pub mod oauth;
