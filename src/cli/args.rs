@@ -71,6 +71,8 @@ enum Command {
     Restore(super::restore::Args),
     /// Connect a channel's account from this terminal.
     Connect(connect::Args),
+    /// Show which keys seal what is kept, or turn the master key over.
+    Vault(super::vault::Args),
     /// Ask a few questions and write a first config.
     Init(init::Args),
     /// Put the feeds of an OPML list, or feed2toot's settings, into the config.
@@ -125,6 +127,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Backup(args) => super::backup::run(args, &call).await,
         Command::Restore(args) => super::restore::run(args, &call).await,
         Command::Connect(args) => connect::run(args, &call).await,
+        Command::Vault(args) => super::vault::run(args, &call).await,
         Command::Init(args) => init::run(args, &call).await,
         Command::Import(args) => super::import::run(args, &call).await,
         Command::Export(args) => super::export::run(args, &call).await,

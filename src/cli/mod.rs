@@ -42,6 +42,7 @@ mod show;
 pub mod skip;
 pub mod sources;
 pub mod timeline;
+pub mod vault;
 pub mod why;
 
 use std::io::Write as _;

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod backup;
 pub mod channel;
 pub mod clerk;
+pub mod data_key;
 pub mod dialect;
 pub mod meta;
 pub mod notice;
@@ -22,6 +23,7 @@ pub mod short_link;
 pub mod source;
 pub mod subscription;
 mod tally;
+pub mod token;
 pub mod wall;
 
 use std::sync::Arc;
@@ -101,6 +103,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "health", include_str!("../../migrations/0004_health.sql")),
     (5, "links", include_str!("../../migrations/0005_links.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
+    (8, "tokens", include_str!("../../migrations/0008_tokens.sql")),
 ];
 
 /// The store. Cheap to clone.
