@@ -73,6 +73,8 @@ enum Command {
     Connect(connect::Args),
     /// Take a channel's access back at the platform, and forget it.
     Disconnect(super::disconnect::Args),
+    /// Show which keys seal what is kept, or turn the master key over.
+    Vault(super::vault::Args),
     /// Ask a few questions and write a first config.
     Init(init::Args),
     /// Put the feeds of an OPML list, or feed2toot's settings, into the config.
@@ -128,6 +130,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Restore(args) => super::restore::run(args, &call).await,
         Command::Connect(args) => connect::run(args, &call).await,
         Command::Disconnect(args) => super::disconnect::run(args, &call).await,
+        Command::Vault(args) => super::vault::run(args, &call).await,
         Command::Init(args) => init::run(args, &call).await,
         Command::Import(args) => super::import::run(args, &call).await,
         Command::Export(args) => super::export::run(args, &call).await,

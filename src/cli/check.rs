@@ -146,8 +146,10 @@ fn missing_templates(config: &Config, templates: &Templates) -> Vec<Fault> {
 fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
     let mut found = Vec::new();
     let notify = config.notify.as_ref().and_then(|notify| notify.secret.as_ref());
-    for (key, place) in [("vault.key", config.vault.key.as_ref()), ("notify.secret", notify)] {
-        if let Some(Err(said)) = place.map(crate::vault::secret::resolve) {
+    let keys = config.vault.key.iter().map(|place| ("vault.key", place));
+    let old = config.vault.old_keys.iter().map(|place| ("vault.old_keys", place));
+    for (key, place) in keys.chain(old).chain(notify.map(|place| ("notify.secret", place))) {
+        if let Err(said) = crate::vault::secret::resolve(place) {
             found.push(format!("{key}: secret missing: {said}; the service does not start without it"));
         }
     }

@@ -13,6 +13,7 @@ use crate::clock::SharedClock;
 use crate::config::{self, Config};
 use crate::http::Http;
 use crate::model::grant::Credential;
+use crate::platform::scrub::Watched;
 use crate::platform::{Context, Identity, Keep, Wall};
 use crate::publish::identity_of;
 use crate::publish::ports::{SealedKeep, StoreWall};
@@ -96,10 +97,11 @@ impl Asking {
         wall: &dyn Wall,
     ) -> Result<Identity, String> {
         let known = self.known(channel.name.as_str()).await;
+        let keep = Watched::new(keep);
         let cx = Context {
             http: &self.http,
             credential,
-            keep,
+            keep: &keep,
             wall,
             studio: &crate::platform::NoStudio,
             clock: &*self.clock,
@@ -110,7 +112,7 @@ impl Asking {
         };
         let identity = match tokio::time::timeout(PATIENCE, channel.account.whoami(&cx)).await {
             Ok(Ok(identity)) => identity,
-            Ok(Err(error)) => return Err(error.to_string()),
+            Ok(Err(error)) => return Err(keep.scrub(credential).text(error.to_string())),
             Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
         };
         match known.filter(|known| known.id != identity.id) {

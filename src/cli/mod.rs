@@ -45,6 +45,7 @@ pub mod skip;
 pub mod sources;
 mod terms;
 pub mod timeline;
+pub mod vault;
 pub mod why;
 
 use std::io::Write as _;

@@ -198,7 +198,7 @@ pub async fn store_if_there(config: &Config) -> Result<Option<Store>, StoreError
 /// # Errors
 /// Why the key cannot be had.
 pub fn vault(config: &Config) -> Result<Arc<Vault>, VaultError> {
-    Vault::unlock(config.vault.key.as_ref(), &config.vault.generated).map(Arc::new)
+    Vault::unlock(&config.vault).map(Arc::new)
 }
 
 /// The vault, where its key is there already.

@@ -21,6 +21,7 @@ use crate::model::id::WorkerId;
 use crate::model::notice::{Level, Notice};
 use crate::store::{Dialect, Sole, Store, job, notice};
 use crate::telemetry::{self, Metrics};
+use crate::vault::Vault;
 use crate::web::{self, Readiness};
 
 /// Watches the sources, composes, schedules, publishes, and serves the port.
@@ -290,6 +291,8 @@ async fn tell_reload(lasting: &Lasting, said: Option<&str>) -> anyhow::Result<()
 fn reload(rehearse: bool, call: &Call, lasting: &Lasting) -> Result<Config, String> {
     let config = load(rehearse, call).map_err(|e| format!("{e:#}"))?;
     assemble::setup(&config, lasting).map_err(|e| format!("{e:#}"))?;
+    let keys = Vault::unlock(&config.vault).map_err(|e| e.to_string())?;
+    lasting.vault.take_over(keys);
     Ok(config)
 }
 

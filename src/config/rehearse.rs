@@ -18,6 +18,7 @@ impl Config {
         rehearsal.web.public_url = None;
         rehearsal.notify = None;
         rehearsal.vault.key = None;
+        rehearsal.vault.old_keys = Vec::new();
         rehearsal.vault.generated = PathBuf::from("data/bugle-rehearsal.key");
         for channel in &mut rehearsal.channels {
             channel.account = timeline(channel);

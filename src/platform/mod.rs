@@ -12,6 +12,7 @@ pub mod journal;
 pub mod oauth;
 pub mod picture;
 pub mod port;
+pub mod scrub;
 pub mod wire;
 
 pub mod bluesky;
@@ -226,6 +227,12 @@ pub trait Account: Send + Sync + 'static {
 
     /// Consent in a browser, where the account is opened by it; `None`: by keys in the config alone.
     fn consent(&self) -> Option<&dyn Consent> {
+        None
+    }
+
+    /// The dated API version that the account is configured for, and the day it stops working; `None`: the platform has
+    /// no such versions, or has not said when this one ends.
+    fn sunset(&self) -> Option<(String, jiff::civil::Date)> {
         None
     }
 

@@ -7,17 +7,21 @@
 pub mod actions;
 pub mod amend;
 pub mod book;
+pub mod call;
 pub mod claim;
 pub mod lane;
 pub mod ports;
 pub mod prepare;
 pub mod reconcile;
 pub mod recover;
+pub mod renew;
 pub mod retry;
+pub mod safe;
 pub mod settle;
 pub mod shelf;
 pub mod standing;
 pub mod studio;
+pub mod tokens;
 
 use std::sync::Arc;
 

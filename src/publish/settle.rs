@@ -240,13 +240,26 @@ fn explain(fate: &Fate) -> String {
     }
 }
 
+/// What a person is told of a blocked channel, with the way out.
+pub fn blocked(channel: &str, block: &Block) -> Notice {
+    let text = match block {
+        Block::Token { .. } => format!("channel {channel} is blocked: {block}: bugle connect {channel}"),
+        Block::OtherAccount { .. } => format!(
+            "channel {channel} is blocked: {block}. Sign in as the first one: bugle connect {channel}; or let it belong \
+             to the other from now on: bugle resume {channel} --new-account"
+        ),
+        // These end by themselves once their cause is gone.
+        Block::MissingSecret { .. } | Block::NotInConfig => format!("channel {channel} is blocked: {block}"),
+        Block::Forbidden { .. } | Block::Gone { .. } | Block::Alarm { .. } => {
+            format!("channel {channel} is blocked: {block}. Then: bugle resume {channel}")
+        }
+    };
+    Notice::new(Level::Alarm, format!("channel.{channel}.blocked"), text)
+}
+
 fn noteworthy(channel: &str, post: &str, fate: &Fate) -> Option<Notice> {
     match fate {
-        Fate::Back { block: Some(block), .. } => Some(Notice::new(
-            Level::Alarm,
-            format!("channel.{channel}.blocked"),
-            format!("channel {channel} is blocked: {block}. Then: bugle resume {channel}"),
-        )),
+        Fate::Back { block: Some(block), .. } => Some(blocked(channel, block)),
         Fate::Back { pause: Some((scope, None)), why, .. } => Some(Notice::new(
             Level::Alarm,
             format!("pause.{}", scope.key()),

@@ -12,6 +12,7 @@ pub mod backup;
 pub mod channel;
 pub mod clerk;
 pub mod consent;
+pub mod data_key;
 pub mod dialect;
 pub mod meta;
 pub mod notice;
@@ -24,6 +25,7 @@ pub mod shown;
 pub mod source;
 pub mod subscription;
 mod tally;
+pub mod token;
 pub mod wall;
 
 use std::sync::Arc;
@@ -104,6 +106,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "links", include_str!("../../migrations/0005_links.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
     (7, "consents", include_str!("../../migrations/0007_consents.sql")),
+    (8, "tokens", include_str!("../../migrations/0008_tokens.sql")),
     (10, "shown", include_str!("../../migrations/0010_shown.sql")),
 ];
 

@@ -7,9 +7,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::super::book::{Ended, store_ended};
-use super::super::claim;
 use super::super::reconcile::{self, Doubt, Move, Seen};
+use super::super::{call, claim};
 use super::{Hands, Lane};
+use crate::model::channel::Block;
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState};
 use crate::model::receipt::{Op, Outcome, Receipt, Step};
@@ -125,14 +126,12 @@ impl Lane {
         post: &str,
         sought: &Sought<'_>,
     ) -> Result<(serde_json::Value, Receipt), Seen> {
-        let deadline = self.channel.account.spec().deadline;
-        let answer = {
-            let cx = self.context(hands);
-            match tokio::time::timeout(deadline, self.channel.account.find(&cx, sought)).await {
-                Ok(answer) => answer,
-                Err(_) => Err(PublishError::Unknown { said: "the look-up had no answer in time".to_owned() }),
-            }
-        };
+        let answer = call::find(&self.house, &self.channel, &self.context(hands), sought).await;
+        if let Err(PublishError::Auth { said }) = &answer
+            && let Err(error) = self.block(Block::Token { said: said.clone() }, hands.now).await
+        {
+            return Err(Seen::Nothing(error.to_string()));
+        }
         if answer.is_ok() {
             self.breaker = None;
             self.unknowns = 0;

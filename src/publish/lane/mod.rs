@@ -10,10 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::ports::{SealedKeep, StoreWall};
 use super::settle::{self, Fate, Settlement};
-use super::{Channel, House, amend, identity_of, retry};
+use super::{Channel, House, amend, call, identity_of, retry, tokens};
 use crate::model::channel::Block;
 use crate::model::grant::Credential;
-use crate::model::notice::{Level, Notice};
 use crate::model::post::Actor;
 use crate::platform::{ConnectError, Context, Identity};
 use crate::store::channel::ChannelRow;
@@ -22,6 +21,8 @@ use crate::telemetry::PostOutcome;
 
 /// How long an answered introduction is trusted before the server is asked again.
 const TRUSTED: SignedDuration = SignedDuration::from_hours(24);
+/// How much earlier a channel's daily introduction may be, by its name, in seconds. Ours, 2026-11.
+const EARLIER: f64 = 3_600.0;
 /// How long to wait after an introduction that was not answered, in seconds under `[timing] scale`.
 const ASK_AGAIN: f64 = 60.0;
 /// Posts in a row after which take-downs and look-ups get their turn.
@@ -255,9 +256,7 @@ impl Lane {
             Box::pin(async move {
                 channel::set_blocked(conn, &name, Some(&block), now).await?;
                 channel::set_closed(conn, &name, Some(now)).await?;
-                let text = format!("channel {name} is blocked: {block}");
-                let key = format!("channel.{name}.blocked");
-                notice::raise(conn, &Notice::new(Level::Alarm, key, text), now).await?;
+                notice::raise(conn, &settle::blocked(&name, &block), now).await?;
                 let why = block.to_string();
                 crate::store::audit::add(conn, now, &Actor::Bugle, "channel", &name, (None, Some("blocked")), &why)
                     .await
@@ -284,16 +283,12 @@ impl Lane {
         if self.introduce.is_some_and(|at| still(at, hands.now, TRUSTED)) {
             return Ok(None);
         }
-        let asked = {
-            let deadline = self.channel.account.spec().deadline;
-            let cx = self.context(hands);
-            match tokio::time::timeout(deadline, self.channel.account.whoami(&cx)).await {
-                Ok(said) => said,
-                Err(_) => Err(ConnectError::Unreachable("no answer in time".to_owned())),
-            }
-        };
+        let asked = call::whoami(&self.house, &self.channel, &self.context(hands)).await;
         let identity = match asked {
-            Ok(identity) => identity,
+            Ok(identity) => {
+                self.probed(None, hands.now).await?;
+                identity
+            }
             Err(ConnectError::Unreachable(said)) => {
                 // Posting does not wait for it: the send itself tells whether the platform can be reached.
                 tracing::debug!(channel.id = self.name(), said, "the account could not introduce itself");
@@ -301,11 +296,14 @@ impl Lane {
                 return Ok(None);
             }
             Err(ConnectError::Refused(said)) => {
+                self.probed(Some(said.clone()), hands.now).await?;
                 self.block(Block::Token { said }, hands.now).await?;
                 return Ok(Some(Turn::Again));
             }
         };
-        self.introduce = Some(hands.now + TRUSTED);
+        // Not all channels at the same time of the day.
+        let own = f64::from(tokens::spread(self.name())) / f64::from(u16::MAX);
+        self.introduce = Some(hands.now + TRUSTED - retry::scaled(EARLIER * own, 1.0));
         if let Some(first) = hands.identity.as_ref().filter(|first| first.id != identity.id) {
             let block = Block::OtherAccount {
                 expected: format!("{} ({})", first.handle, first.id),
@@ -322,6 +320,15 @@ impl Lane {
             crate::store::job(move |conn| Box::pin(async move { channel::set_identity(conn, &name, &text).await }));
         self.house.store.write(job).await?;
         Ok(Some(Turn::Again))
+    }
+
+    /// Notes what came of an introduction.
+    async fn probed(&self, refused: Option<String>, now: Timestamp) -> Result<(), StoreError> {
+        let name = self.name().to_owned();
+        let job = crate::store::job(move |conn| {
+            Box::pin(async move { crate::store::token::probed(conn, &name, refused.as_deref(), now).await })
+        });
+        self.house.store.write(job).await
     }
 
     async fn amend(&self, hands: &Hands) -> Result<bool, StoreError> {

@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::Digest as _;
 
 use super::super::book::Book;
+use super::super::call;
 use super::super::claim::{self, Claim, Claimed, Wish};
 use super::super::prepare::{Setting, prepare};
 use super::super::reconcile::{self, Seen};
@@ -17,7 +18,7 @@ use super::{Hands, Lane, Turn, still};
 use crate::model::id::AttemptId;
 use crate::model::post::{Actor, HoldReason, PostState};
 use crate::model::receipt::{Attempt, Op, Outcome, Receipt, Step};
-use crate::platform::{ConnectError, Journal, Payload, Planned, PublishError, Recovery, Sought};
+use crate::platform::{ConnectError, Payload, Planned, PublishError, Recovery, Sought};
 use crate::store::attempt::AttemptRow;
 use crate::store::post::PostRow;
 use crate::store::short_link::Link;
@@ -157,12 +158,8 @@ impl Lane {
             return Some(Turn::Idle(Some(next)));
         }
         let answered = {
-            let cx = self.context(hands);
-            let deadline = self.channel.account.spec().deadline;
-            !matches!(
-                tokio::time::timeout(deadline, self.channel.account.whoami(&cx)).await,
-                Err(_) | Ok(Err(ConnectError::Unreachable(_)))
-            )
+            let asked = call::whoami(&self.house, &self.channel, &self.context(hands)).await;
+            !matches!(asked, Err(ConnectError::Unreachable(_)))
         };
         if answered {
             self.breaker = None;
@@ -340,7 +337,7 @@ impl Lane {
         let begun = self.house.clock.monotonic();
         let outcome = {
             let cx = self.context(hands);
-            self.channel.account.publish(&cx, &claim.payload, &mut Journal::new(&mut book)).await
+            call::publish(&self.house, &self.channel, &cx, &claim.payload, &mut book).await
         };
         let (ended, step, partly_out) = book.close();
         let at = self.house.clock.now();
