@@ -5,6 +5,7 @@
 //! which prints nothing.
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -69,6 +70,8 @@ pub mod metric {
     pub const UNCERTAIN: &str = "bugle_uncertain";
     /// 1 where a channel takes no posts until a person acts, by `channel`.
     pub const BLOCKED: &str = "bugle_channel_blocked";
+    /// The share of a platform's own limit that is used up, by `channel` and `limit`.
+    pub const LIMIT_USED: &str = "bugle_limit_used_ratio";
     /// Notices nobody has dismissed, by `level`.
     pub const NOTICES: &str = "bugle_notices";
     /// From the first to the last request of a publish, by `platform`.
@@ -220,6 +223,12 @@ struct OfChannel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    channel: String,
+    limit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfState {
     state: &'static str,
 }
@@ -242,6 +251,7 @@ pub struct Metrics {
     queue: Family<OfState, Gauge>,
     uncertain: Gauge,
     blocked: Family<OfChannel, Gauge>,
+    limits: Family<LimitLabels, Gauge<f64, AtomicU64>>,
     notices: Family<OfLevel, Gauge>,
     durations: Family<OfPlatform, Histogram, fn() -> Histogram>,
 }
@@ -260,6 +270,7 @@ impl Metrics {
             queue: Family::default(),
             uncertain: Gauge::default(),
             blocked: Family::default(),
+            limits: Family::default(),
             notices: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BOUNDS)),
         };
@@ -277,6 +288,8 @@ impl Metrics {
         registry.register(metric::UNCERTAIN, help, metrics.uncertain.clone());
         let help = "1 where a channel takes no posts until a person acts";
         registry.register(metric::BLOCKED, help, metrics.blocked.clone());
+        let help = "The share of a platform's own limit that is used up";
+        registry.register(metric::LIMIT_USED, help, metrics.limits.clone());
         registry.register(metric::NOTICES, "Notices nobody has dismissed", metrics.notices.clone());
         let help = "From the first to the last request of a publish";
         registry.register_with_unit(metric::PUBLISH_DURATION, help, Unit::Seconds, metrics.durations.clone());
@@ -338,6 +351,17 @@ impl Metrics {
     /// A channel is gone, from the config and the store: its gauge goes too.
     pub fn forget_channel(&self, channel: &str) {
         self.blocked.remove(&OfChannel { channel: channel.to_owned() });
+    }
+
+    /// What platforms say of their limits: channel, limit, the share used up in millionths. Those that are not among them
+    /// are forgotten.
+    pub fn limits<'a>(&self, all: impl IntoIterator<Item = (&'a str, &'a str, u64)>) {
+        self.limits.clear();
+        for (channel, limit, used) in all {
+            let label = LimitLabels { channel: channel.to_owned(), limit: limit.to_owned() };
+            #[expect(clippy::cast_precision_loss, reason = "at most a hundred million")]
+            self.limits.get_or_create(&label).set(used as f64 / 1_000_000.0);
+        }
     }
 
     /// How many notices of that level nobody has dismissed.

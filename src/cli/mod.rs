@@ -27,6 +27,7 @@ pub mod run;
 pub mod approve;
 pub mod backup;
 pub mod confirm;
+mod cost;
 pub mod edit;
 pub mod hold;
 pub mod notices;
@@ -41,6 +42,7 @@ pub mod shop;
 mod show;
 pub mod skip;
 pub mod sources;
+pub mod spend;
 pub mod timeline;
 pub mod why;
 

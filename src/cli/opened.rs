@@ -139,6 +139,7 @@ pub fn channel(channel: &config::Channel) -> publish::Channel {
         picture: channel.picture,
         on_uncertain: channel.on_uncertain,
         strict_order: channel.strict_order,
+        budget: channel.budget,
     }
 }
 

@@ -9,15 +9,18 @@ use super::document::{Reading, find};
 use super::settings::Common;
 use super::{Channel, check};
 use crate::model::id::ChannelName;
+use crate::platform::Account;
 use crate::schedule;
+use crate::schedule::budget::{Budget, BudgetSettings};
 
 /// The keys of [`Common`].
-const COMMON: [&str; 10] = [
+const COMMON: [&str; 11] = [
     "platform",
     "account",
     "slots",
     "quiet",
     "pace",
+    "budget",
     "picture",
     "on_uncertain",
     "strict_order",
@@ -93,12 +96,14 @@ fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
     if let Some(server) = account.server().cloned() {
         check::web_url(r, &format!("{key}.server"), &server);
     }
+    let budget = common.budget.as_ref().map(|settings| budget(r, &key, settings, (platform.spec().name, &*account)));
     Some(Channel {
         name: ChannelName::new(name),
         platform: platform.spec(),
         account,
         label: common.account,
         policy: policy?,
+        budget: budget.flatten(),
         schedule,
         picture: common.picture,
         on_uncertain: common.on_uncertain,
@@ -106,6 +111,31 @@ fn channel(r: &mut Reading<'_>, name: String) -> Option<Channel> {
         hashtags: common.hashtags,
         link_params: common.link_params,
     })
+}
+
+/// The channel's caps of money; every fault of them is reported.
+fn budget(
+    r: &mut Reading<'_>,
+    key: &str,
+    settings: &BudgetSettings,
+    (name, account): (&str, &dyn Account),
+) -> Option<Budget> {
+    let key = format!("{key}.budget");
+    if account.prices().is_none() {
+        r.fault(&key, format!("a budget does nothing here: {name} charges nothing for posts"), Some("leave it out"));
+        return None;
+    }
+    let hint = "{ per_day = \"$10\", per_month = \"$250\" }";
+    match Budget::read(settings) {
+        Ok(budget) => Some(budget),
+        Err(faults) => {
+            for (word, said) in faults {
+                let at = if word.is_empty() { key.clone() } else { format!("{key}.{word}") };
+                r.fault(&at, said, Some(hint));
+            }
+            None
+        }
+    }
 }
 
 /// The schedule keys of a channel as a policy; every fault of them is reported.

@@ -9,6 +9,9 @@ pub mod consent;
 pub mod error;
 pub mod journal;
 pub mod picture;
+pub mod ports;
+pub mod price;
+pub mod quota;
 pub mod wire;
 
 pub mod bluesky;
@@ -34,8 +37,11 @@ pub use self::consent::Consent;
 pub use self::error::{ConnectError, PauseScopeKind, PublishError};
 pub use self::journal::{Journal, StepBook};
 pub use self::picture::{NoStudio, Studio};
+pub use self::ports::{Keep, Meter, NoMeter, Place, Usage, Wall, WallPost};
+pub use self::price::PriceList;
 use crate::http::Http;
 use crate::model::grant::{Credential, Grant, SecretRef};
+use crate::model::money::Price;
 use crate::model::picture::{Fit, Picture, Ratio};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Op, Receipt, Step};
@@ -222,6 +228,21 @@ pub trait Account: Send + Sync + 'static {
     /// A digest that is equal for all channels of one developer app.
     fn app_scope(&self, _credential: &Credential) -> Option<String> {
         None
+    }
+
+    /// What is charged for posting here; `None`: nothing.
+    fn prices(&self) -> Option<&'static PriceList> {
+        None
+    }
+
+    /// What sending that step costs; `body` is the planned step's, of a take-down the remote id.
+    fn charge(&self, _step: Step, _body: &str) -> Price {
+        Price::ZERO
+    }
+
+    /// What sending the whole payload costs; `None` where nothing is charged for.
+    fn price(&self, payload: &Payload) -> Option<Price> {
+        self.prices().map(|_| payload.steps.iter().map(|planned| self.charge(planned.step, &planned.body)).sum())
     }
 
     /// Prepares a post down to the bytes that are sent. Pure: the same input gives the same bytes.
@@ -521,105 +542,6 @@ impl Context<'_> {
             None => Err(PublishError::Auth { said: format!("no token: connect the channel, or name a `{key}`") }),
         }
     }
-}
-
-/// What a platform says of a limit of its own: a header, a share, a quota endpoint.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Usage {
-    /// Which limit, in the platform's own word: `app-limit-24hour`, `call_count`, `content_publishing_limit`.
-    pub limit: &'static str,
-    /// Whom it counts for.
-    pub scope: PauseScopeKind,
-    /// The share used up: 0 to 1, and above where it is overdrawn.
-    pub used: f64,
-    /// How many more calls or posts it allows, where it is told.
-    pub left: Option<u64>,
-    /// When it counts anew.
-    pub resets: Option<Timestamp>,
-}
-
-/// Where adapters note what they read of limits. Noting is cheap and cannot fail; what comes of it is the caller's.
-pub trait Meter: Send + Sync {
-    /// Notes it.
-    fn note(&self, usage: Usage);
-}
-
-/// For callers that keep no count.
-#[derive(Debug)]
-pub struct NoMeter;
-
-impl Meter for NoMeter {
-    fn note(&self, _usage: Usage) {}
-}
-
-/// Where an account keeps what it must not lose, sealed in the vault.
-#[async_trait]
-pub trait Keep: Send + Sync {
-    /// Reads what was kept under that word for this channel.
-    ///
-    /// # Errors
-    /// In words, where the store or the vault fails.
-    async fn get(&self, word: &str) -> Result<Option<SecretString>, String>;
-
-    /// Keeps it, durable when this returns.
-    ///
-    /// # Errors
-    /// In words, where the store or the vault fails.
-    async fn put(&self, word: &str, secret: &SecretString) -> Result<(), String>;
-}
-
-/// A timeline's posts in Bugle's own store.
-#[async_trait]
-pub trait Wall: Send + Sync {
-    /// Puts a post up under that id; the same id again changes nothing and is no error.
-    ///
-    /// # Errors
-    /// In words, where the store fails.
-    async fn put(&self, id: &str, post: &WallPost) -> Result<(), String>;
-
-    /// Replaces a post's text; `None` takes it down.
-    ///
-    /// # Errors
-    /// In words, where the store fails.
-    async fn change(&self, id: &str, post: Option<&WallPost>) -> Result<(), String>;
-
-    /// Whether there is a post under that id.
-    ///
-    /// # Errors
-    /// In words, where the store fails.
-    async fn has(&self, id: &str) -> Result<bool, String>;
-}
-
-/// A post on a timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WallPost {
-    /// Its text.
-    pub text: String,
-    /// The article's link.
-    pub link: Option<Url>,
-    /// Its card.
-    pub card: Option<Card>,
-    /// The picture attached to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub picture: Option<Picture>,
-    /// BCP 47 tag.
-    pub language: Option<String>,
-    /// What it counts, by the rules of the platform it is like.
-    pub length: usize,
-    /// What that platform allows.
-    pub limit: usize,
-    /// Its place in a thread, where it is a part of one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<Place>,
-}
-
-/// A part's place in its thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Counts from 1.
-    pub n: usize,
-    /// How many parts there are.
-    pub of: usize,
 }
 
 /// The step of a post with one part and no media: what most payloads consist of.

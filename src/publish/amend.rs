@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::book::{Book, Ended, store_ended};
+use super::money::Bill;
 use super::{Channel, House, claim, retry};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, PostState};
@@ -45,7 +46,8 @@ pub async fn carry_out(
         Amend::Edit { receipt, .. } | Amend::Delete { receipt } => receipt.parts.len().max(1),
     };
     let lease = claim::lease(channel.account.spec().media_deadline, parts, house.scale);
-    let mut book = Book::of_amend(house, &row.post.id, lease);
+    let bill = Bill::of(house, channel, cx.credential, None);
+    let mut book = Book::of_amend(house, &row.post.id, lease, bill);
     let outcome = channel.account.amend(cx, &what, &mut Journal::new(&mut book)).await;
     let (ended, _, _) = book.close();
     finish(house, wish, Some(row), ended, outcome.map(|_| ())).await

@@ -9,6 +9,8 @@ pub mod amend;
 pub mod book;
 pub mod claim;
 pub mod lane;
+pub mod meter;
+pub mod money;
 pub mod ports;
 pub mod prepare;
 pub mod reconcile;
@@ -32,6 +34,7 @@ use crate::model::id::{ChannelName, WorkerId};
 use crate::model::picture::Carry;
 use crate::platform::{Account, Identity, PauseScopeKind};
 use crate::schedule::Policy;
+use crate::schedule::budget::Budget;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -92,6 +95,8 @@ pub struct Channel {
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up those behind it.
     pub strict_order: bool,
+    /// Its caps of money.
+    pub budget: Option<Budget>,
 }
 
 impl Channel {

@@ -132,6 +132,7 @@ mod tests {
             hashtags: None,
             link_params: std::collections::BTreeMap::new(),
             short_links: false,
+            at_cap: None,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod backup;
 pub mod channel;
 pub mod clerk;
 pub mod dialect;
+pub mod limit;
 pub mod meta;
 pub mod notice;
 pub mod page;
@@ -20,6 +21,7 @@ pub mod post;
 pub mod sealed;
 pub mod short_link;
 pub mod source;
+pub mod spend;
 pub mod subscription;
 mod tally;
 pub mod wall;
@@ -101,6 +103,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "health", include_str!("../../migrations/0004_health.sql")),
     (5, "links", include_str!("../../migrations/0005_links.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
+    (9, "limits", include_str!("../../migrations/0009_limits.sql")),
 ];
 
 /// The store. Cheap to clone.

@@ -38,6 +38,7 @@ use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use crate::clock::SharedClock;
+use crate::model::money::Price;
 use crate::store::Store;
 use crate::telemetry::{Metrics, field};
 
@@ -83,6 +84,10 @@ pub struct ChannelView {
     pub like: Option<String>,
     /// The account's name as the config states it, for people.
     pub label: Option<String>,
+    /// What a usual post with its link costs there; `None`: nothing.
+    pub linked: Option<Price>,
+    /// The most that is spent there in a civil day, and in a civil month.
+    pub caps: (Option<Price>, Option<Price>),
 }
 
 /// Whether the service does its work.

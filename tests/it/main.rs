@@ -23,6 +23,7 @@ mod story_feeds;
 mod story_ghost;
 mod story_hostile;
 mod story_limits;
+mod story_money;
 mod story_once;
 mod story_outage;
 mod story_pages;

@@ -7,6 +7,7 @@ mod api;
 mod error;
 mod kin;
 mod media;
+mod quota;
 mod seek;
 
 use std::sync::Arc;

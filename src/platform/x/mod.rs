@@ -10,6 +10,8 @@ mod error;
 mod find;
 mod media;
 mod oauth1;
+mod price;
+mod quota;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,9 +29,10 @@ use self::api::Api;
 use self::find::Verdict;
 use super::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture,
+    PauseScopeKind, Payload, Planned, Platform, PriceList, PublishError, Recovery, Sought, Spec, Terms, picture,
 };
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::money::Price;
 use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
@@ -190,6 +193,14 @@ impl Account for Config {
 
     fn app_scope(&self, credential: &Credential) -> Option<String> {
         digest(credential, &["consumer_key"])
+    }
+
+    fn prices(&self) -> Option<&'static PriceList> {
+        Some(&price::PRICES)
+    }
+
+    fn charge(&self, step: Step, body: &str) -> Price {
+        price::of(step, body)
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {

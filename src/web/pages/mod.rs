@@ -4,6 +4,7 @@
 pub(super) mod article;
 pub(super) mod articles;
 mod look;
+mod money;
 mod shown;
 pub(super) mod sources;
 pub(super) mod timeline;

@@ -348,6 +348,7 @@ impl Stage {
             picture: bugle::model::picture::Carry::Card,
             on_uncertain: set.on_uncertain,
             strict_order: set.strict_order,
+            budget: None,
         };
         commit!(store, |conn| channel::ensure(conn, "main", "mastodon", at(0)).await).expect("stored");
         let house = Arc::new(house);
