@@ -156,3 +156,49 @@ fn channel_policy(r: &mut Reading<'_>, key: &str, settings: &schedule::Settings)
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::config::{Config, parse};
+    use crate::model::money::{AtCap, Price};
+
+    const HEAD: &str = "[newsroom]\nname = \"N\"\ntimezone = \"Asia/Baku\"\n[source.a]\nurl = \"a.xml\"\n";
+    const X: &str = "[channel.x]\nplatform = \"x\"\nconsumer_key = { env = \"A\" }\nconsumer_secret = { env = \"B\" }\n\
+                     access_token = { env = \"C\" }\naccess_secret = { env = \"D\" }\n";
+    const ROUTE: &str = "[[route]]\nfrom = [\"a\"]\nto = [\"x\"]\n";
+
+    fn read(rest: &str) -> Result<Config, String> {
+        parse(&format!("{HEAD}{rest}"), std::path::Path::new("bugle.toml")).map_err(|faults| faults.to_string())
+    }
+
+    #[test]
+    fn a_budget_is_read_with_what_a_route_says_of_it() {
+        let budget = "budget = { per_day = \"$10\", per_month = \"$250\", at_cap = \"no_link\" }\n";
+        let config =
+            read(&format!("{X}{budget}{ROUTE}at_cap = \"hold\"\n")).unwrap_or_else(|faults| panic!("{faults}"));
+        let found = config.channels[0].budget.unwrap();
+        assert_eq!((found.per_day, found.at_cap), (Some(Price::micros(10_000_000)), AtCap::NoLink));
+        assert_eq!(config.words.at_cap(1, "x"), Some(AtCap::Hold));
+        assert_eq!(config.words.at_cap(2, "x"), None);
+        // A rehearsal costs nothing.
+        assert_eq!(config.rehearsal(|channel| channel.account.clone()).channels[0].budget, None);
+    }
+
+    #[test]
+    fn a_budget_that_does_nothing_or_cannot_be_read_is_a_fault() {
+        let mastodon =
+            "[channel.m]\nplatform = \"mastodon\"\nserver = \"https://m.example\"\ntoken = { env = \"T\" }\n";
+        for (rest, said) in [
+            (format!("{X}budget = {{ per_day = \"10\" }}\n{ROUTE}"), "channel.x.budget.per_day: expected an amount"),
+            (format!("{X}budget = {{ per_day = 10 }}\n{ROUTE}"), "channel.x.budget.per_day: expected a text"),
+            (format!("{X}budget = {{ }}\n{ROUTE}"), "channel.x.budget: expected per_day, per_month or both"),
+            (format!("{X}budget = {{ per_day = \"$1\", at_cap = \"drop\" }}\n{ROUTE}"), "channel.x.budget.at_cap"),
+            (format!("{X}budget = {{ per_week = \"$1\" }}\n{ROUTE}"), "channel.x.budget.per_week: unknown key"),
+            (format!("{mastodon}budget = {{ per_day = \"$1\" }}\n"), "Mastodon charges nothing for posts"),
+            (format!("{X}{ROUTE}at_cap = \"no_link\"\n"), "route[0].at_cap: no channel of this route has a budget"),
+        ] {
+            let faults = read(&rest).err().unwrap_or_else(|| panic!("accepted: {rest}"));
+            assert!(faults.contains(said), "{rest}:\n{faults}");
+        }
+    }
+}

@@ -34,12 +34,14 @@ pub(super) static PRICES: PriceList = PriceList {
     read: "2026-08-22",
 };
 
-/// What sending a step costs. What counts as a link is not documented: whatever X makes clickable does, bare domains too.
+/// What sending a step costs. What counts as a link is not documented: here whatever X makes clickable does, bare domains
+/// too, and all that is written as one.
 pub(super) fn of(step: Step, body: &str) -> Price {
     match step.op {
         Op::Create | Op::Edit => {
             let text = super::text_of(body).unwrap_or_default();
-            let linked = entities(&text, Unit::Weighted).iter().any(|found| found.kind == Kind::Link);
+            let written = ["http://", "https://"].iter().any(|start| text.to_ascii_lowercase().contains(start));
+            let linked = written || entities(&text, Unit::Weighted).iter().any(|found| found.kind == Kind::Link);
             if linked { LINKED } else { POST }
         }
         Op::Upload => {
@@ -69,6 +71,7 @@ mod tests {
         };
         for (op, body, price) in [
             (Op::Create, text("A headline https://news.example/a"), "$0.20"),
+            (Op::Create, text("A headline HTTP://localhost"), "$0.20"),
             (Op::Create, text("A headline"), "$0.015"),
             (Op::Create, text("Written in ASP.NET"), "$0.20"),
             (Op::Create, text("See news.com."), "$0.20"),
