@@ -32,9 +32,10 @@ impl Notes {
         self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Everything noted of limits; nothing stays.
-    pub fn usages(&self) -> Vec<Usage> {
-        std::mem::take(&mut self.lock().usages)
+    /// Whether nothing was noted.
+    pub fn is_empty(&self) -> bool {
+        let noted = self.lock();
+        noted.usages.is_empty() && noted.reads.is_empty()
     }
 
     /// Takes everything, made ready for the store.

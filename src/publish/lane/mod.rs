@@ -148,6 +148,9 @@ impl Lane {
 
     /// What was noted since, ready for the store.
     fn noted(&mut self, hands: &Hands) -> Jotted {
+        if hands.notes.is_empty() {
+            return Jotted::default();
+        }
         let account = &self.channel.account;
         let of = Origin {
             channel: self.channel.name.as_str(),
