@@ -5,6 +5,7 @@
 //! which prints nothing.
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -73,6 +74,8 @@ pub mod metric {
     pub const TOKEN_DAYS_LEFT: &str = "bugle_channel_token_days_left";
     /// Renewals of tokens that ended, by `platform` and `outcome`.
     pub const RENEWALS: &str = "bugle_token_renewals";
+    /// The share of a platform's own limit that is used up, by `channel` and `limit`.
+    pub const LIMIT_USED: &str = "bugle_limit_used_ratio";
     /// Notices nobody has dismissed, by `level`.
     pub const NOTICES: &str = "bugle_notices";
     /// From the first to the last request of a publish, by `platform`.
@@ -224,6 +227,12 @@ struct OfChannel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    channel: String,
+    limit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfState {
     state: &'static str,
 }
@@ -248,6 +257,7 @@ pub struct Metrics {
     blocked: Family<OfChannel, Gauge>,
     token_days: Family<OfChannel, Gauge>,
     renewals: Family<PostLabels, Counter>,
+    limits: Family<LimitLabels, Gauge<f64, AtomicU64>>,
     notices: Family<OfLevel, Gauge>,
     durations: Family<OfPlatform, Histogram, fn() -> Histogram>,
 }
@@ -268,6 +278,7 @@ impl Metrics {
             blocked: Family::default(),
             token_days: Family::default(),
             renewals: Family::default(),
+            limits: Family::default(),
             notices: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BOUNDS)),
         };
@@ -288,6 +299,8 @@ impl Metrics {
         let help = "Days until only a person can open the account again";
         registry.register(metric::TOKEN_DAYS_LEFT, help, metrics.token_days.clone());
         registry.register(metric::RENEWALS, "Renewals of tokens that ended", metrics.renewals.clone());
+        let help = "The share of a platform's own limit that is used up";
+        registry.register(metric::LIMIT_USED, help, metrics.limits.clone());
         registry.register(metric::NOTICES, "Notices nobody has dismissed", metrics.notices.clone());
         let help = "From the first to the last request of a publish";
         registry.register_with_unit(metric::PUBLISH_DURATION, help, Unit::Seconds, metrics.durations.clone());
@@ -364,6 +377,17 @@ impl Metrics {
     pub fn forget_channel(&self, channel: &str) {
         self.blocked.remove(&OfChannel { channel: channel.to_owned() });
         self.token_days_left(channel, None);
+    }
+
+    /// What platforms say of their limits: channel, limit, the share used up in millionths. Those that are not among them
+    /// are forgotten.
+    pub fn limits<'a>(&self, all: impl IntoIterator<Item = (&'a str, &'a str, u64)>) {
+        self.limits.clear();
+        for (channel, limit, used) in all {
+            let label = LimitLabels { channel: channel.to_owned(), limit: limit.to_owned() };
+            #[expect(clippy::cast_precision_loss, reason = "at most a hundred million")]
+            self.limits.get_or_create(&label).set(used as f64 / 1_000_000.0);
+        }
     }
 
     /// How many notices of that level nobody has dismissed.

@@ -63,6 +63,8 @@ enum Command {
     Timeline(super::timeline::Args),
     /// Show the sources and their health.
     Sources(super::sources::Args),
+    /// Show what posting has cost, the caps, and what the month will have cost at its end.
+    Spend(super::spend::Args),
     /// Post something by hand.
     Post(super::post::Args),
     /// Write the whole store into a file.
@@ -125,6 +127,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Notices(args) => super::notices::run(args, &call).await,
         Command::Timeline(args) => super::timeline::run(args, &call).await,
         Command::Sources(args) => super::sources::run(args, &call).await,
+        Command::Spend(args) => super::spend::run(args, &call).await,
         Command::Post(args) => super::post::run(args, &call).await,
         Command::Backup(args) => super::backup::run(args, &call).await,
         Command::Restore(args) => super::restore::run(args, &call).await,

@@ -144,6 +144,8 @@ pub fn view(config: &Config) -> web::View {
         platform: channel.platform.id.to_owned(),
         like: channel.account.like().map(str::to_owned),
         label: channel.label.clone(),
+        linked: channel.account.prices().map(|list| list.linked),
+        caps: channel.budget.map_or((None, None), |budget| (budget.per_day, budget.per_month)),
     });
     web::View {
         newsroom: config.newsroom.name.clone(),

@@ -1,10 +1,11 @@
 //! `bugle check [--live]`: everything that is wrong with the config and the templates, then what is worth a second look;
-//! with `--live` also what the platforms and the sources answer. Nothing is posted or stored by it, and no store or key
-//! is made for it.
+//! with `--live` also what the platforms and the sources answer. Nothing is posted by it, no store or key is made for it,
+//! and all that is stored, where there is a store, is what a platform charges for the question and says of its limits.
 
 use std::path::Path;
 
 use futures_util::future::join_all;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::live::{Asking, introduced};
@@ -12,6 +13,7 @@ use super::{Call, Exit, opened, say, terms, warn};
 use crate::compose;
 use crate::config::{Config, Fault};
 use crate::expr::{ExprError, Scene, Templates};
+use crate::model::limit::Said;
 use crate::route::DEFAULT_TEMPLATE;
 
 /// The options of `bugle check`.
@@ -210,10 +212,14 @@ async fn live(config: &Config) -> anyhow::Result<Live> {
         let name = format!("channel {} ({})", channel.name, channel.platform.name);
         let (line, ok, mut value) = match asking.whoami(channel).await {
             Ok(identity) => {
-                let value = introduced(channel, &identity);
+                let mut value = introduced(channel, &identity);
                 let server = identity.server.as_ref().map(|server| format!(", server {server}")).unwrap_or_default();
                 let line = format!("{name}: {}, id {}, limit {}{server}", identity.handle, identity.id, value["limit"]);
-                (remarked(line, &identity.remarks), true, value)
+                let limits = asking.limits(channel.name.as_str()).await;
+                value["limits"] = limits.iter().map(limit_json).collect();
+                let said = limits.iter().map(|said| limit_line(said, &asking.zone));
+                let remarks: Vec<String> = identity.remarks.iter().cloned().chain(said).collect();
+                (remarked(line, &remarks), true, value)
             }
             Err(said) => (format!("{name}: failed: {said}"), false, json!({ "error": said })),
         };
@@ -255,6 +261,22 @@ async fn live(config: &Config) -> anyhow::Result<Live> {
     let (channels, sources) = futures_util::future::join(channels, sources).await;
     let failed = channels.iter().chain(&sources).any(|(_, value)| value["ok"] == json!(false));
     Ok(Live { channels, sources, failed })
+}
+
+/// What a platform last said of a limit.
+fn limit_json(said: &Said) -> Value {
+    json!({
+        "limit": said.word,
+        "used_percent": said.percent(),
+        "left": said.left,
+        "resets": said.resets.map(|at| at.to_string()),
+        "said": said.at.to_string(),
+    })
+}
+
+fn limit_line(said: &Said, zone: &TimeZone) -> String {
+    let resets = said.resets.map(|at| format!(", counts anew at {}", zone.to_datetime(at).strftime("%Y-%m-%d %H:%M")));
+    format!("limit {}{}", said.describe(), resets.unwrap_or_default())
 }
 
 /// A line with what else is worth knowing below it.

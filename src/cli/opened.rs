@@ -170,6 +170,7 @@ pub fn channel(channel: &config::Channel) -> publish::Channel {
         pictures: channel.pictures,
         on_uncertain: channel.on_uncertain,
         strict_order: channel.strict_order,
+        budget: channel.budget,
     }
 }
 

@@ -16,6 +16,7 @@ use crate::config::{self, Config};
 use crate::expr::{Item, Templates};
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
+use crate::model::money::Price;
 use crate::model::picture::{Origin, Picture};
 use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
 use crate::platform::picture;
@@ -262,6 +263,7 @@ impl Desk<'_> {
             .collect();
         let limit = prepared.as_ref().map_or(limit, |prepared| prepared.composed.first.rules().limit);
         let card = prepared.as_ref().ok().and_then(|prepared| prepared.card.clone());
+        let cost = prepared.as_ref().ok().and_then(|prepared| channel.account.price(&prepared.payload));
         let outcome = prepared
             .map(|prepared| prepared.composed.parts().map(|part| (part.as_str().to_owned(), part.length())).collect());
         Shown {
@@ -276,6 +278,7 @@ impl Desk<'_> {
             not: not.or_else(|| chosen.and_then(|chosen| chosen.hold.clone())),
             limit,
             outcome,
+            cost,
             like: channel.account.like().unwrap_or(channel.platform.id).to_owned(),
             label: channel.label.clone(),
             card,
@@ -301,6 +304,8 @@ struct Shown {
     limit: usize,
     /// The text of each part and what it counts, or why there is none.
     outcome: Result<Vec<(String, usize)>, String>,
+    /// What sending it costs, where the platform charges.
+    cost: Option<Price>,
     /// The platform whose looks it has.
     like: String,
     /// The account's name as the config states it.
@@ -335,6 +340,7 @@ impl Shown {
             "parts": each,
             "limit": self.limit,
             "fits": self.outcome.is_ok(),
+            "cost": self.cost.map(super::show::money),
             "held": held,
             "picture": self.attached().map(|own| json!({ "origin": own.origin, "alt": own.alt })),
             "further_pictures": self.further,
@@ -379,6 +385,7 @@ impl Shown {
             }
             Err(why) => lines.push(format!("  held, a person decides: {why}")),
         }
+        lines.extend(self.cost.map(|cost| format!("  costs {cost}")));
         for own in self.attached().into_iter().chain(&self.further) {
             let what = match &own.origin {
                 Origin::Headline(card) => format!("a headline card, {}", card.ratio.word()),

@@ -150,6 +150,8 @@ pub struct Channel {
     pub policy: schedule::Policy,
     /// The same as written.
     pub schedule: schedule::Settings,
+    /// Its caps of money.
+    pub budget: Option<schedule::budget::Budget>,
     /// How its posts carry a picture.
     pub picture: crate::model::picture::Carry,
     /// Whether they wait for the page their card is made of.

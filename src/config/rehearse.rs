@@ -23,6 +23,8 @@ impl Config {
         for channel in &mut rehearsal.channels {
             channel.account = timeline(channel);
             channel.platform = channel.account.spec();
+            // A timeline costs nothing.
+            channel.budget = None;
         }
         rehearsal
     }

@@ -142,6 +142,9 @@ pub(super) struct Common {
     /// The channel's pace.
     #[serde(default)]
     pub pace: Option<schedule::Pace>,
+    /// The channel's caps of money, where its platform charges for posts.
+    #[serde(default)]
+    pub budget: Option<schedule::budget::BudgetSettings>,
     /// How posts carry a picture.
     #[serde(default)]
     pub picture: crate::model::picture::Carry,

@@ -283,6 +283,11 @@ pub enum HoldReason {
         /// The right to send it that it had.
         approval: Approval,
     },
+    /// Its channel's money for the day or month is spent.
+    Budget {
+        /// Which cap, what is spent of it, what the post costs.
+        said: String,
+    },
     /// Came back with a restored backup and nothing can prove it was not posted since.
     Restored,
 }
@@ -301,6 +306,7 @@ impl std::fmt::Display for HoldReason {
             Self::Unfit { why } => write!(f, "cannot be composed: {why}"),
             Self::SourceGone => f.write_str("its source is no longer in the config"),
             Self::Withheld { .. } => f.write_str("its source withholds the story"),
+            Self::Budget { said } => write!(f, "over the budget: {said}"),
             Self::Restored => f.write_str("restored from a backup: it may be out already"),
         }
     }

@@ -12,6 +12,8 @@ pub mod journal;
 pub mod oauth;
 pub mod picture;
 pub mod port;
+pub mod price;
+pub mod quota;
 pub mod scrub;
 pub mod wire;
 
@@ -46,7 +48,9 @@ pub use self::error::{ConnectError, PauseScopeKind, PublishError};
 pub use self::journal::{Journal, StepBook};
 pub use self::picture::{NoStudio, Studio};
 pub use self::port::{Context, Keep, Meter, NoMeter, Place, Usage, Wall, WallPost};
+pub use self::price::PriceList;
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::money::Price;
 use crate::model::picture::{Fit, Picture, Ratio};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Op, Receipt, Step};
@@ -259,6 +263,21 @@ pub trait Account: Send + Sync + 'static {
     /// A digest that is equal for all channels of one developer app.
     fn app_scope(&self, _credential: &Credential) -> Option<String> {
         None
+    }
+
+    /// What is charged for posting here; `None`: nothing.
+    fn prices(&self) -> Option<&'static PriceList> {
+        None
+    }
+
+    /// What sending that step costs; `body` is the planned step's, of a take-down the remote id.
+    fn charge(&self, _step: Step, _body: &str) -> Price {
+        Price::ZERO
+    }
+
+    /// What sending the whole payload costs; `None` where nothing is charged for.
+    fn price(&self, payload: &Payload) -> Option<Price> {
+        self.prices().map(|_| payload.steps.iter().map(|planned| self.charge(planned.step, &planned.body)).sum())
     }
 
     /// Prepares a post down to the bytes that are sent. Pure: the same input gives the same bytes.

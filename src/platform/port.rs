@@ -10,6 +10,7 @@ use url::Url;
 use super::{Card, Identity, PauseScopeKind, PublishError, Studio};
 use crate::http::Http;
 use crate::model::grant::{Credential, Grant};
+use crate::model::money::Price;
 use crate::model::picture::Picture;
 
 /// What an account is handed for the network.
@@ -74,10 +75,14 @@ pub struct Usage {
     pub resets: Option<Timestamp>,
 }
 
-/// Where adapters note what they read of limits. Noting is cheap and cannot fail; what comes of it is the caller's.
+/// Where adapters note what they read of limits, and what reading cost. Noting is cheap and cannot fail; what comes of it
+/// is the caller's. Only limits that bind posting are noted: one that is used up stops its whole scope.
 pub trait Meter: Send + Sync {
     /// Notes it.
     fn note(&self, usage: Usage);
+
+    /// Notes that a read was charged for.
+    fn spend(&self, _what: &'static str, _price: Price) {}
 }
 
 /// For callers that keep no count.

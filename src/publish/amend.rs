@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::book::{Book, Ended, store_ended};
+use super::money::Bill;
 use super::{Channel, House, call, claim, retry, settle};
 use crate::model::channel::Block;
 use crate::model::notice::{Level, Notice};
@@ -46,7 +47,8 @@ pub async fn carry_out(
         Amend::Edit { receipt, .. } | Amend::Delete { receipt } => receipt.parts.len().max(1),
     };
     let lease = claim::lease(channel.account.spec().media_deadline, parts, house.scale);
-    let mut book = Book::of_amend(house, &row.post.id, lease);
+    let bill = Bill::of(house, channel, cx.credential, None);
+    let mut book = Book::of_amend(house, &row.post.id, lease, bill);
     let outcome = call::amend(house, channel, cx, &what, &mut book).await;
     let (ended, _, _) = book.close();
     finish(house, wish, Some(row), ended, outcome.map(|_| ())).await

@@ -10,6 +10,8 @@ pub mod book;
 pub mod call;
 pub mod claim;
 pub mod lane;
+pub mod meter;
+pub mod money;
 pub mod ports;
 pub mod prepare;
 pub mod reconcile;
@@ -37,6 +39,7 @@ use crate::model::id::{ChannelName, WorkerId};
 use crate::model::picture::{CardTime, Carry};
 use crate::platform::{Account, Identity, PauseScopeKind};
 use crate::schedule::Policy;
+use crate::schedule::budget::Budget;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -101,6 +104,8 @@ pub struct Channel {
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up those behind it.
     pub strict_order: bool,
+    /// Its caps of money.
+    pub budget: Option<Budget>,
 }
 
 impl Channel {

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::book::{Ended, store_ended};
+use super::meter::Jotted;
 use super::{claim, retry};
 use crate::model::channel::{Block, Pause, PauseScope};
 use crate::model::notice::{Level, Notice};
@@ -98,6 +99,8 @@ pub struct Settlement {
     pub still_closed: bool,
     /// When it was known.
     pub at: Timestamp,
+    /// What the platform said of its limits meanwhile, and what reading cost.
+    pub noted: Jotted,
 }
 
 /// Stores it, in one transaction with all that follows.
@@ -106,6 +109,7 @@ pub struct Settlement {
 /// [`StoreError::Conflict`] where the lease was lost: then [`write_late`] is to be called.
 pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     let twice = store_ended(conn, &it.ended, it.at).await?;
+    it.noted.keep(conn, it.at).await?;
     let mut why = explain(&it.fate);
     if let (Fate::Published(_), Some(said)) = (&it.fate, without_picture(conn, it).await?) {
         why = format!("{why}; {said}");
@@ -185,6 +189,7 @@ async fn stop(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
 /// The database's.
 pub async fn write_late(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     store_ended(conn, &it.ended, it.at).await?;
+    it.noted.keep(conn, it.at).await?;
     let Fate::Published(receipt) = &it.fate else { return Ok(()) };
     let Some(row) = post::one(conn, it.row.id()).await? else { return Ok(()) };
     let Ok(published) = row.post.clone().publish(receipt.clone()) else { return Ok(()) };

@@ -11,6 +11,7 @@ pub use plan::{Chosen, Plan, Verdict, plan};
 
 use crate::expr::{Condition, ExprError, Scene};
 use crate::model::id::{ChannelName, SourceName};
+use crate::model::money::AtCap;
 use crate::model::post::Urgency;
 
 /// One `[[route]]` of the config.
@@ -45,6 +46,10 @@ pub struct Rule {
     /// Whether posts carry a short link of our own, which counts clicks; needs `[web] public_url`. Left out: no.
     #[serde(default)]
     pub short_links: bool,
+    /// What becomes of a post that would pass its channel's budget: `hold` for a person, or `no_link`: it goes out without
+    /// its link. Left out: as the channel's budget says.
+    #[serde(default)]
+    pub at_cap: Option<AtCap>,
 }
 
 /// Whether a person has to approve.

@@ -133,6 +133,7 @@ mod tests {
             link_params: std::collections::BTreeMap::new(),
             short_links: false,
             picture: None,
+            at_cap: None,
         }
     }
 

@@ -33,6 +33,8 @@ const TABLES: &[&str] = &[
     "short_link_click",
     "page_wait",
     "page",
+    "limit_said",
+    "spend",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

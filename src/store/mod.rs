@@ -14,6 +14,7 @@ pub mod clerk;
 pub mod consent;
 pub mod data_key;
 pub mod dialect;
+pub mod limit;
 pub mod meta;
 pub mod notice;
 pub mod page;
@@ -23,6 +24,7 @@ pub mod sealed;
 pub mod short_link;
 pub mod shown;
 pub mod source;
+pub mod spend;
 pub mod subscription;
 mod tally;
 pub mod token;
@@ -107,6 +109,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
     (7, "consents", include_str!("../../migrations/0007_consents.sql")),
     (8, "tokens", include_str!("../../migrations/0008_tokens.sql")),
+    (9, "limits", include_str!("../../migrations/0009_limits.sql")),
     (10, "shown", include_str!("../../migrations/0010_shown.sql")),
 ];
 

@@ -41,6 +41,7 @@ use url::Url;
 
 use crate::clock::SharedClock;
 use crate::connect::Connector;
+use crate::model::money::Price;
 use crate::store::Store;
 use crate::telemetry::{Metrics, field};
 
@@ -86,6 +87,10 @@ pub struct ChannelView {
     pub like: Option<String>,
     /// The account's name as the config states it, for people.
     pub label: Option<String>,
+    /// What a usual post with its link costs there; `None`: nothing.
+    pub linked: Option<Price>,
+    /// The most that is spent there in a civil day, and in a civil month.
+    pub caps: (Option<Price>, Option<Price>),
 }
 
 /// Whether the service does its work.

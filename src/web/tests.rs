@@ -52,6 +52,8 @@ fn view() -> View {
         platform: platform.to_owned(),
         like: like.map(str::to_owned),
         label: None,
+        linked: None,
+        caps: (None, None),
     };
     View {
         newsroom: "Xəbər & <Co>".to_owned(),

@@ -30,6 +30,7 @@ mod story_hostile;
 mod story_limits;
 mod story_matrix;
 mod story_linkedin;
+mod story_money;
 mod story_once;
 mod story_outage;
 mod story_pages;

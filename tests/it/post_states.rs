@@ -75,6 +75,7 @@ fn reasons() -> Vec<HoldReason> {
         HoldReason::Unfit { why: text() },
         HoldReason::SourceGone,
         HoldReason::Withheld { approval: approval() },
+        HoldReason::Budget { said: text() },
         HoldReason::Restored,
     ];
     for reason in &all {
@@ -91,6 +92,7 @@ fn reasons() -> Vec<HoldReason> {
             | HoldReason::Unfit { .. }
             | HoldReason::SourceGone
             | HoldReason::Withheld { .. }
+            | HoldReason::Budget { .. }
             | HoldReason::Restored => {}
         }
     }

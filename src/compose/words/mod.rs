@@ -16,6 +16,7 @@ use super::Unfit;
 use crate::expr::Scene;
 use crate::model::article::Entry;
 use crate::model::picture::Carry;
+use crate::model::money::AtCap;
 use crate::text::rules::Unit;
 use crate::text::tracking;
 
@@ -58,6 +59,8 @@ pub struct OfRoute {
     pub short_links: bool,
     /// How its posts carry a picture, where it says so.
     pub picture: Option<Carry>,
+    /// What becomes of its posts where their channel's money is spent.
+    pub at_cap: Option<AtCap>,
 }
 
 /// Where a post goes, as far as its words depend on it.
@@ -99,6 +102,11 @@ impl Words {
     /// How posts of that route carry a picture on that channel, where the route says so.
     pub fn carry(&self, route: u32, channel: &str) -> Option<Carry> {
         self.route(route, channel).and_then(|it| it.picture)
+    }
+
+    /// What the route says of posts that their channel's budget does not pay for.
+    pub fn at_cap(&self, route: u32, channel: &str) -> Option<AtCap> {
+        self.route(route, channel).and_then(|it| it.at_cap)
     }
 
     /// Puts tags, mentions and the link that is posted into the scene.
@@ -173,6 +181,7 @@ mod tests {
                     },
                     short_links: false,
                     picture: None,
+                    at_cap: None,
                 },
                 OfRoute { to: vec!["other".into()], short_links: true, ..OfRoute::default() },
             ],

@@ -7,6 +7,7 @@
 mod api;
 mod error;
 mod media;
+mod quota;
 mod record;
 mod session;
 

@@ -9,6 +9,7 @@ mod consent;
 mod error;
 mod kin;
 mod media;
+mod quota;
 mod seek;
 
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use super::error::{Problem, classify};
 use super::find::Page;
 use super::keys::{Auth, Config};
 use super::oauth1::{Keys, authorization};
+use super::{price, quota};
 use crate::http::{Answer, Call};
 use crate::platform::{Context, PublishError, wire};
 
@@ -87,6 +88,7 @@ impl<'a> Api<'a> {
     pub(super) async fn create(&self, body: &str) -> Result<Value, PublishError> {
         let call = self.call(Method::POST, &["2", "tweets"], &[]).body("application/json", body);
         let answer = self.cx.http.change(call).await.map_err(wire::unanswered)?;
+        quota::note(self.cx.meter, &answer);
         created(&answer, self.cx.clock.now())
     }
 
@@ -102,7 +104,9 @@ impl<'a> Api<'a> {
     /// <https://docs.x.com/x-api/users/get-posts>
     pub(super) async fn posts(&self, user: &str, query: &[(&str, &str)]) -> Result<Page, PublishError> {
         let answer = self.read(&["2", "users", user, "tweets"], query).await?;
-        match parse::<Page>(&answer)? {
+        let page = parse::<Page>(&answer)?;
+        self.cx.meter.spend("own posts read", price::READ.times(page.data.len() as u64));
+        match page {
             Page { errors: Some(_), .. } => {
                 Err(PublishError::Unknown { said: Problem::read(&answer.body).said(answer.status) })
             }
@@ -114,6 +118,7 @@ impl<'a> Api<'a> {
     /// <https://docs.x.com/x-api/users/get-my-user>
     pub(super) async fn me(&self) -> Result<Me, PublishError> {
         let answer = self.read(&["2", "users", "me"], &[]).await?;
+        self.cx.meter.spend("user read", price::USER);
         parse::<Wrapped<Me>>(&answer).map(|wrapped| wrapped.data)
     }
 

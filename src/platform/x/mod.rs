@@ -12,6 +12,8 @@ mod find;
 mod keys;
 mod media;
 mod oauth1;
+mod price;
+mod quota;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,9 +31,10 @@ use self::find::Verdict;
 use self::keys::{Auth, Config, Keys};
 use super::{
     Account, Amend, Connect, ConnectError, Consent, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY,
-    Outgoing, PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture,
+    Outgoing, PauseScopeKind, Payload, Planned, Platform, PriceList, PublishError, Recovery, Sought, Spec, Terms, picture,
 };
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::money::Price;
 use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
@@ -159,6 +162,14 @@ impl Account for Config {
                 Some(crate::text::plain::hex(&sha2::Sha256::digest(format!("x\0client\0{client_id}"))))
             }
         }
+    }
+
+    fn prices(&self) -> Option<&'static PriceList> {
+        Some(&price::PRICES)
+    }
+
+    fn charge(&self, step: Step, body: &str) -> Price {
+        price::of(step, body)
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {

@@ -16,8 +16,15 @@ use crate::model::post::{Actor, HoldReason, PostState};
 use crate::model::receipt::{Op, Outcome, Receipt, Step};
 use crate::platform::{Journal, Lookup, Payload, PublishError, Sought, StepBook};
 use crate::store::post::PostRow;
-use crate::store::{StoreError, attempt, audit, channel, notice, post};
+use crate::store::{StoreError, attempt, audit, channel, notice, post, spend};
 use crate::telemetry::PostOutcome;
+
+/// A step is sent again.
+#[derive(Clone, Copy)]
+struct Resend {
+    /// Revision and step, where it proved not to be there: then nothing was paid for it.
+    absent: Option<(u16, Step)>,
+}
 
 impl Lane {
     pub(super) async fn reconcile(&mut self, hands: &Hands) -> Result<bool, StoreError> {
@@ -29,7 +36,7 @@ impl Lane {
         let (Some((step, last, first_begun)), Some(payload)) = (reconcile::in_doubt(&attempts, row.revision), payload)
         else {
             // Every visible step is proved done, or none was begun: the next claim goes on from there.
-            self.put_back(&row, hands.now, hands.now, "nothing of it is in doubt", false).await?;
+            self.put_back(&row, hands.now, hands.now, "nothing of it is in doubt", None).await?;
             return Ok(true);
         };
         let doubt = Doubt {
@@ -51,6 +58,7 @@ impl Lane {
             now: hands.now,
             scale: self.house.scale,
         };
+        let mut absent = None;
         let moved = match doubt.next() {
             Move::Look => {
                 let parent = parent_of(&attempts, row.revision, step.n);
@@ -92,13 +100,16 @@ impl Lane {
                         if matches!(moved, Move::Wait(_)) {
                             return Ok(true);
                         }
+                        if seen == Seen::Absent && matches!(moved, Move::Again(_)) {
+                            absent = Some((row.revision, step));
+                        }
                         moved
                     }
                 }
             }
             other => other,
         };
-        self.follow(row.id().to_owned(), moved, hands.now).await?;
+        self.follow(row.id().to_owned(), moved, hands.now, absent).await?;
         Ok(true)
     }
 
@@ -213,7 +224,14 @@ impl Lane {
         self.house.store.write(job).await
     }
 
-    async fn follow(&self, id: String, moved: Move, now: Timestamp) -> Result<(), StoreError> {
+    /// `absent`: the step that proved not to be there.
+    async fn follow(
+        &self,
+        id: String,
+        moved: Move,
+        now: Timestamp,
+        absent: Option<(u16, Step)>,
+    ) -> Result<(), StoreError> {
         let mut conn = self.house.store.read().await?;
         let Some(row) = post::one(&mut conn, &id).await? else { return Ok(()) };
         drop(conn);
@@ -227,7 +245,9 @@ impl Lane {
                 });
                 self.house.store.write(job).await
             }
-            Move::Again(due) => self.put_back(&row, due, now, "proved absent, or safe to repeat", true).await,
+            Move::Again(due) => {
+                self.put_back(&row, due, now, "proved absent, or safe to repeat", Some(Resend { absent })).await
+            }
             Move::Hold(why) => self.hold(row, why, now).await,
             Move::Look => Ok(()),
         }
@@ -239,17 +259,22 @@ impl Lane {
         due: Timestamp,
         now: Timestamp,
         why: &'static str,
-        resend: bool,
+        resend: Option<Resend>,
     ) -> Result<(), StoreError> {
         let row = row.clone();
         let post = row.post.clone().put_back(Some(why.to_owned())).map_err(|e| StoreError::Conflict(e.to_string()))?;
         let mut next = PostRow { post, next_look: None, ..row.clone() };
-        if resend {
+        if resend.is_some() {
             next.resends += 1;
             next.post.due = next.post.due.max(due);
         }
         let job = crate::store::job(move |conn| {
-            Box::pin(async move { post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop) })
+            Box::pin(async move {
+                if let Some(step) = resend.and_then(|resend| resend.absent) {
+                    spend::void_step(conn, row.id(), step, now).await?;
+                }
+                post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
+            })
         });
         self.house.store.write(job).await
     }

@@ -6,6 +6,7 @@ pub(super) mod articles;
 pub(super) mod channels;
 pub(super) mod connect;
 mod look;
+mod money;
 mod shown;
 pub(super) mod sources;
 pub(super) mod timeline;

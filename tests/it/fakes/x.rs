@@ -93,6 +93,10 @@ pub struct X {
     pub revoked: bool,
     /// Its OAuth 2.0.
     pub oauth: OAuth,
+    /// How many posts may be made in a window that begins with the first of them; `None`: nobody counts.
+    pub rate: Option<(usize, Duration)>,
+    /// When the window began, and the posts asked for in it.
+    window: Option<(Timestamp, usize)>,
 }
 
 /// A running fake X.
@@ -195,6 +199,8 @@ impl X {
             duplicate_guard: true,
             revoked: false,
             oauth: OAuth::new(),
+            rate: None,
+            window: None,
         }
     }
 
@@ -337,6 +343,21 @@ impl X {
         let shown = shortened(&text, id).0;
         let id = id.to_string();
         Reply::json(201, &json!({"data": {"id": id, "text": shown, "edit_history_tweet_ids": [id]}}))
+    }
+
+    /// Counts a request to make a post; how many are left after it and when they count anew, or `Err` with that instant
+    /// where it is one too many.
+    fn counted(&mut self, now: Timestamp) -> Result<(usize, i64), i64> {
+        let Some((most, lasts)) = self.rate else { return Ok((99, now.as_second() + 900)) };
+        let ends = |begun: Timestamp| begun + jiff::SignedDuration::try_from(lasts).expect("a test's window is short");
+        let (begun, used) = self.window.filter(|(begun, _)| now < ends(*begun)).unwrap_or((now, 0));
+        // X tells whole seconds, never too early.
+        let reset = ends(begun).as_second() + 1;
+        if used >= most {
+            return Err(reset);
+        }
+        self.window = Some((begun, used + 1));
+        Ok((most - used - 1, reset))
     }
 
     fn media_of(&self, body: &Map<String, Value>) -> Result<usize, String> {
@@ -524,6 +545,18 @@ impl Rules for X {
             Err(why) => return unauthorized(&why),
         };
         let last = request.path.rsplit('/').next().unwrap_or_default();
+        let (left, reset) = match self.endpoint(request) {
+            CREATE => match self.counted(now) {
+                Ok(counted) => counted,
+                Err(reset) => {
+                    return problem(429, "about:blank", "Too Many Requests", "Too Many Requests")
+                        .header("x-rate-limit-remaining", "0")
+                        .header("x-rate-limit-reset", reset.to_string());
+                }
+            },
+            _ => (99, now.as_second() + 900),
+        };
+        let most = self.rate.map_or(100, |(most, _)| most);
         let reply = match self.endpoint(request) {
             CREATE => self.create(request, &keys, now),
             LOOK => self.timeline(request, request.path.split('/').nth(3).unwrap_or_default(), now),
@@ -537,11 +570,10 @@ impl Rules for X {
             METADATA => self.metadata(request),
             _ => problem(404, "about:blank", "Not Found", "Not Found"),
         };
-        let reset = (now.as_second() + 900).to_string();
         reply
-            .header("x-rate-limit-limit", "100")
-            .header("x-rate-limit-remaining", "99")
-            .header("x-rate-limit-reset", reset)
+            .header("x-rate-limit-limit", most.to_string())
+            .header("x-rate-limit-remaining", left.to_string())
+            .header("x-rate-limit-reset", reset.to_string())
     }
 }
 

@@ -440,6 +440,7 @@ impl Stage {
             pictures: 1,
             on_uncertain: set.on_uncertain,
             strict_order: set.strict_order,
+            budget: None,
         };
         commit!(store, |conn| channel::ensure(conn, "main", "mastodon", at(0)).await).expect("stored");
         let house = Arc::new(house);

@@ -3,6 +3,7 @@
 
 mod backup;
 mod listed;
+mod money;
 mod nouns;
 mod pages;
 mod posts;
