@@ -353,8 +353,7 @@ impl Account for Config {
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
         let key = message::nonce(&ids.seed);
         let body = self.message(post, &key)?;
-        let uploads = (0_u16..).zip(post.picture.iter().chain(&post.further).take(usize::from(SPEC.media.max)));
-        let uploads = uploads.map(|(n, it)| Planned { step: Step { op: Op::Upload, n }, ..picture::attached(it) });
+        let uploads = picture::attached(post).take(usize::from(SPEC.media.max));
         let create = Planned { step: ONLY, body: body.to_string() };
         let crosspost = self.publish.then(|| Planned { step: CROSSPOST, body: "crosspost".to_owned() });
         Ok(Payload {

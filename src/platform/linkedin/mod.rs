@@ -319,11 +319,7 @@ impl super::Account for Account {
         // The text as it is sent has the last word, whatever counted it before.
         FittedText::new(text.to_owned(), SPEC.text).map_err(|e| (Rejection::TooLong, e.to_string()))?;
         let body = body::frozen(text, post.card.as_ref(), self.config.visibility.word());
-        let attached = post.picture.iter().chain(&post.further).take(usize::from(SPEC.media.max));
-        let mut steps: Vec<Planned> = (0_u16..)
-            .zip(attached)
-            .map(|(n, own)| Planned { step: Step { op: Op::Upload, n }, ..picture::attached(own) })
-            .collect();
+        let mut steps: Vec<Planned> = picture::attached(post).take(usize::from(SPEC.media.max)).collect();
         if steps.is_empty()
             && let Some(thumb) = post.card.as_ref().and_then(|card| card.image.as_ref())
         {
