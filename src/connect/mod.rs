@@ -8,6 +8,8 @@
 
 mod back;
 mod flow;
+#[cfg(test)]
+mod flow_tests;
 mod keep;
 mod secret;
 #[cfg(test)]

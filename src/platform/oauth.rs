@@ -231,13 +231,17 @@ pub async fn renew(cx: &Context<'_>, client: &Client, grant: &Grant) -> Result<G
 /// In words for a person, where one of them may still work.
 pub async fn revoke(cx: &Context<'_>, client: &Client, at: &Url, grant: &Grant) -> Result<(), ConnectError> {
     let tokens = [(grant.refresh.as_ref(), "refresh_token"), (Some(&grant.access), "access_token")];
+    let secrets = [
+        grant.refresh.as_ref().map(|token| token.expose_secret()),
+        Some(grant.access.expose_secret()),
+        client.secret.as_ref().map(|secret| secret.expose_secret()),
+    ];
     for (token, hint) in tokens {
         let Some(token) = token else { continue };
         let call = revocation(cx, client, at, token, hint);
         let answer = cx.http.change(call).await.map_err(|e| {
             ConnectError::Unreachable(format!("cannot take the {hint} back at {}: {e}", client.place()))
         })?;
-        let secrets = [Some(token.expose_secret()), client.secret.as_ref().map(|secret| secret.expose_secret())];
         revoked(&answer, client, hint, &secrets)?;
     }
     Ok(())

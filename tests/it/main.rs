@@ -38,6 +38,7 @@ mod story_pictures;
 mod story_polite;
 mod story_push;
 mod story_real;
+mod story_renewal;
 mod story_secrets;
 mod story_synapse;
 mod story_threads;

@@ -186,7 +186,11 @@ fn refuse(desk: &Desk, fault: &Fault) -> Response {
         _ => StatusCode::BAD_REQUEST,
     };
     tracing::info!(%fault, "an account was not connected");
-    let mut words = fault.to_string();
+    let mut words = match fault {
+        // Not with the name: it is whatever somebody wrote into the address.
+        Fault::NoChannel(_) => "there is no such channel".to_owned(),
+        other => other.to_string(),
+    };
     if let Some(first) = words.get(..1).map(str::to_uppercase) {
         words.replace_range(..1, &first);
     }

@@ -120,13 +120,6 @@ impl OAuth {
         }
     }
 
-    /// All grants end, as when a person takes the access away.
-    pub fn end(&mut self) {
-        for grant in &mut self.grants {
-            grant.ended = true;
-        }
-    }
-
     /// The page where a person consents. What cannot be sent back (an unknown client or redirect URI) is shown; anything
     /// else goes back as an error.
     pub fn authorize(&mut self, request: &Request, now: Timestamp) -> Reply {

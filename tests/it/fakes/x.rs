@@ -1,7 +1,8 @@
 //! X as its API v2 documents it (OpenAPI 2.167 of 2026-08-22; facts in docs of the adapter): posts, own timeline, media,
 //! OAuth 1.0a signatures checked with code of this file's own, OAuth 2.0 by `oauth`. Stricter than X where leniency would
-//! hide a fault. What a text weighs is in `count`.
+//! hide a fault. What a text weighs is in `count`; which names a request may have, in `contract`.
 
+mod contract;
 mod count;
 
 use std::collections::{BTreeMap, HashSet};
@@ -271,13 +272,8 @@ impl X {
             return Err("a token in the address".to_owned());
         }
         let (username, scope) = self.oauth.holder(token, now)?;
-        let needed: &[&str] = match self.endpoint(request) {
-            CREATE | DELETE => &["tweet.read", "tweet.write", "users.read"],
-            LOOK | ME => &["tweet.read", "users.read"],
-            UPLOAD | METADATA => &["media.write"],
-            _ => &[],
-        };
-        if let Some(missing) = needed.iter().find(|needed| !scope.split(' ').any(|given| given == **needed)) {
+        let needed = contract::call(request).map_or(&[][..], |call| &call.scopes);
+        if let Some(missing) = needed.iter().find(|needed| !scope.split(' ').any(|given| given == *needed)) {
             return Err(format!("the token has no {missing}"));
         }
         let user_id = match self.accounts.iter().find(|keys| keys.username == username) {
@@ -301,19 +297,6 @@ impl X {
             return invalid("Content-Type must be application/json");
         }
         let Some(Value::Object(body)) = request.json() else { return invalid("the body is no JSON object") };
-        let known = [
-            "text",
-            "media",
-            "reply",
-            "reply_settings",
-            "nullcast",
-            "made_with_ai",
-            "paid_partnership",
-            "community_id",
-        ];
-        if let Some(unknown) = body.keys().find(|key| !known.contains(&key.as_str())) {
-            return invalid(&format!("[$.{unknown}: is not defined in the schema]"));
-        }
         let (text, media, parent) = match (text_of(&body), self.media_of(&body), self.parent_of(&body)) {
             (Ok(text), Ok(media), Ok(parent)) => (text, media, parent),
             (Err(fault), _, _) | (_, Err(fault), _) | (_, _, Err(fault)) => return invalid(&fault),
@@ -388,19 +371,6 @@ impl X {
     }
 
     fn timeline(&self, request: &Request, user: &str, now: Timestamp) -> Reply {
-        let known = [
-            "max_results",
-            "start_time",
-            "end_time",
-            "since_id",
-            "until_id",
-            "exclude",
-            "tweet.fields",
-            "pagination_token",
-        ];
-        if let Some((unknown, _)) = request.query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            return invalid(&format!("The query parameter [{unknown}] is not one of the known ones"));
-        }
         let max: usize = match request.query("max_results").map_or(Ok(10), str::parse) {
             Ok(max @ 5..=100) => max,
             _ => return invalid("The `max_results` query parameter value is not between 5 and 100"),
@@ -544,6 +514,9 @@ impl Rules for X {
             Ok(keys) => keys,
             Err(why) => return unauthorized(&why),
         };
+        if let Some(fault) = contract::fault(request) {
+            return invalid(&fault);
+        }
         let last = request.path.rsplit('/').next().unwrap_or_default();
         let (left, reset) = match self.endpoint(request) {
             CREATE => match self.counted(now) {

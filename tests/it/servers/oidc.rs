@@ -1,8 +1,6 @@
 //! oidc-provider, a certified OAuth 2.0 server, with a small resource of X's shape behind it (tests/servers/oidc): what a
 //! person does there, and what was posted with its tokens.
 
-use serde_json::Value;
-
 use super::place;
 use crate::browser::{Browser, Page};
 use crate::wire::Ask;
@@ -45,16 +43,4 @@ pub async fn posts(person: &str) -> Vec<String> {
     let posts = posts.as_array().cloned().unwrap_or_default();
     let mine = posts.iter().filter(|post| post["account"] == person);
     mine.filter_map(|post| post["text"].as_str().map(str::to_owned)).collect::<Vec<String>>()
-}
-
-/// A call of the token endpoint, by the client.
-///
-/// # Panics
-/// When the server does not answer.
-pub async fn token(form: &[(&str, &str)]) -> (u16, Value) {
-    use base64::Engine as _;
-    let pair = base64::engine::general_purpose::STANDARD.encode(format!("{CLIENT}:{}", SECRET.replace(' ', "+")));
-    let ask = Ask::form(format!("{}/2/oauth2/token", url()), form).header("Authorization", format!("Basic {pair}"));
-    let answer = ask.send().await.expect("the server of BUGLE_TEST_OIDC answers");
-    (answer.status, answer.json())
 }

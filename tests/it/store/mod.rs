@@ -2,6 +2,7 @@
 //! Here is what the trials share; the trials stand by what they are about.
 
 mod backup;
+mod consents;
 mod listed;
 mod money;
 mod nouns;
