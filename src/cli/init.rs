@@ -166,7 +166,11 @@ impl<R: BufRead> Asking<'_, R> {
             let text = |answer: &str| Ok(answer.to_owned());
             let mut wanted = Wanted { platform, ..Wanted::default() };
             if wanted.platform != "timeline" {
-                let question = if wanted.platform == "telegram" { "  Its chat" } else { "  Its account" };
+                let question = match wanted.platform.as_str() {
+                    "telegram" => "  Its chat",
+                    "matrix" => "  Its room",
+                    _ => "  Its account",
+                };
                 wanted.handle = self.answer(question, None, "--channel", handle)?;
             }
             if let Some(server) = default_server(&wanted.platform) {
