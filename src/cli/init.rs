@@ -169,6 +169,7 @@ impl<R: BufRead> Asking<'_, R> {
                 let question = match wanted.platform.as_str() {
                     "telegram" => "  Its chat",
                     "discord" | "slack" => "  Its channel's id",
+                    "matrix" => "  Its room",
                     "webhook" => "  Where events go",
                     _ => "  Its account",
                 };

@@ -92,6 +92,11 @@ fn keys(name: &str, channel: &Wanted) -> String {
             quoted(channel.handle.trim_start_matches('@')),
             variable("APP_PASSWORD")
         ),
+        "matrix" => format!(
+            "server   = {}\nroom     = {handle}\ntoken    = {}\n",
+            server("https://matrix.org"),
+            variable("TOKEN")
+        ),
         "telegram" => format!("chat     = {handle}\ntoken    = {}\n", variable("TOKEN")),
         "discord" | "slack" => format!("channel  = {handle}\ntoken    = {}\n", variable("TOKEN")),
         "webhook" => format!("url      = {handle}\nsecret   = {}\n", variable("SECRET")),

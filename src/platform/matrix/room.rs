@@ -108,14 +108,12 @@ impl Config {
 
 async fn room_remarks(api: &Api<'_>, word: &str, room: &str, user: &str) -> Vec<String> {
     let member = api.state(room, "m.room.member", user).await;
-    let membership = member.as_ref().ok().and_then(|it| it.as_ref()?["membership"].as_str().map(str::to_owned));
-    if membership.as_deref() != Some("join") {
-        let how = match membership.as_deref() {
-            Some("invite") => "is invited to it and joins with the first post",
-            Some("ban") => "is banned from it",
-            _ => "is not in it: invite it, or make the room public",
-        };
-        return vec![format!("posts to the room {word} ({room}); the account {how}")];
+    let membership = member.as_ref().ok().and_then(|it| it.as_ref()?["membership"].as_str());
+    if membership != Some("join") {
+        // Who is only invited is shown nothing of the room, not even that.
+        return vec![format!(
+            "posts to the room {word} ({room}); the account is not in it yet: once invited, it joins with its first post"
+        )];
     }
     let name = api.state(room, "m.room.name", "").await.ok().flatten();
     let name = name.as_ref().and_then(|it| it["name"].as_str()).unwrap_or("without a name");

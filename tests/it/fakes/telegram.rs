@@ -279,7 +279,8 @@ impl Telegram {
         let at = self.message(&chat, fields).ok_or_else(|| bad("message to edit not found"))?;
         let message = &mut self.messages[at];
         if message.photo != photo {
-            return Err(bad("there is no text in the message to edit"));
+            let missing = if photo { "caption" } else { "text" };
+            return Err(bad(&format!("there is no {missing} in the message to edit")));
         }
         if (&message.text, &message.entities) == (&text, &entities) {
             return Err(bad(
