@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::{self, Deserializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::Digest as _;
 use url::Url;
 

@@ -1,6 +1,7 @@
 //! What Discord's side decides without a network: its keys, its frozen bytes, its receipts.
 
 use proptest::prelude::*;
+use serde_json::json;
 use toml::de::DeTable;
 
 use super::*;

@@ -122,7 +122,7 @@ fn known_id(row: &PostRow, receipt: &Receipt) -> Result<(), StoreError> {
     }
     let at = receipt.url.as_deref().unwrap_or("on the platform");
     Err(said(format!(
-        "post {} was confirmed by a person, so its id on the platform is not known: change it by hand, {at}",
+        "the id of post {} on its platform is not known (a person confirmed it, or the platform gives none): change it by hand, {at}",
         short(row.id())
     )))
 }
