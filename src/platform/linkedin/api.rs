@@ -196,7 +196,6 @@ impl Api<'_> {
         let now = self.cx.clock.now();
         let calls = self.day.count(now);
         let Some(most) = self.config.daily() else { return };
-        #[expect(clippy::cast_precision_loss, reason = "a day's requests are far below 2^52")]
         let used = calls as f64 / most as f64;
         self.cx.meter.note(Usage {
             limit: "requests a day",

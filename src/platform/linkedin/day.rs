@@ -31,7 +31,7 @@ struct Tally {
 impl Day {
     fn with<T>(&self, now: Timestamp, work: impl FnOnce(&mut Tally) -> T) -> T {
         let mut tally = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let today = now.to_zoned(TimeZone::UTC).date();
+        let today = TimeZone::UTC.to_datetime(now).date();
         if tally.day != Some(today) {
             *tally = Tally { day: Some(today), ..Tally::default() };
         }
@@ -65,9 +65,8 @@ impl Day {
 
 /// The next 00:00 UTC: when LinkedIn counts anew.
 pub fn midnight(now: Timestamp) -> Timestamp {
-    let next = now.to_zoned(TimeZone::UTC).date().tomorrow();
-    let zoned = next.and_then(|day| day.to_zoned(TimeZone::UTC));
-    zoned.map_or(now, |zoned| zoned.timestamp())
+    let next = TimeZone::UTC.to_datetime(now).date().tomorrow();
+    next.and_then(|day| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0))).unwrap_or(now)
 }
 
 #[cfg(test)]

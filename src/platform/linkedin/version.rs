@@ -54,7 +54,7 @@ pub fn ends(version: &str) -> Option<(Date, bool)> {
 /// What a person should know of a version at that instant; `None`: nothing yet.
 pub fn remark(version: &str, now: Timestamp) -> Option<String> {
     let (ends, stated) = ends(version)?;
-    let today = now.to_zoned(TimeZone::UTC).date();
+    let today = TimeZone::UTC.to_datetime(now).date();
     let days = today.until((jiff::Unit::Day, ends)).ok()?.get_days();
     let how = if stated { "" } else { " (twelve months from its month; LinkedIn's table of migrations has the day)" };
     match days {
