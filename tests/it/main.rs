@@ -14,6 +14,7 @@ mod servers;
 mod store;
 mod story_access;
 mod story_answers;
+mod story_canary;
 mod story_clocks;
 mod story_disk;
 mod story_door;
@@ -32,6 +33,8 @@ mod story_push;
 mod story_real;
 mod story_secrets;
 mod story_threads;
+mod story_tokens;
+mod story_vault;
 mod story_words;
 #[path = "../tidy.rs"]
 mod tidy;
