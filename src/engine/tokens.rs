@@ -198,10 +198,31 @@ async fn grant_state(
         renew::block(house, name, Block::Token { said }).await?;
         setup.wake();
     }
+    let put_off = known.said.as_deref().filter(|_| ran_out && known.state == State::Fresh);
+    stuck(setup, name, put_off, standing).await?;
     let ends = tokens::ends(&grant, known.state);
     house.metrics.token_days_left(name, ends.map(|ends| tokens::days_left(ends, now)));
     warn_of_end(setup, name, (grant.issued, ends), &known, standing).await?;
     Ok(Some(known.state))
+}
+
+/// A token that ran out while renewing it is put off again and again: posts wait, and a person should know why.
+async fn stuck(setup: &Setup, name: &str, said: Option<&str>, standing: &HashSet<String>) -> Result<(), StoreError> {
+    let key = format!("channel.{name}.renewal");
+    if said.is_some() == standing.contains(&key) {
+        return Ok(());
+    }
+    let text = said.map(|said| format!("the token of channel {name} ran out and could not be renewed yet: {said}"));
+    let now = setup.house.clock.now();
+    let tell = job(move |conn| {
+        Box::pin(async move {
+            match text {
+                Some(text) => notice::raise(conn, &Notice::new(Level::Warn, key, text), now).await,
+                None => notice::settle(conn, &key).await,
+            }
+        })
+    });
+    setup.house.store.write(tell).await.map(drop)
 }
 
 /// The warnings of a grant's end, each once; taken back where there is another grant. `known` is about the grant.

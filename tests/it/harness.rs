@@ -134,6 +134,11 @@ impl Newsroom {
         self
     }
 
+    /// As [`more`](Self::more), between two starts, in the place of what there was.
+    pub fn set_more(&mut self, text: &str) {
+        self.more = format!("{text}\n");
+    }
+
     /// What is logged; `debug` unless said.
     pub fn log(mut self, level: &'static str) -> Self {
         self.log = level;
@@ -416,10 +421,18 @@ impl Newsroom {
     /// # Panics
     /// Where there is no such program.
     pub async fn command(&self, args: &[&str]) -> std::process::Output {
+        self.command_with(args, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    ///
+    /// # Panics
+    /// As it does.
+    pub async fn command_with(&self, args: &[&str], env: &[(&str, &str)]) -> std::process::Output {
         let config = self.path("bugle.toml");
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_bugle"));
         command.arg("--config").arg(&config).args(args).current_dir(self.folder.path()).env("NO_COLOR", "1");
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.envs(self.env.iter().map(|(name, value)| (name, value))).envs(env.iter().copied());
         command.output().await.expect("the program was built with the tests")
     }
 

@@ -17,6 +17,7 @@ mod story_access;
 mod story_albums;
 mod story_answers;
 mod story_chat;
+mod story_canary;
 mod story_clocks;
 mod story_connect;
 mod story_connect_attacks;
@@ -42,6 +43,8 @@ mod story_renewal;
 mod story_secrets;
 mod story_synapse;
 mod story_threads;
+mod story_tokens;
+mod story_vault;
 mod story_words;
 #[path = "../tidy.rs"]
 mod tidy;

@@ -80,7 +80,6 @@ struct Script {
     who: VecDeque<Result<Identity, ConnectError>>,
     steps: HashMap<Step, VecDeque<Result<Value, PublishError>>>,
     finds: VecDeque<Result<Lookup, PublishError>>,
-    amends: VecDeque<Result<(), PublishError>>,
     renewals: VecDeque<Result<Grant, RenewError>>,
     /// The only tokens that are good; empty: any.
     good: Vec<String>,
@@ -133,10 +132,6 @@ impl Scripted {
         (on_entry, go)
     }
 
-    /// The answers to changes of what is out, in order.
-    pub fn amends(&self, answers: impl IntoIterator<Item = Result<(), PublishError>>) {
-        self.script().amends.extend(answers);
-    }
 
     /// The answers to renewals, in order.
     pub fn renewals(&self, answers: impl IntoIterator<Item = Result<Grant, RenewError>>) {
@@ -305,7 +300,6 @@ impl Account for Scripted {
     async fn amend(&self, cx: &Context<'_>, what: &Amend, _: &mut Journal<'_>) -> Result<Receipt, PublishError> {
         self.note(Call::Amend(if matches!(what, Amend::Edit { .. }) { Op::Edit } else { Op::Delete }));
         self.admit(cx).await?;
-        self.script().amends.pop_front().unwrap_or(Ok(()))?;
         let (Amend::Edit { receipt, .. } | Amend::Delete { receipt }) = what;
         Ok(receipt.clone())
     }

@@ -273,7 +273,7 @@ async fn many_replicas_on_postgres_renew_once() {
     let stage = on(Place::postgres().await).await;
     stage.platform.renewals([pair(2, &stage)]);
     let mut houses = Vec::new();
-    for _ in 0..8 {
+    for _ in 0..4 {
         houses.push(stage.replica().await);
     }
     let all = houses.iter().map(|house| renews(&stage, house, Some("access-token-1")));
@@ -407,6 +407,26 @@ async fn the_loop_blocks_a_channel_whose_grant_is_spent() {
     assert_eq!(stage.platform.traded().len(), 1);
 }
 
+#[tokio::test]
+async fn a_renewal_that_is_put_off_until_the_token_ran_out_is_told() {
+    let stage = connected().await;
+    let later = || Err(RenewError::Later("the server is down".to_owned()));
+    stage.platform.renewals([later(), later(), pair(2, &stage)]);
+    let told = async || {
+        let mut conn = stage.store.read().await.unwrap();
+        let all = notice::all(&mut conn).await.unwrap();
+        all.into_iter().find(|it| it.key == "channel.main.renewal").map(|it| it.text)
+    };
+    round(&stage, 2 * HOUR - 300).await;
+    assert_eq!(told().await, None, "the token is good still");
+    round(&stage, 2 * HOUR + 1).await;
+    assert!(told().await.is_some_and(|text| text.ends_with("the server is down")));
+    assert_eq!(stage.channel_row().await.blocked, None);
+    round(&stage, 2 * HOUR + 120).await;
+    round(&stage, 2 * HOUR + 121).await;
+    assert_eq!((told().await, kept(&stage).await.as_str()), (None, "access-token-2"));
+}
+
 /// The warnings of an end, and the gauge beside them.
 #[tokio::test]
 async fn a_person_is_warned_of_an_end_at_two_thirds_a_week_and_a_day() {
@@ -480,7 +500,7 @@ async fn a_token_that_is_good_again_lifts_a_block_of_the_token_and_no_other() {
     let other = Block::OtherAccount { expected: "@desk (1)".to_owned(), found: "@other (2)".to_owned() };
     for (name, block, answers, expected, asked) in [
         ("good again", token.clone(), vec![Ok(me())], None, 1),
-        ("still refused", token.clone(), vec![no(), no(), no(), no()], Some(token.clone()), 4),
+        ("still refused", token.clone(), vec![no(), no(), no(), no()], Some(token.clone()), 3),
         ("somebody else's", token.clone(), vec![Ok(stranger)], Some(other), 1),
         ("another block", forbidden.clone(), vec![Ok(me())], Some(forbidden), 0),
     ] {

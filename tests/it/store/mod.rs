@@ -10,6 +10,7 @@ mod pages;
 mod posts;
 mod pushes;
 mod short_links;
+mod vault;
 mod writer;
 
 use bugle::model::article::{Article, Entry};
