@@ -179,18 +179,18 @@ mod tests {
     fn a_limit_is_never_passed_and_lasts_until_it_counts_anew() {
         // A platform that counts, and a queue without end: nothing is refused, and what is left is used.
         for (limit, window) in [(1_u64, 60_i64), (10, 60), (100, 900), (300, 300), (25, 86_400)] {
-            let (mut sent, mut now, mut word) = (0, 0, said(0, Some(limit), Some(window)));
-            while now < window {
-                if let Some((until, _)) = wait(std::slice::from_ref(&word), 1, false, at(now)) {
-                    assert!(until > at(now), "a wait ends later");
-                    now = until.as_second() - 1_800_000_000;
+            let (mut sent, mut now, mut word) = (0, at(0), said(0, Some(limit), Some(window)));
+            while now < at(window) {
+                if let Some((until, _)) = wait(std::slice::from_ref(&word), 1, false, now) {
+                    assert!(until > now, "a wait ends later");
+                    now = until;
                     continue;
                 }
                 sent += 1;
                 assert!(sent <= limit, "the platform would refuse");
                 let left = limit - sent;
-                word = Said { used: sent * WHOLE / limit, left: Some(left), at: at(now), ..word };
-                now += 1;
+                word = Said { used: sent * WHOLE / limit, left: Some(left), at: now, ..word };
+                now = after(now, SECOND);
             }
             assert!(sent == limit || i64::try_from(limit).unwrap() >= window, "{sent} of {limit}");
         }
