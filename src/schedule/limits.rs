@@ -57,7 +57,8 @@ fn apart(said: &Said) -> Option<Timestamp> {
 /// spread, but what is used up holds it too.
 pub fn wait(all: &[Said], calls: u64, is_breaking: bool, now: Timestamp) -> Option<(Timestamp, String)> {
     let mut longest: Option<(Timestamp, String)> = None;
-    for said in all.iter().filter(|said| said.holds(now)) {
+    let holds = |said: &&Said| said.resets.map_or_else(|| said.holds(now), |resets| after(resets, SECOND) > now);
+    for said in all.iter().filter(holds) {
         let short = said.left.is_some_and(|left| left < calls) || is_used_up(said);
         let found = if let (true, Some(resets)) = (short, said.resets) {
             let until = after(resets, SECOND).min(after(now, LONGEST));
@@ -144,7 +145,7 @@ mod tests {
     fn near_the_end_what_is_left_is_spread() {
         // Limits, calls of the post, breaking, seconds after the word; until when it waits.
         #[expect(clippy::type_complexity, reason = "one table")]
-        let cases: [(&[Said], u64, bool, i64, Option<i64>); 16] = [
+        let cases: [(&[Said], u64, bool, i64, Option<i64>); 17] = [
             (&[], 1, false, 0, None),
             (&[said(89, Some(11), Some(600))], 1, false, 0, None),
             (&[said(90, Some(9), Some(600))], 1, false, 0, Some(60)),
@@ -164,7 +165,8 @@ mod tests {
             // The strictest counts.
             (&[said(90, Some(9), Some(600)), said(95, None, Some(6000))], 1, false, 0, Some(1000)),
             // Counted anew since, or nobody knows when.
-            (&[said(100, Some(0), Some(600))], 1, false, 600, None),
+            (&[said(100, Some(0), Some(600))], 1, false, 600, Some(601)),
+            (&[said(100, Some(0), Some(600))], 1, false, 601, None),
             (&[said(95, Some(5), None)], 1, false, 0, None),
         ];
         for (n, (all, calls, breaking, now, until)) in cases.into_iter().enumerate() {
@@ -177,18 +179,18 @@ mod tests {
     fn a_limit_is_never_passed_and_lasts_until_it_counts_anew() {
         // A platform that counts, and a queue without end: nothing is refused, and what is left is used.
         for (limit, window) in [(1_u64, 60_i64), (10, 60), (100, 900), (300, 300), (25, 86_400)] {
-            let (mut sent, mut now, mut word) = (0, 0, said(0, Some(limit), Some(window)));
-            while now < window {
-                if let Some((until, _)) = wait(std::slice::from_ref(&word), 1, false, at(now)) {
-                    assert!(until > at(now), "a wait ends later");
-                    now = until.as_second() - 1_800_000_000;
+            let (mut sent, mut now, mut word) = (0, at(0), said(0, Some(limit), Some(window)));
+            while now < at(window) {
+                if let Some((until, _)) = wait(std::slice::from_ref(&word), 1, false, now) {
+                    assert!(until > now, "a wait ends later");
+                    now = until;
                     continue;
                 }
                 sent += 1;
                 assert!(sent <= limit, "the platform would refuse");
                 let left = limit - sent;
-                word = Said { used: sent * WHOLE / limit, left: Some(left), at: at(now), ..word };
-                now += 1;
+                word = Said { used: sent * WHOLE / limit, left: Some(left), at: now, ..word };
+                now = after(now, SECOND);
             }
             assert!(sent == limit || i64::try_from(limit).unwrap() >= window, "{sent} of {limit}");
         }
