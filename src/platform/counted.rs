@@ -11,7 +11,7 @@ use crate::text::measure::length;
 use crate::text::plain::defuse;
 use crate::text::rules::FittedText;
 
-const CHANNELS: [(&str, &str, &str); 5] = [
+const CHANNELS: [(&str, &str, &str); 6] = [
     (
         "x",
         "consumer_key = { env = \"A\" }\nconsumer_secret = { env = \"B\" }\naccess_token = { env = \"C\" }\naccess_secret = { env = \"D\" }",

@@ -15,8 +15,8 @@ use self::mentions::{Account, Mentions};
 use super::Unfit;
 use crate::expr::Scene;
 use crate::model::article::Entry;
-use crate::model::picture::Carry;
 use crate::model::money::AtCap;
+use crate::model::picture::Carry;
 use crate::text::rules::Unit;
 use crate::text::tracking;
 

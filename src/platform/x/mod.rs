@@ -31,7 +31,8 @@ use self::find::Verdict;
 use self::keys::{Auth, Config, Keys};
 use super::{
     Account, Amend, Connect, ConnectError, Consent, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY,
-    Outgoing, PauseScopeKind, Payload, Planned, Platform, PriceList, PublishError, Recovery, Sought, Spec, Terms, picture,
+    Outgoing, PauseScopeKind, Payload, Planned, Platform, PriceList, PublishError, Recovery, Sought, Spec, Terms,
+    picture,
 };
 use crate::model::grant::{Credential, SecretRef};
 use crate::model::money::Price;
