@@ -331,6 +331,34 @@ mod tests {
     }
 
     #[test]
+    fn an_album_stays_with_its_first_part() {
+        let picture = |alt: &str| crate::model::picture::Picture {
+            origin: crate::model::picture::Origin::Photo { urls: Vec::new() },
+            alt: alt.to_owned(),
+        };
+        let account = open("").unwrap();
+        let text = |text: &str| FittedText::new(text.to_owned(), account.rules(None)).unwrap();
+        let post = Outgoing {
+            text: text("one"),
+            more: vec![text("two")],
+            link: None,
+            card: None,
+            picture: Some(picture("A")),
+            further: vec![picture("B"), picture("C")],
+            language: None,
+            mentions: Vec::new(),
+        };
+        let payload = account.freeze(&post, &ids("0a", 0)).unwrap();
+        let walls: Vec<WallPost> = payload.creates().map(|planned| frozen(planned).unwrap()).collect();
+        let alts =
+            |wall: &WallPost| wall.picture.iter().chain(&wall.further).map(|it| it.alt.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (alts(&walls[0]), alts(&walls[1])),
+            (vec!["A".into(), "B".into(), "C".into()], Vec::<String>::new())
+        );
+    }
+
+    #[test]
     fn needs_no_secret_and_no_server() {
         let account = open("").unwrap();
         assert!(account.secrets().is_empty() && account.server().is_none());

@@ -161,7 +161,7 @@ async fn a_dead_token_blocks_its_channel_and_keeps_its_queue() {
     let bugle = newsroom.start().await;
     let books = newsroom.books().await;
     until("the channel is blocked", async || books.block("matrix").await.is_some()).await;
-    assert_eq!(books.posts_of("matrix").await[0].state, "scheduled");
+    books.wait_for("matrix", "scheduled", 1).await;
     fake.rules().revoked = false;
     assert!(newsroom.command(&["resume", "matrix"]).await.status.success());
     books.wait_for("matrix", "published", 1).await;
@@ -233,7 +233,7 @@ async fn blocked(fake: &FakeMatrix) -> (String, usize) {
     let books = newsroom.books().await;
     until("the channel is blocked", async || books.block("matrix").await.is_some()).await;
     let why = books.block("matrix").await.expect("it is blocked");
-    assert_eq!(books.posts_of("matrix").await[0].state, "scheduled", "the queue is kept");
+    books.wait_for("matrix", "scheduled", 1).await;
     assert!(bugle.term().await.success());
     assert_eq!(fake.ledger().entries(), Vec::new());
     (why, fake.count(matrix::SEND))
