@@ -43,8 +43,13 @@ const AT_START: &[char] = &['#', '-', '>'];
 /// is markup, a mention or a time. Inside of links a backslash would become a part of them, and nothing is markup there.
 /// Source: discord-api-docs, "Message formatting", and the help centre's "Markdown Text 101", 2026-08.
 pub fn markdown(text: &str) -> String {
-    let links: Vec<_> = raw(text, Sight::Discord).into_iter().filter(|it| it.kind == Kind::Link).collect();
-    let mut links = links.into_iter().peekable();
+    // Discord's links go on to the next white space or `<`, whatever sentence stands around them.
+    let whole = |start: usize| {
+        let ends = |c: char| c.is_whitespace() || c == '<';
+        start..text[start..].find(ends).map_or(text.len(), |at| start + at)
+    };
+    let links = raw(text, Sight::Discord).into_iter().filter(|it| it.kind == Kind::Link);
+    let mut links = links.map(|it| whole(it.start)).peekable();
     let mut out = String::with_capacity(text.len() + text.len() / 8);
     let mut at_start = true;
     for (at, c) in text.char_indices() {
@@ -62,13 +67,18 @@ pub fn markdown(text: &str) -> String {
 /// UTF-16 units of a text for Discord, every sign outside of links that may be markup counted twice: never less than
 /// [`markdown`] makes of it, and the same wherever a line begins.
 pub(crate) fn marked(text: &str) -> usize {
-    let in_links = |at: usize, links: &[super::entities::Raw]| links.iter().any(|l| l.start <= at && at < l.end);
-    let links: Vec<_> = match text.contains("://") {
-        true => raw(text, Sight::Discord).into_iter().filter(|it| it.kind == Kind::Link).collect(),
+    let mut links = match text.contains("://") {
+        true => raw(text, Sight::Discord),
         false => Vec::new(),
-    };
-    let signs =
-        text.char_indices().filter(|(at, c)| (ANYWHERE.contains(c) || AT_START.contains(c)) && !in_links(*at, &links));
+    }
+    .into_iter()
+    .filter(|it| it.kind == Kind::Link)
+    .peekable();
+    let signs = text.char_indices().filter(|(at, c)| {
+        while links.next_if(|link| link.end <= *at).is_some() {}
+        let linked = links.peek().is_some_and(|link| link.start <= *at);
+        !linked && (ANYWHERE.contains(c) || AT_START.contains(c))
+    });
     text.encode_utf16().count() + signs.count()
 }
 
@@ -85,6 +95,7 @@ mod tests {
             ("[here](https://evil.example/_a_)", r"\[here\](https://evil.example/_a_)"),
             ("see https://e.org/a_b*c?x=[1], _now_", r"see https://e.org/a_b*c?x=[1], \_now\_"),
             ("<@123456789012345678> <t:1:R> <#1>", r"\<@123456789012345678> \<t:1:R> \<#1>"),
+            ("https://e.org/a_ https://e.org/b_*, *x*", r"https://e.org/a_ https://e.org/b_*, \*x\*"),
             (r"back\slash", r"back\\slash"),
             ("Bakı, 100 % – “so” ^ $ + = & ' \"", "Bakı, 100 % – “so” ^ $ + = & ' \""),
         ] {

@@ -148,7 +148,7 @@ fn shown(ledger: &Ledger) -> (String, Option<String>) {
 async fn a_story_arrives_everywhere_as_plain_text_and_can_be_changed_and_taken_down() {
     let (stage, web) = (Stage::new(), FakeFeed::start());
     feed(&web, HOSTILE, &[]);
-    let newsroom = stage.newsroom("chat").source("news", &web.at("/rss"), "last 1");
+    let newsroom = stage.newsroom("chat").log("trace").source("news", &web.at("/rss"), "last 1");
     let bugle = newsroom.start().await;
     let books = newsroom.books().await;
     for channel in ALL {
@@ -183,7 +183,18 @@ async fn a_story_arrives_everywhere_as_plain_text_and_can_be_changed_and_taken_d
         assert!(ledger.posts().is_empty(), "{channel}");
     }
     stage.is_plain();
+    let log = bugle.log();
     assert!(bugle.term().await.success());
+    let secret = |address: &str| address.rsplit('/').next().unwrap_or_default().to_owned();
+    for secret in [
+        stage.discord.token(),
+        secret(&stage.discord_hook.webhook()),
+        stage.slack.token(),
+        secret(&stage.slack_hook.webhook()),
+        webhook::SECRET.to_owned(),
+    ] {
+        assert!(!secret.is_empty() && !log.contains(&secret), "the log holds {secret}");
+    }
     let events: Vec<Value> = stage.webhook.rules().taken.values().map(|it| it["data"]["id"].clone()).collect();
     assert!(events.iter().all(|id| *id == events[0]) && events.len() == 3, "one post, three events: {events:?}");
 }

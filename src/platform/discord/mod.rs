@@ -77,7 +77,7 @@ static SPEC: Spec = Spec {
     connect: Connect::BotToken,
     terms: Terms {
         ask: "Automation is what bots and web hooks are for; a person's own account must not be automated.",
-        source: "https://support-dev.discord.com/hc/en-us/articles/8563934450327 (Developer Policy)",
+        source: "https://support.discord.com/hc/en-us/articles/115002192352-Automated-User-Accounts-Self-Bots",
         read: "2026-11",
     },
 };
@@ -305,13 +305,14 @@ impl Config {
     async fn hook(&self, api: &Api<'_>) -> Result<Identity, ConnectError> {
         let hook = api.about_hook().await.map_err(refused)?;
         keep_guild(api.cx, hook.guild_id.as_deref()).await;
-        let channel = hook.channel_id.unwrap_or_default();
+        let channel = hook.channel_id.unwrap_or_else(|| hook.id.clone());
         let remarks = vec![
             format!("posts to the channel {channel}"),
             "a web hook is shown no history: a post whose answer is lost waits for a person; a bot settles it"
                 .to_owned(),
         ];
-        Ok(Identity { id: hook.id, handle: hook.name.unwrap_or_default(), remarks, ..Identity::default() })
+        // A new web hook of the same channel is no other account.
+        Ok(Identity { id: channel, handle: hook.name.unwrap_or_default(), remarks, ..Identity::default() })
     }
 }
 

@@ -65,8 +65,9 @@ static SPEC: Spec = Spec {
     media_deadline: Duration::from_secs(25),
     connect: Connect::BotToken,
     terms: Terms {
-        ask: "An app that one workspace makes for itself needs no review; one that is handed to others does.",
-        source: "https://slack.com/terms-of-service/api",
+        ask: "An app that one workspace makes for itself needs no review; one for commercial distribution goes through \
+              Slack's Marketplace.",
+        source: "https://docs.slack.dev/app-management/distribution",
         read: "2026-11",
     },
 };
@@ -332,8 +333,8 @@ impl Account for Workspace {
             return self.bot(cx).await;
         }
         let path = hook(cx).map_err(refused)?;
-        // The second part of the path names the app's installation in its workspace and channel; it is no secret.
-        let id = path.expose_secret().split('/').nth(3).unwrap_or_default().to_owned();
+        // The first part names the workspace; it is no secret. A new web hook of the same workspace is no other account.
+        let id = path.expose_secret().split('/').nth(2).unwrap_or_default().to_owned();
         Ok(Identity {
             id,
             handle: "an incoming web hook".to_owned(),

@@ -163,7 +163,7 @@ fn plain(text: &str) -> Result<(String, Vec<String>), Reply> {
 /// Whether mrkdwn would format something of it: a sign at the edge of a word, and its like after it.
 fn is_formatted(text: &str) -> bool {
     ['*', '_', '~', '`'].iter().any(|sign| {
-        let edges = |word: &str| (word.starts_with(*sign), word.ends_with(*sign));
+        let edges = |word: &str| (word.len() > 1 && word.starts_with(*sign), word.len() > 1 && word.ends_with(*sign));
         let words: Vec<_> = text.split_whitespace().map(edges).collect();
         let opens = words.iter().position(|(starts, _)| *starts);
         opens.is_some_and(|at| words[at..].iter().any(|(_, ends)| *ends))
