@@ -154,7 +154,8 @@ async fn scene() -> Scene {
     let clock = Arc::new(FakeClock::at("2026-11-25T10:00:00Z".parse().unwrap()));
     let memory = Memory::default();
     let account: Arc<dyn Account> = Arc::new(Pages);
-    let subject = |name: &str| Subject { name: name.to_owned(), platform: account.spec(), account: Arc::clone(&account) };
+    let subject =
+        |name: &str| Subject { name: name.to_owned(), platform: account.spec(), account: Arc::clone(&account) };
     let connector = Connector {
         store,
         http: Http::build(&Default::default(), &[], Arc::<FakeClock>::clone(&clock)).unwrap(),

@@ -144,6 +144,7 @@ impl Browser {
 /// # Panics
 /// When there is none.
 pub fn link_away(page: &str) -> String {
-    let found = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).find(|to| to.starts_with("http"));
+    let found =
+        page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).find(|to| to.starts_with("http"));
     found.unwrap_or_else(|| panic!("no link in {page}")).replace("&#38;", "&").replace("&amp;", "&")
 }

@@ -61,7 +61,8 @@ impl Wall for Memory {
 
 impl Hand {
     fn new(server: &str, id: &str, secret: &str) -> Self {
-        let keys = format!("server = {server:?}\nsite = {server:?}\nclient_id = {id:?}\nclient_secret = {{ env = \"S\" }}\n");
+        let keys =
+            format!("server = {server:?}\nsite = {server:?}\nclient_id = {id:?}\nclient_secret = {{ env = \"S\" }}\n");
         let keys = toml::de::DeTable::parse(&keys).unwrap().into_inner();
         let account = by_id("x").unwrap().open(keys).unwrap();
         let clock: SharedClock = Arc::new(SystemClock::new());

@@ -250,7 +250,8 @@ impl OAuth {
             }
             "refresh_token" => {
                 let token = get("refresh_token");
-                let of = |grant: &Grant| grant.app == app.id && (grant.refresh == token || grant.spent.contains(&token));
+                let of =
+                    |grant: &Grant| grant.app == app.id && (grant.refresh == token || grant.spent.contains(&token));
                 let Some(at) = self.grants.iter().position(of).filter(|_| !token.is_empty()) else {
                     return self.refuse(400, spent, "unknown refresh token");
                 };
