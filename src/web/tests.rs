@@ -282,6 +282,8 @@ async fn answers_to_its_own_names() {
         assert_eq!(answer.body.contains("Xəbər"), status == 200 && path == "/", "{path} at {host}");
     }
     assert_eq!(desk.send("GET / HTTP/1.0\r\n\r\n").await.status, 421);
+    assert_eq!(desk.ask("GET", "/connect/x", "evil.example").await.status, 421);
+    assert_eq!(desk.ask("GET", "/connect/x", "desk.example").await.status, 503);
     // A reload takes the name away.
     desk.view.send_replace(Arc::new(View { public_url: None, newsroom: "Renamed".to_owned(), ..view() }));
     assert_eq!(desk.ask("GET", "/", "desk.example").await.status, 421);
@@ -297,6 +299,12 @@ async fn the_network_sees_probes_only() {
         assert_eq!(answer.status, 403, "{path}");
         assert!(answer.body.starts_with("The pages are closed here"), "{path}: {}", answer.body);
     }
+    // Where accounts are connected is open wherever the port is: it asks for secrets of its own, and this process has
+    // nothing to connect with yet.
+    assert_eq!(desk.get("/channels").await.status, 403);
+    assert_eq!(desk.get("/connect/x").await.status, 503);
+    assert_eq!(desk.get("/connect/callback/x?code=c&state=s").await.status, 503);
+    assert_eq!(desk.ask("POST", "/connect/callback/x", "bugle:8080").await.status, 405);
     // Scrapers inside a network use names of its own.
     assert_eq!(desk.ask("GET", "/metrics", "bugle:8080").await.status, 200);
     assert_eq!(desk.ask("GET", "/healthz", "bugle:8080").await.status, 200);

@@ -207,7 +207,8 @@ async fn mastodon_is_connected_with_a_redirect_and_without_one() {
     assert!(!fake.rules().knows("granted-"), "taken back at the instance");
     assert!(bugle.term().await.success());
 
-    // On a machine without a public address the instance shows a code; another redirect is another registration.
+    // On a machine without a public address the instance shows a code; another redirect is another registration. Its vault
+    // has another key: what was kept before cannot be read, and connecting is the way out of that.
     let mut newsroom = channel(Newsroom::new("shown"));
     newsroom.at(&books.0.url().to_owned());
     newsroom.write("bugle.toml", &newsroom.config().await);
