@@ -12,12 +12,16 @@
 //! ```
 
 pub mod bluesky;
+pub mod facebook;
 pub mod fault;
 pub mod feed;
 pub mod http;
 pub mod hub;
+pub mod instagram;
 pub mod mastodon;
+pub mod meta;
 pub mod telegram;
+pub mod threads;
 #[cfg(test)]
 mod trials;
 pub mod x;
