@@ -11,7 +11,7 @@ use crate::text::measure::length;
 use crate::text::plain::defuse;
 use crate::text::rules::FittedText;
 
-const CHANNELS: [(&str, &str, &str); 4] = [
+const CHANNELS: [(&str, &str, &str); 6] = [
     (
         "x",
         "consumer_key = { env = \"A\" }\nconsumer_secret = { env = \"B\" }\naccess_token = { env = \"C\" }\naccess_secret = { env = \"D\" }",
@@ -20,6 +20,8 @@ const CHANNELS: [(&str, &str, &str); 4] = [
     ("mastodon", "server = \"https://m.example\"\ntoken = { env = \"T\" }", "/status"),
     ("bluesky", "handle = \"news.example\"\npassword = { env = \"P\" }", "/record/text"),
     ("telegram", "token = { env = \"T\" }\nchat = \"@example_news\"", "/text"),
+    ("facebook", "", "/message"),
+    ("threads", "", "/text"),
 ];
 
 fn frozen(account: &dyn Account, text: FittedText) -> Option<Payload> {
