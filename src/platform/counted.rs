@@ -14,7 +14,7 @@ use crate::text::measure::length;
 use crate::text::plain::defuse;
 use crate::text::rules::FittedText;
 
-const CHANNELS: [(&str, &str, &str); 6] = [
+const CHANNELS: [(&str, &str, &str); 8] = [
     (
         "x",
         "consumer_key = { env = \"A\" }\nconsumer_secret = { env = \"B\" }\naccess_token = { env = \"C\" }\naccess_secret = { env = \"D\" }",
@@ -25,6 +25,8 @@ const CHANNELS: [(&str, &str, &str); 6] = [
     ("bluesky", "handle = \"news.example\"\npassword = { env = \"P\" }", "/record/text"),
     ("matrix", "server = \"https://m.example\"\nroom = \"!r:m.example\"\ntoken = { env = \"T\" }", "/content/body"),
     ("telegram", "token = { env = \"T\" }\nchat = \"@example_news\"", "/text"),
+    ("facebook", "", "/message"),
+    ("threads", "", "/text"),
 ];
 
 fn ids() -> Ids {

@@ -1,5 +1,6 @@
 //! Signing in: the dialog's address, and the ways from a code to a token that lasts. The code flow is secured by the app's
-//! secret, the exact redirect URI and the one-time state; Meta's dialogs document no PKCE.
+//! secret, the exact redirect URI and the one-time state: Instagram and Threads document no PKCE, and Facebook has it for
+//! OpenID sign-ins only, marked as in testing.
 //! Source: Meta's "Manually build a login flow" and "Long-lived tokens" guides; Threads' and Instagram's token pages; as of 2026-09.
 
 use jiff::{SignedDuration, Timestamp};

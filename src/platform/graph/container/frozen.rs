@@ -35,13 +35,8 @@ pub(super) struct Frozen {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub with: Option<Value>,
     /// How many steps before it make the pictures of an album.
-    #[serde(default, skip_serializing_if = "is_none")]
+    #[serde(default)]
     pub items: usize,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
-const fn is_none(items: &usize) -> bool {
-    *items == 0
 }
 
 impl Frozen {
