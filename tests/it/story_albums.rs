@@ -303,6 +303,47 @@ async fn a_lost_answer_to_a_post_with_pictures_sends_none_twice() {
     assert_eq!(stage.telegram.count(telegram::ALBUM), 1);
 }
 
+/// Killed at each of its steps: three uploads on three platforms, and the posts that name them.
+#[tokio::test]
+async fn a_kill_between_two_pictures_leaves_one_post_with_all_of_them() {
+    let moments = [("begun", [1, 5, 11].as_slice()), ("answered", [2, 4, 8, 12].as_slice())];
+    for (point, n) in moments.into_iter().flat_map(|(point, all)| all.iter().map(move |n| (point, *n))) {
+        let stage = Stage::new();
+        let newsroom = Newsroom::new("killed").scale(0.1).source("news", &stage.web.at("/rss"), "last 1");
+        let mut newsroom = newsroom.x(&stage.x).mastodon(&stage.mastodon).bluesky(&stage.bluesky);
+        for channel in ["x", "mastodon", "bluesky"] {
+            newsroom.set(channel, "picture = \"photo\"");
+            newsroom.set(channel, "pictures = 3");
+        }
+        let media =
+            |n: usize| format!("<media:content url=\"{}\" medium=\"image\"/>", stage.web.at(&format!("/{n}.png")));
+        let media: String = [0, 2, 3].into_iter().map(media).collect();
+        stage.web.feed(
+            "/rss",
+            &format!(
+                "<rss version=\"2.0\" xmlns:media=\"http://search.yahoo.com/mrss/\"><channel><title>N</title><item>\
+                 <title>{TITLE}</title><link>{}</link>{media}</item></channel></rss>",
+                link("one")
+            ),
+        );
+        newsroom.start_to_crash(point, n).await.wait_exit().await;
+        let bugle = newsroom.start().await;
+        let books = newsroom.books().await;
+        for channel in ["x", "mastodon", "bluesky"] {
+            books.wait_for(channel, "published", 1).await;
+        }
+        assert!(bugle.term().await.success());
+        for ledger in [stage.x.ledger(), stage.mastodon.ledger(), stage.bluesky.ledger()] {
+            saw(ledger, &[link("one")]);
+        }
+        let of_x = last(&stage.x.seen(), x::CREATE)["media"]["media_ids"].as_array().map(Vec::len);
+        let of_mastodon = last(&stage.mastodon.seen(), mastodon::CREATE)["media_ids"].as_array().map(Vec::len);
+        let record = last(&stage.bluesky.seen(), bluesky::PUT)["record"].take();
+        let of_bluesky = record["embed"]["images"].as_array().map(Vec::len);
+        assert_eq!([of_x, of_mastodon, of_bluesky], [Some(3); 3], "{point} {n}");
+    }
+}
+
 #[tokio::test]
 async fn pictures_that_are_still_processed_are_waited_for() {
     let stage = Stage::new();
