@@ -21,7 +21,7 @@ pub(super) fn classify(answer: &Answer, now: Timestamp) -> PublishError {
     match answer.status {
         300..=399 => PublishError::Forbidden { scope, said: format!("{said}; it has moved: write its new url") },
         401 => PublishError::Auth { said },
-        403 | 404 | 405 => PublishError::Forbidden { scope, said },
+        403..=405 => PublishError::Forbidden { scope, said },
         410 => PublishError::Gone { said },
         400 | 415 | 422 => PublishError::Rejected { reason: Rejection::Invalid, said },
         413 => PublishError::Rejected { reason: Rejection::TooLong, said },
