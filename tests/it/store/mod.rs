@@ -8,6 +8,7 @@ mod pages;
 mod posts;
 mod pushes;
 mod short_links;
+mod shown;
 mod writer;
 
 use bugle::model::article::{Article, Entry};
