@@ -11,6 +11,7 @@ mod posts;
 mod pushes;
 mod short_links;
 mod vault;
+mod shown;
 mod writer;
 
 use bugle::model::article::{Article, Entry};
