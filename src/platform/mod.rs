@@ -205,14 +205,15 @@ pub trait Account: Send + Sync + 'static {
         None
     }
 
-    /// Why each post of this account waits for a person, whatever the route says; `None`: it does not.
-    fn must_approve(&self) -> Option<&'static str> {
+    /// The dated API version that the account is configured for, and the day it stops working; `None`: the platform has
+    /// no such versions, or has not said when this one ends.
+    fn sunset(&self) -> Option<(String, jiff::civil::Date)> {
         None
     }
 
-    /// What a person should know of this account's set-up, told without asking anybody: a dated API version that ends soon.
-    fn remarks(&self, _now: Timestamp) -> Vec<String> {
-        Vec::new()
+    /// Why each post of this account waits for a person, whatever the route says; `None`: it does not.
+    fn must_approve(&self) -> Option<&'static str> {
+        None
     }
 
     /// The platform it stands in for, where it is a timeline like one.
