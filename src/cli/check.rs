@@ -178,8 +178,9 @@ fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
         if let Err(said) = opened::channel(channel).credential() {
             found.push(format!("channel.{}: secret missing: {said}; it blocks only this channel", channel.name));
         }
-        let remarks = channel.account.remarks(opened::clock().now());
-        found.extend(remarks.into_iter().map(|said| format!("channel.{}: {said}", channel.name)));
+        if let Some(said) = channel.account.sunset().and_then(|sunset| ends_soon(&sunset, opened::clock().now())) {
+            found.push(format!("channel.{}: {said}", channel.name));
+        }
     }
     for (n, rule) in config.routes.iter().enumerate() {
         let name = rule.template.as_deref().unwrap_or(DEFAULT_TEMPLATE);
@@ -197,6 +198,19 @@ fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
         }
     }
     found
+}
+
+/// What is said of an API version that ends within 60 days, or has ended.
+fn ends_soon((version, ends): &(String, jiff::civil::Date), now: jiff::Timestamp) -> Option<String> {
+    const AHEAD: i32 = 60;
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    let left = today.until((jiff::Unit::Day, *ends)).ok()?.get_days();
+    let hint = "set `api_version` to a newer one";
+    match left {
+        ..0 => Some(format!("API version {version} ended on {ends}: every call is refused; {hint}")),
+        0..=AHEAD => Some(format!("API version {version} ends on {ends}, in {left} days: {hint}")),
+        _ => None,
+    }
 }
 
 /// What the outside answered, each as a line and as JSON.
@@ -340,6 +354,21 @@ template = "TEMPLATE"
         std::fs::create_dir_all(&post).unwrap();
         std::fs::write(post.join("evening.@main.j2"), "{{ title }} {{ link }}\n").unwrap();
         assert_eq!(missing_templates(&config, &templates_of(&config)), []);
+    }
+
+    #[test]
+    fn a_version_is_warned_of_from_sixty_days_before_its_end() {
+        let sunset = ("202601".to_owned(), jiff::civil::date(2027, 1, 15));
+        for (now, words) in [
+            ("2026-11-15T23:59:59Z", None),
+            ("2026-11-16T00:00:00Z", Some("API version 202601 ends on 2027-01-15, in 60 days: set")),
+            ("2027-01-15T23:00:00Z", Some("in 0 days")),
+            ("2027-01-16T00:00:00Z", Some("ended on 2027-01-15: every call is refused; set `api_version`")),
+        ] {
+            let found = ends_soon(&sunset, now.parse().unwrap());
+            assert_eq!(found.is_some(), words.is_some(), "{now}: {found:?}");
+            assert!(found.unwrap_or_default().contains(words.unwrap_or_default()), "{now}");
+        }
     }
 
     #[test]

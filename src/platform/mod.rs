@@ -245,11 +245,6 @@ pub trait Account: Send + Sync + 'static {
         None
     }
 
-    /// What a person should know of this account's set-up, told without asking anybody: a dated API version that ends soon.
-    fn remarks(&self, _now: Timestamp) -> Vec<String> {
-        Vec::new()
-    }
-
     /// The platform it stands in for, where it is a timeline like one.
     fn like(&self) -> Option<&str> {
         None

@@ -299,8 +299,8 @@ impl super::Account for Account {
         (!self.config.accept_terms).then_some(MUST_APPROVE)
     }
 
-    fn remarks(&self, now: Timestamp) -> Vec<String> {
-        version::remark(&self.config.api_version, now).into_iter().collect()
+    fn sunset(&self) -> Option<(String, jiff::civil::Date)> {
+        version::ends(&self.config.api_version).map(|(ends, _)| (self.config.api_version.clone(), ends))
     }
 
     fn credential_scope(&self, credential: &Credential) -> Option<String> {
@@ -398,7 +398,7 @@ impl super::Account for Account {
 
     async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
         let api = self.api(cx).await.map_err(introduce)?;
-        let mut remarks = super::Account::remarks(self, cx.clock.now());
+        let mut remarks: Vec<String> = version::remark(&self.config.api_version, cx.clock.now()).into_iter().collect();
         let (id, handle) = match self.config.organization {
             None => consent::member(&api).await.map_err(introduce)?,
             Some(_) => {

@@ -97,11 +97,10 @@ fn pictures_are_uploads_of_their_own_in_order() {
 }
 
 #[test]
-fn a_version_near_its_end_is_remarked_on_without_asking_anybody() {
-    let now = "2026-12-01T00:00:00Z".parse().unwrap();
-    assert!(opened("organization = 1").remarks(now).is_empty());
-    let remarks = opened("api_version = \"202601\"").remarks(now);
-    assert!(remarks[0].contains("ends on 2027-01-15, in 45 days"), "{remarks:?}");
+fn the_end_of_a_version_is_known_without_asking_anybody() {
+    let sunset = |keys: &str| opened(keys).sunset().map(|(version, ends)| format!("{version} {ends}"));
+    assert_eq!(sunset("api_version = \"202601\"").as_deref(), Some("202601 2027-01-15"));
+    assert_eq!(sunset("organization = 1").as_deref(), Some("202608 2027-08-15"), "twelve months at least");
 }
 
 #[test]
