@@ -132,7 +132,6 @@ impl Scripted {
         (on_entry, go)
     }
 
-
     /// The answers to renewals, in order.
     pub fn renewals(&self, answers: impl IntoIterator<Item = Result<Grant, RenewError>>) {
         self.script().renewals.extend(answers);
