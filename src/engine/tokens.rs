@@ -200,6 +200,11 @@ async fn grant_state(
     }
     let put_off = known.said.as_deref().filter(|_| ran_out && known.state == State::Fresh);
     stuck(setup, name, put_off, standing).await?;
+    if known.state == State::Spent {
+        // The block says it all.
+        house.metrics.token_days_left(name, Some(0));
+        return Ok(Some(State::Spent));
+    }
     let ends = tokens::ends(&grant, known.state);
     house.metrics.token_days_left(name, ends.map(|ends| tokens::days_left(ends, now)));
     warn_of_end(setup, name, (grant.issued, ends), &known, standing).await?;

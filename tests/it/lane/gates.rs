@@ -309,8 +309,10 @@ async fn the_account_is_asked_daily() {
     stage.run_until(3 * 86_400 - 60).await;
     let asked: Vec<i64> =
         stage.platform.calls().into_iter().filter(|(_, call)| *call == Call::Who).map(|(when, _)| when).collect();
-    assert_eq!(asked.len(), 2, "{asked:?}");
-    assert!((86_400..86_460).contains(&asked[0]));
+    // Up to an hour before the day is over, by the channel's name: not all channels at the same time.
+    assert!((2..=3).contains(&asked.len()), "{asked:?}");
+    let before = std::iter::once(0).chain(asked.iter().copied());
+    assert!(before.zip(&asked).all(|(before, at)| (82_800..86_460).contains(&(at - before))), "{asked:?}");
 }
 
 #[tokio::test]
