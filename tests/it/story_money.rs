@@ -117,6 +117,9 @@ async fn half_a_dollar(engine: Engine) {
     let queue = newsroom.command(&["--json", "queue"]).await;
     let queue: Value = serde_json::from_slice(&queue.stdout).unwrap();
     assert_eq!((&queue[0]["cost"]["text"], &queue[0]["cost_spent"]), (&"$0.20".into(), &false.into()), "{queue:#}");
+    let preview = newsroom.command(&["--json", "preview", &press.url()]).await;
+    let preview: Value = serde_json::from_slice(&preview.stdout).unwrap_or_else(|_| panic!("{preview:?}"));
+    assert_eq!(preview["cost"]["text"], "$0.20", "{preview:#}");
     let article = bugle.page(&format!("/articles/{}", held[0].article)).await;
     assert!(article.contains("Will cost about $0.20 with its link."), "{article}");
     let today = bugle.page("/").await;
