@@ -47,9 +47,7 @@ async fn a_limit_that_is_used_up_is_waited_for_and_never_refused() {
     let x = FakeX::start();
     x.rules().rate = Some((3, Duration::from_secs(4)));
     let press = Press::with(&["one", "two", "three", "four", "five"]);
-    let newsroom = Newsroom::new("used_up").source("news", &press.url(), "last 5").x(&x).x_again("again", &x);
-    // One account behind two channels: what one of them is told holds for both.
-    let newsroom = newsroom.route("from = [\"news\"]\nto = [\"x\"]\n");
+    let newsroom = Newsroom::new("used_up").source("news", &press.url(), "last 5").x(&x);
     let bugle = newsroom.start().await;
     let books = newsroom.books().await;
     until("the limit is a pause", async || !books.pauses().await.is_empty()).await;
@@ -65,6 +63,23 @@ async fn a_limit_that_is_used_up_is_waited_for_and_never_refused() {
     assert!(x.seen().iter().all(|seen| seen.outcome != Some(429)), "X had to refuse");
     assert_eq!(x.ledger().posts().len(), 5);
     assert_eq!(x.count(x::CREATE), 5);
+}
+
+#[tokio::test]
+async fn two_channels_of_one_account_share_a_limit() {
+    let x = FakeX::start();
+    x.rules().duplicate_guard = false;
+    x.rules().rate = Some((4, Duration::from_secs(4)));
+    let press = Press::with(&["one", "two", "three", "four"]);
+    let newsroom = Newsroom::new("shared").source("news", &press.url(), "last 4").x(&x).x_again("again", &x);
+    let bugle = newsroom.start().await;
+    let books = newsroom.books().await;
+    for channel in ["x", "again"] {
+        books.wait_for(channel, "published", 4).await;
+    }
+    assert!(bugle.term().await.success());
+    assert!(x.seen().iter().all(|seen| seen.outcome != Some(429)), "X had to refuse");
+    assert_eq!(x.count(x::CREATE), 8);
 }
 
 #[tokio::test]
