@@ -16,6 +16,7 @@ const LINKED: u64 = 200_000;
 const PLAIN: u64 = 15_000;
 const USER: u64 = 10_000;
 const READ: u64 = 5_000;
+const DELETE: u64 = 10_000;
 
 /// What the store says was spent on a channel, ever.
 async fn spent(books: &Books, channel: &str) -> u64 {
@@ -167,6 +168,28 @@ async fn half_a_dollar(engine: Engine) {
     let text = newsroom.command(&["spend"]).await;
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.contains("$0.42 of $0.50") && text.contains("prices of X as of"), "{text}");
+
+    // Asked by hand who we are: that costs too, and what X last said of its limits is shown.
+    let live = newsroom.command(&["--json", "check", "--live"]).await;
+    let live: Value = serde_json::from_slice(&live.stdout).unwrap_or_else(|_| panic!("{live:?}"));
+    let limit = &live["channels"][0]["limits"][0];
+    assert_eq!((&limit["limit"], &limit["left"]), (&"x-rate-limit".into(), &99.into()), "{live:#}");
+    assert_eq!(spent(&books, "x").await, 2 * LINKED + users(&x));
+}
+
+#[tokio::test]
+async fn a_take_down_is_paid_for() {
+    let x = FakeX::start();
+    let press = Press::with(&["one"]);
+    let newsroom = Newsroom::new("down").source("news", &press.url(), "last 1").x(&x);
+    let bugle = newsroom.start().await;
+    let books = newsroom.books().await;
+    let posts = books.wait_for("x", "published", 1).await;
+    let down = newsroom.command(&["retract", &posts[0].id]).await;
+    assert!(down.status.success(), "{down:?}");
+    books.wait_for("x", "retracted", 1).await;
+    assert!(bugle.term().await.success());
+    assert_eq!(spent(&books, "x").await, LINKED + DELETE + users(&x));
 }
 
 #[tokio::test]
