@@ -184,8 +184,15 @@ pub async fn take(conn: &mut Conn, mut wish: Wish) -> Result<Claimed, StoreError
     let tight = if gate.limits > 0 { limit::tight(conn).await? } else { Vec::new() };
     let tight: Vec<_> = tight.into_iter().filter(|said| wish.scopes.contains(&said.scope)).collect();
     let calls = wish.payload.creates().count() as u64;
-    if let Some((until, why)) = limits::wait(&tight, calls, wish.row.post.urgency == Urgency::Breaking, wish.now) {
+    let breaking = wish.row.post.urgency == Urgency::Breaking;
+    if let Some((until, why)) = limits::wait(&tight, calls, breaking, wish.now) {
         return wait(Some(until), &why);
+    }
+    // Their answers will say what is left after them.
+    let others = if tight.is_empty() { 0 } else { channel::flying(conn, &row).await? };
+    if others > 0 && limits::wait(&tight, calls + others, true, wish.now).is_some() {
+        let why = "the last calls of a limit are taken by posts on their way";
+        return wait(Some(wish.now + SignedDuration::from_secs(1)), why);
     }
     if wish.reachable && row.closed_since.is_some() {
         channel::set_closed(conn, &wish.channel, None).await?;

@@ -136,6 +136,22 @@ pub async fn gate(conn: &mut Conn, name: &str) -> Result<Gate, StoreError> {
     })
 }
 
+/// How many posts are on their way on other channels of the same platform.
+///
+/// # Errors
+/// The database's.
+pub async fn flying(conn: &mut Conn, row: &ChannelRow) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM post WHERE state = 'publishing' \
+         AND channel IN (SELECT name FROM channel WHERE platform = $1 AND name <> $2)",
+    )
+    .bind(&row.platform)
+    .bind(&row.name)
+    .fetch_one(conn)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
 /// Blocks or unblocks it.
 ///
 /// # Errors

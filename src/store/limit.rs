@@ -5,7 +5,15 @@ use jiff::Timestamp;
 use super::{Conn, StoreError, get, instant, json, ms, to_json};
 use crate::model::limit::Said;
 
+/// Resets so near to each other are the same window, told with another rounding, in ms.
+const SAME_WINDOW: i64 = 2_000;
+/// An answer is never recorded later than this after a later one: a step's deadline and some, in ms.
+const OVERTAKEN: i64 = 30_000;
+
 /// Keeps it, over what was said of that limit before. `tight`: claims have to look at it.
+///
+/// Answers of several channels overtake each other, and calls that are on their way are counted already: within a window,
+/// a word that tells of more than the one just before it does not count.
 ///
 /// # Errors
 /// The database's.
@@ -13,7 +21,11 @@ pub async fn put(conn: &mut Conn, said: &Said, tight: bool) -> Result<(), StoreE
     sqlx::query(
         "INSERT INTO limit_said (scope, word, channel, said_scope, used, remaining, resets, at, tight) \
          VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9) ON CONFLICT (scope, word) DO UPDATE SET \
-         channel = $3, used = $5, remaining = $6, resets = $7, at = $8, tight = $9",
+         channel = $3, resets = $7, at = $8, tight = $9, \
+         used = CASE WHEN abs(limit_said.resets - $7) <= $10 AND limit_said.at > $8 - $11 AND limit_said.used > $5 \
+         THEN limit_said.used ELSE $5 END, \
+         remaining = CASE WHEN abs(limit_said.resets - $7) <= $10 AND limit_said.at > $8 - $11 \
+         AND limit_said.remaining < $6 THEN limit_said.remaining ELSE $6 END",
     )
     .bind(said.scope.key())
     .bind(&said.word)
@@ -24,6 +36,8 @@ pub async fn put(conn: &mut Conn, said: &Said, tight: bool) -> Result<(), StoreE
     .bind(said.resets.map(ms))
     .bind(ms(said.at))
     .bind(i64::from(tight))
+    .bind(SAME_WINDOW)
+    .bind(OVERTAKEN)
     .execute(conn)
     .await?;
     Ok(())

@@ -16,6 +16,7 @@ const LINKED: u64 = 200_000;
 const PLAIN: u64 = 15_000;
 const USER: u64 = 10_000;
 const READ: u64 = 5_000;
+const DELETE: u64 = 10_000;
 
 /// What the store says was spent on a channel, ever.
 async fn spent(books: &Books, channel: &str) -> u64 {
@@ -47,9 +48,7 @@ async fn a_limit_that_is_used_up_is_waited_for_and_never_refused() {
     let x = FakeX::start();
     x.rules().rate = Some((3, Duration::from_secs(4)));
     let press = Press::with(&["one", "two", "three", "four", "five"]);
-    let newsroom = Newsroom::new("used_up").source("news", &press.url(), "last 5").x(&x).x_again("again", &x);
-    // One account behind two channels: what one of them is told holds for both.
-    let newsroom = newsroom.route("from = [\"news\"]\nto = [\"x\"]\n");
+    let newsroom = Newsroom::new("used_up").source("news", &press.url(), "last 5").x(&x);
     let bugle = newsroom.start().await;
     let books = newsroom.books().await;
     until("the limit is a pause", async || !books.pauses().await.is_empty()).await;
@@ -65,6 +64,23 @@ async fn a_limit_that_is_used_up_is_waited_for_and_never_refused() {
     assert!(x.seen().iter().all(|seen| seen.outcome != Some(429)), "X had to refuse");
     assert_eq!(x.ledger().posts().len(), 5);
     assert_eq!(x.count(x::CREATE), 5);
+}
+
+#[tokio::test]
+async fn two_channels_of_one_account_share_a_limit() {
+    let x = FakeX::start();
+    x.rules().duplicate_guard = false;
+    x.rules().rate = Some((4, Duration::from_secs(4)));
+    let press = Press::with(&["one", "two", "three", "four"]);
+    let newsroom = Newsroom::new("shared").source("news", &press.url(), "last 4").x(&x).x_again("again", &x);
+    let bugle = newsroom.start().await;
+    let books = newsroom.books().await;
+    for channel in ["x", "again"] {
+        books.wait_for(channel, "published", 4).await;
+    }
+    assert!(bugle.term().await.success());
+    assert!(x.seen().iter().all(|seen| seen.outcome != Some(429)), "X had to refuse");
+    assert_eq!(x.count(x::CREATE), 8);
 }
 
 #[tokio::test]
@@ -117,6 +133,9 @@ async fn half_a_dollar(engine: Engine) {
     let queue = newsroom.command(&["--json", "queue"]).await;
     let queue: Value = serde_json::from_slice(&queue.stdout).unwrap();
     assert_eq!((&queue[0]["cost"]["text"], &queue[0]["cost_spent"]), (&"$0.20".into(), &false.into()), "{queue:#}");
+    let preview = newsroom.command(&["--json", "preview", &press.url()]).await;
+    let preview: Value = serde_json::from_slice(&preview.stdout).unwrap_or_else(|_| panic!("{preview:?}"));
+    assert_eq!(preview["cost"]["text"], "$0.20", "{preview:#}");
     let article = bugle.page(&format!("/articles/{}", held[0].article)).await;
     assert!(article.contains("Will cost about $0.20 with its link."), "{article}");
     let today = bugle.page("/").await;
@@ -149,6 +168,28 @@ async fn half_a_dollar(engine: Engine) {
     let text = newsroom.command(&["spend"]).await;
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     assert!(text.contains("$0.42 of $0.50") && text.contains("prices of X as of"), "{text}");
+
+    // Asked by hand who we are: that costs too, and what X last said of its limits is shown.
+    let live = newsroom.command(&["--json", "check", "--live"]).await;
+    let live: Value = serde_json::from_slice(&live.stdout).unwrap_or_else(|_| panic!("{live:?}"));
+    let limit = &live["channels"][0]["limits"][0];
+    assert_eq!((&limit["limit"], &limit["left"]), (&"x-rate-limit".into(), &99.into()), "{live:#}");
+    assert_eq!(spent(&books, "x").await, 2 * LINKED + users(&x));
+}
+
+#[tokio::test]
+async fn a_take_down_is_paid_for() {
+    let x = FakeX::start();
+    let press = Press::with(&["one"]);
+    let newsroom = Newsroom::new("down").source("news", &press.url(), "last 1").x(&x);
+    let bugle = newsroom.start().await;
+    let books = newsroom.books().await;
+    let posts = books.wait_for("x", "published", 1).await;
+    let down = newsroom.command(&["retract", &posts[0].id]).await;
+    assert!(down.status.success(), "{down:?}");
+    books.wait_for("x", "retracted", 1).await;
+    assert!(bugle.term().await.success());
+    assert_eq!(spent(&books, "x").await, LINKED + DELETE + users(&x));
 }
 
 #[tokio::test]

@@ -60,7 +60,13 @@ async fn limits_are_kept_and_counted_down(place: Place) {
     let calls = said("calls", Some(9));
     commit!(store, |conn| limit::take(conn, &calls, 40).await).unwrap();
     assert!(left().await.contains(&("calls".to_owned(), Some(0))));
-    let again = Said { left: Some(88), used: 120_000, at: at(60), ..said("calls", None) };
+    // A word overtaken by a later one of the same window does not give calls back.
+    for (seconds, resets, told) in [(10, 600, 0), (20, 601, 0), (60, 600, 7)] {
+        let late = Said { left: Some(7), resets: Some(at(resets)), at: at(seconds), ..said("calls", None) };
+        commit!(store, |conn| limit::put(conn, &late, true).await).unwrap();
+        assert!(left().await.contains(&("calls".to_owned(), Some(told))), "{seconds}");
+    }
+    let again = Said { resets: Some(at(900)), left: Some(88), used: 120_000, at: at(60), ..said("calls", None) };
     commit!(store, |conn| limit::put(conn, &again, false).await).unwrap();
     assert_eq!(left().await, [("share".to_owned(), None)]);
     commit!(store, |conn| limit::forget(conn, at(30)).await).unwrap();
