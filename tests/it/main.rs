@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod cli;
+mod conformance;
 mod fakes;
 mod harness;
 mod kills;
@@ -13,7 +14,6 @@ mod proxy;
 mod servers;
 mod store;
 mod story_access;
-mod story_answers;
 mod story_clocks;
 mod story_disk;
 mod story_door;
