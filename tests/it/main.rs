@@ -4,6 +4,7 @@
 
 mod browser;
 mod cli;
+mod conformance;
 mod fakes;
 mod harness;
 mod kills;
@@ -16,7 +17,6 @@ mod servers;
 mod store;
 mod story_access;
 mod story_albums;
-mod story_answers;
 mod story_canary;
 mod story_chat;
 mod story_clocks;

@@ -258,6 +258,9 @@ impl Account for Repo {
         if status != 200 {
             return Err(error::of(status, &answer, Op::Create));
         }
+        if !answer["value"].is_object() {
+            return Err(unreadable("getRecord"));
+        }
         let attached = sought.step.n == 0 && media::is_attached(sought.payload);
         if !record::same(&answer["value"], &ours["record"], sought.parent, attached) {
             return Ok(Lookup::CannotTell(format!("something else is stored under the record key {key}")));

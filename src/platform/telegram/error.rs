@@ -168,11 +168,11 @@ pub(super) fn classify(answer: &Answer, now: Timestamp) -> PublishError {
     }
 }
 
-/// The limits reach the whole bot, not one chat. The later of the body's seconds and the header's.
+/// The limits reach the whole bot, not one chat. The later of the body's seconds and what the header says.
 fn limited(answer: &Answer, after: Option<i64>, now: Timestamp, said: String) -> PublishError {
-    let header = answer.header("retry-after").and_then(|text| text.trim().parse::<i64>().ok());
-    let secs = after.max(header).filter(|secs| *secs >= 0);
-    let until = secs.map(|secs| now.checked_add(SignedDuration::from_secs(secs)).unwrap_or(Timestamp::MAX));
+    let stated = after.filter(|secs| *secs >= 0);
+    let stated = stated.map(|secs| now.checked_add(SignedDuration::from_secs(secs)).unwrap_or(Timestamp::MAX));
+    let until = stated.max(crate::http::retry_after(&answer.headers, now));
     PublishError::RateLimited { until, scope: PauseScopeKind::Credential, said }
 }
 

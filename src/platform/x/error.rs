@@ -169,8 +169,7 @@ fn timed(answer: &Answer, now: Timestamp, said: String) -> String {
 }
 
 fn limited(answer: &Answer, now: Timestamp, said: String) -> PublishError {
-    let after = answer.header("retry-after").and_then(|text| text.trim().parse::<i64>().ok()).filter(|secs| *secs >= 0);
-    let after = after.map(|secs| rest(now, SignedDuration::from_secs(secs)));
+    let after = crate::http::retry_after(&answer.headers, now);
     let (until, scope) = match exhausted(answer) {
         Some((reset, scope)) => (after.max(Some(reset.max(rest(now, LEAST_REST)))), scope),
         None => (after, PauseScopeKind::Credential),

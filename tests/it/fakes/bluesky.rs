@@ -45,6 +45,8 @@ pub const OTHER: &str = "other";
 
 const PLATFORM: &str = "bluesky";
 const POSTS: &str = "app.bsky.feed.post";
+/// Of every account here.
+const PASSWORD: &str = "abcd-efgh-ijkl-mnop";
 /// Limits of a post's text. Source: lexicon app.bsky.feed.post.
 const GRAPHEMES: usize = 300;
 const BYTES: usize = 3000;
@@ -118,7 +120,7 @@ impl FakeBluesky {
     /// Opens an account and gives its app password.
     pub fn account(&self, handle: &str) -> String {
         let mut rules = self.rules();
-        let password = "abcd-efgh-ijkl-mnop".to_owned();
+        let password = PASSWORD.to_owned();
         if !rules.accounts.iter().any(|account| account.handle == handle) {
             let did = format!("did:plc:{:a>24}", handle.replace(|c: char| !c.is_ascii_lowercase(), ""));
             rules.accounts.push(Account { handle: handle.to_owned(), did, password: password.clone() });
@@ -141,6 +143,11 @@ impl FakeBluesky {
         let mut rules = self.rules();
         rules.accounts.iter_mut().for_each(|account| account.password = "withdrawn".to_owned());
         rules.sessions.iter_mut().for_each(|session| session.dead = true);
+    }
+
+    /// Somebody made the withdrawn app passwords anew, in the same words.
+    pub fn give_back_passwords(&self) {
+        self.rules().accounts.iter_mut().for_each(|account| account.password = PASSWORD.to_owned());
     }
 
     /// What a PDS answers over its rate limit.

@@ -189,6 +189,12 @@ impl Mastodon {
         }
     }
 
+    /// The alternative texts of the newest status's pictures.
+    pub fn alts(&self) -> Vec<String> {
+        let newest = self.statuses.last().into_iter().flat_map(|status| &status.media);
+        newest.map(|id| self.media.get(id).cloned().unwrap_or_default()).collect()
+    }
+
     fn fresh(&mut self) -> u64 {
         self.next += 1;
         self.next

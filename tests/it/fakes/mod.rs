@@ -228,6 +228,11 @@ impl<R: Rules> Fake<R> {
         lock(&self.shared.seen).clone()
     }
 
+    /// Carries a request out that did not come over the wire: once more, or by another hand.
+    pub fn replay(&self, request: &Request) -> Reply {
+        self.shared.carry_out(request)
+    }
+
     /// How many requests of that endpoint came, carried out or not.
     pub fn count(&self, endpoint: &str) -> usize {
         lock(&self.shared.seen).iter().filter(|seen| seen.endpoint == endpoint).count()

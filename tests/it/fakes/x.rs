@@ -205,6 +205,11 @@ impl X {
         }
     }
 
+    /// A signed request may be shown again.
+    pub fn forget_nonces(&mut self) {
+        self.nonces.clear();
+    }
+
     fn fresh_id(&mut self) -> u64 {
         self.next += 1;
         self.next

@@ -107,7 +107,7 @@ pub struct Campaign {
     pub blows: Blows,
 }
 
-/// The template of all stories: some are threads of three parts, the link in the first.
+/// The template of all stories: some are threads of five parts, the link in the first.
 pub const TEMPLATE: &str = "{% filter part(numbered=true) %}
 {{ title }}
 {{ link }}
@@ -117,17 +117,39 @@ pub const TEMPLATE: &str = "{% filter part(numbered=true) %}
 
 {% filter part(numbered=true) %}Third part of {{ title }}{% endfilter %}
 
+{% filter part(numbered=true) %}Fourth part of {{ title }}{% endfilter %}
+
+{% filter part(numbered=true) %}Fifth part of {{ title }}{% endfilter %}
+
 {% endif %}
 ";
 
-/// Every so many stories one is a thread.
-const THREAD: usize = 3;
-
-/// The headline of a story, and whether it is a thread of three parts.
-pub fn headline(n: usize) -> (String, bool) {
-    let thread = n.is_multiple_of(THREAD);
-    (format!("{} number {n} of the day", if thread { "Thread" } else { "Story" }), thread)
+/// What kind of story it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One part.
+    Plain,
+    /// A thread of five parts.
+    Thread,
+    /// One part with a picture: an upload before the post, where the platform takes it by itself.
+    Pictured,
 }
+
+/// Of so many stories one is a thread, and one has a picture.
+const KINDS: usize = 6;
+
+/// The headline of a story, and its kind.
+pub fn headline(n: usize) -> (String, Kind) {
+    let (kind, word) = match n % KINDS {
+        0 => (Kind::Thread, "Thread"),
+        3 => (Kind::Pictured, "Picture"),
+        _ => (Kind::Plain, "Story"),
+    };
+    (format!("{word} number {n} of the day"), kind)
+}
+
+/// Where the picture is.
+const PICTURE: &str = "/p.png";
 
 /// The newsroom's web server, with more and more stories.
 pub struct Stories {
@@ -139,6 +161,7 @@ impl Stories {
     /// With none yet.
     pub fn start() -> Self {
         let stories = Self { feed: FakeFeed::start(), links: Vec::new() };
+        stories.feed.picture(PICTURE, 64, 36);
         stories.show();
         stories
     }
@@ -163,15 +186,24 @@ impl Stories {
     }
 
     fn show(&self) {
-        let titles: Vec<String> = (0..self.links.len()).map(|n| headline(n).0).collect();
+        let heads: Vec<(String, Kind)> = (0..self.links.len()).map(headline).collect();
         let items: Vec<Item<'_>> = self
             .links
             .iter()
-            .zip(&titles)
+            .zip(&heads)
             .rev()
-            .map(|((link, at), title)| Item { guid: link, title, link, at: *at })
+            .map(|((link, at), (title, _))| Item { guid: link, title, link, at: *at })
             .collect();
-        self.feed.feed("/rss", &rss(&items));
+        let mut feed = rss(&items);
+        for ((link, _), (_, kind)) in self.links.iter().zip(&heads) {
+            if *kind == Kind::Pictured {
+                let guid = format!("{link}</guid>");
+                let url = self.feed.at(PICTURE);
+                let with = format!("{guid}<enclosure url=\"{url}\" type=\"image/png\" length=\"1\"/>");
+                feed = feed.replace(&guid, &with);
+            }
+        }
+        self.feed.feed("/rss", &feed);
     }
 }
 

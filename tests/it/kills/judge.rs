@@ -7,7 +7,7 @@ use std::time::Duration;
 use bugle::model::post::PostState;
 use bugle::store::{article, post};
 
-use super::campaign::{Campaign, headline};
+use super::campaign::{Campaign, Kind, headline};
 use super::side::{Class, Side};
 use crate::harness::{Books, Newsroom};
 
@@ -187,32 +187,38 @@ enum Thread {
     Wrong(String),
 }
 
+/// How each later part of a thread begins.
+const LATER: [&str; 4] = ["Second", "Third", "Fourth", "Fifth"];
+
 /// Whether readers saw each later part of a thread once, each under the part before; a story that is none has none.
 fn thread(side: &Side, n: usize, link: &str) -> Result<(), Thread> {
-    let (title, threaded) = headline(n);
+    let (title, kind) = headline(n);
     let all = side.ledger().posts();
-    let of = |words: &str| -> Vec<_> { all.iter().filter(|post| post.text.contains(words)).collect() };
+    let of = |word: &str| -> Vec<_> {
+        let words = format!("{word} part of {title}");
+        all.iter().filter(|post| post.text.contains(&words)).collect()
+    };
     let first: Vec<_> = all.iter().filter(|post| post.parent.is_none() && post.link.as_deref() == Some(link)).collect();
-    let (second, third) = (of(&format!("Second part of {title}")), of(&format!("Third part of {title}")));
-    if second.len() > 1 || third.len() > 1 {
+    let later = LATER.map(of);
+    if later.iter().any(|found| found.len() > 1) {
         return Err(Thread::Doubled);
     }
-    if !threaded {
-        return if second.is_empty() && third.is_empty() {
-            Ok(())
-        } else {
-            Err(Thread::Wrong("became a thread".into()))
+    if kind != Kind::Thread {
+        return match later.iter().all(Vec::is_empty) {
+            true => Ok(()),
+            false => Err(Thread::Wrong("became a thread".into())),
         };
     }
-    let (Some(first), Some(second), Some(third)) = (first.first(), second.first(), third.first()) else {
+    let parts: Vec<_> = std::iter::once(&first).chain(&later).filter_map(|found| found.first().copied()).collect();
+    if parts.len() <= LATER.len() {
         return Err(Thread::Unfinished);
-    };
-    let chain = second.parent.as_deref() == Some(&first.id) && third.parent.as_deref() == Some(&second.id);
-    let numbered = [(first, "1/3"), (second, "2/3"), (third, "3/3")].iter().all(|(post, no)| post.text.contains(no));
-    if chain && numbered && first.at <= second.at && second.at <= third.at {
-        return Ok(());
     }
-    Err(Thread::Wrong(format!("is a thread in disorder: {first:?} {second:?} {third:?}")))
+    let chain = parts.windows(2).all(|two| two[1].parent.as_deref() == Some(&two[0].id) && two[0].at <= two[1].at);
+    let numbered = (1..).zip(&parts).all(|(n, part)| part.text.contains(&format!("{n}/{}", parts.len())));
+    match chain && numbered {
+        true => Ok(()),
+        false => Err(Thread::Wrong(format!("is a thread in disorder: {parts:#?}"))),
+    }
 }
 
 /// What the store claims, by the story's link: the post's id and state.

@@ -101,17 +101,20 @@ impl Side {
 
     /// Gives the newsroom its channel there.
     pub fn join(&self, newsroom: Newsroom) -> Newsroom {
-        match self {
+        let newsroom = match self {
             Self::OwnId(fake) => newsroom.bluesky(fake),
             Self::Key(fake) => newsroom.mastodon(fake),
             Self::Look(fake) => newsroom.x(fake),
             Self::Blind(fake) => newsroom.telegram(fake),
-        }
+        };
+        // A story that has a picture takes it along.
+        newsroom.with(self.class().channel(), "picture = \"photo\"")
     }
 
     /// What posts, on any of them.
     fn creates(endpoint: &str) -> bool {
-        [bluesky::PUT, bluesky::CREATE, mastodon::CREATE, x::CREATE, telegram::SEND].contains(&endpoint)
+        [bluesky::PUT, bluesky::CREATE, mastodon::CREATE, x::CREATE, telegram::SEND, telegram::PHOTO]
+            .contains(&endpoint)
     }
 
     /// From now on answers come slowly and late, or, where `always`, each answer to a post is slow.
@@ -148,7 +151,7 @@ impl Side {
             Self::OwnId(fake) => fake.count(bluesky::PUT) + fake.count(bluesky::CREATE),
             Self::Key(fake) => fake.count(mastodon::CREATE),
             Self::Look(fake) => fake.count(x::CREATE),
-            Self::Blind(fake) => fake.count(telegram::SEND),
+            Self::Blind(fake) => fake.count(telegram::SEND) + fake.count(telegram::PHOTO),
         }
     }
 
