@@ -3,7 +3,7 @@
 
 use bugle::clock::{Clock as _, SystemClock};
 use bugle::model::channel::PauseScope;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::fakes::Seen;
 use crate::fakes::fault::Fault;
