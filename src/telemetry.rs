@@ -5,6 +5,7 @@
 //! which prints nothing.
 
 use std::io::IsTerminal as _;
+use std::sync::atomic::AtomicU64;
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -69,6 +70,12 @@ pub mod metric {
     pub const UNCERTAIN: &str = "bugle_uncertain";
     /// 1 where a channel takes no posts until a person acts, by `channel`.
     pub const BLOCKED: &str = "bugle_channel_blocked";
+    /// Days until only a person can open an account again, by `channel`; only where that is known.
+    pub const TOKEN_DAYS_LEFT: &str = "bugle_channel_token_days_left";
+    /// Renewals of tokens that ended, by `platform` and `outcome`.
+    pub const RENEWALS: &str = "bugle_token_renewals";
+    /// The share of a platform's own limit that is used up, by `channel` and `limit`.
+    pub const LIMIT_USED: &str = "bugle_limit_used_ratio";
     /// Notices nobody has dismissed, by `level`.
     pub const NOTICES: &str = "bugle_notices";
     /// From the first to the last request of a publish, by `platform`.
@@ -220,6 +227,12 @@ struct OfChannel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LimitLabels {
+    channel: String,
+    limit: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfState {
     state: &'static str,
 }
@@ -242,6 +255,9 @@ pub struct Metrics {
     queue: Family<OfState, Gauge>,
     uncertain: Gauge,
     blocked: Family<OfChannel, Gauge>,
+    token_days: Family<OfChannel, Gauge>,
+    renewals: Family<PostLabels, Counter>,
+    limits: Family<LimitLabels, Gauge<f64, AtomicU64>>,
     notices: Family<OfLevel, Gauge>,
     durations: Family<OfPlatform, Histogram, fn() -> Histogram>,
 }
@@ -260,6 +276,9 @@ impl Metrics {
             queue: Family::default(),
             uncertain: Gauge::default(),
             blocked: Family::default(),
+            token_days: Family::default(),
+            renewals: Family::default(),
+            limits: Family::default(),
             notices: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(DURATION_BOUNDS)),
         };
@@ -277,6 +296,11 @@ impl Metrics {
         registry.register(metric::UNCERTAIN, help, metrics.uncertain.clone());
         let help = "1 where a channel takes no posts until a person acts";
         registry.register(metric::BLOCKED, help, metrics.blocked.clone());
+        let help = "Days until only a person can open the account again";
+        registry.register(metric::TOKEN_DAYS_LEFT, help, metrics.token_days.clone());
+        registry.register(metric::RENEWALS, "Renewals of tokens that ended", metrics.renewals.clone());
+        let help = "The share of a platform's own limit that is used up";
+        registry.register(metric::LIMIT_USED, help, metrics.limits.clone());
         registry.register(metric::NOTICES, "Notices nobody has dismissed", metrics.notices.clone());
         let help = "From the first to the last request of a publish";
         registry.register_with_unit(metric::PUBLISH_DURATION, help, Unit::Seconds, metrics.durations.clone());
@@ -335,9 +359,35 @@ impl Metrics {
         self.blocked.get_or_create(&OfChannel { channel: channel.to_owned() }).set(i64::from(blocked));
     }
 
+    /// How many days are left until only a person can open a channel's account again; `None`: that is not known.
+    pub fn token_days_left(&self, channel: &str, days: Option<i64>) {
+        let label = OfChannel { channel: channel.to_owned() };
+        match days {
+            Some(days) => drop(self.token_days.get_or_create(&label).set(days)),
+            None => drop(self.token_days.remove(&label)),
+        }
+    }
+
+    /// A renewal of a token ended: `renewed`, `lost`, `spent`, `later` or `never`.
+    pub fn renewal(&self, platform: &'static str, outcome: &'static str) {
+        self.renewals.get_or_create(&PostLabels { platform, outcome }).inc();
+    }
+
     /// A channel is gone, from the config and the store: its gauge goes too.
     pub fn forget_channel(&self, channel: &str) {
         self.blocked.remove(&OfChannel { channel: channel.to_owned() });
+        self.token_days_left(channel, None);
+    }
+
+    /// What platforms say of their limits: channel, limit, the share used up in millionths. Those that are not among them
+    /// are forgotten.
+    pub fn limits<'a>(&self, all: impl IntoIterator<Item = (&'a str, &'a str, u64)>) {
+        self.limits.clear();
+        for (channel, limit, used) in all {
+            let label = LimitLabels { channel: channel.to_owned(), limit: limit.to_owned() };
+            #[expect(clippy::cast_precision_loss, reason = "at most a hundred million")]
+            self.limits.get_or_create(&label).set(used as f64 / 1_000_000.0);
+        }
     }
 
     /// How many notices of that level nobody has dismissed.
@@ -389,6 +439,10 @@ mod tests {
         metrics.blocked("main \"x\"", true);
         metrics.blocked("gone", true);
         metrics.forget_channel("gone");
+        metrics.token_days_left("main", Some(12));
+        metrics.token_days_left("gone", Some(3));
+        metrics.token_days_left("gone", None);
+        metrics.renewal("x", "renewed");
         metrics.notices("alarm", 2);
         metrics.publish_took("x", Duration::from_millis(300));
         let text = metrics.encode();
@@ -403,6 +457,8 @@ mod tests {
             "bugle_queue{state=\"scheduled\"} 5",
             "bugle_uncertain 1",
             "bugle_channel_blocked{channel=\"main \\\"x\\\"\"} 1",
+            "bugle_channel_token_days_left{channel=\"main\"} 12",
+            "bugle_token_renewals_total{platform=\"x\",outcome=\"renewed\"} 1",
             "bugle_notices{level=\"alarm\"} 2",
             "bugle_publish_duration_seconds_count{platform=\"x\"} 1",
             "bugle_publish_duration_seconds_bucket{le=\"0.25\",platform=\"x\"} 0",

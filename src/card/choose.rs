@@ -62,6 +62,47 @@ pub fn best(entry: &Entry) -> Vec<&Image> {
     ranked.into_iter().map(|(.., image)| image).collect()
 }
 
+/// The article's different pictures for an album, the best first, at most so many; each in all the sizes the article has
+/// it. After the first, what sounds like the newsroom's mark is left out.
+pub fn album(entry: &Entry, most: usize) -> Vec<Vec<&Image>> {
+    let mut pictures: Vec<(String, Vec<&Image>)> = Vec::new();
+    for image in best(entry) {
+        let key = whatever_its_size(&image.url);
+        match pictures.iter().position(|(known, _)| *known == key) {
+            Some(at) => pictures[at].1.push(image),
+            None if pictures.is_empty() || !looks_like_a_mark(&image.url) => pictures.push((key, vec![image])),
+            None => {}
+        }
+    }
+    pictures.into_iter().take(most).map(|(_, sizes)| sizes).collect()
+}
+
+/// Names of an address's parameters that say in which size or form a picture is wanted.
+const SIZES: [&str; 16] = [
+    "w", "h", "width", "height", "size", "resize", "fit", "crop", "quality", "q", "dpr", "auto", "format", "fm", "ssl",
+    "strip",
+];
+
+/// A picture's address without what tells its sizes apart: host, path without `-300x200` at the end of its name, and the
+/// parameters that name no size.
+fn whatever_its_size(url: &Url) -> String {
+    let path = url.path();
+    let (stem, end) = match path.rfind('.').filter(|dot| path[*dot..].len() <= 6) {
+        Some(dot) => path.split_at(dot),
+        None => (path, ""),
+    };
+    let is_size = |text: &str| {
+        let digits = |part: &str| !part.is_empty() && part.len() <= 5 && part.bytes().all(|b| b.is_ascii_digit());
+        text.split_once('x').is_some_and(|(width, height)| digits(width) && digits(height))
+    };
+    let stem = stem.rsplit_once('-').filter(|(_, size)| is_size(size)).map_or(stem, |(stem, _)| stem);
+    let mut key = format!("{}{stem}{end}", url.host_str().unwrap_or_default());
+    for (name, value) in url.query_pairs().filter(|(name, _)| !SIZES.contains(&name.as_ref())) {
+        key.push_str(&format!("&{name}={value}"));
+    }
+    key
+}
+
 /// How well a picture would do; `None`: not at all. `place`: where the source lists it, from 0.
 fn worth(image: &Image, place: usize) -> Option<i64> {
     if !is_picture(&image.url) {
@@ -218,6 +259,25 @@ mod tests {
         let mut data = image("https://n.example/a.jpg", None);
         data.url = "data:image/png;base64,AAAA".parse().unwrap();
         assert!(worth(&data, 0).is_none());
+    }
+
+    #[test]
+    fn an_album_has_each_picture_once_whatever_its_sizes_and_no_mark() {
+        let made = |urls: &[&str], most| {
+            let mut images = urls.iter().map(|url| image(&format!("https://n.example{url}"), None));
+            let entry = Entry { image: images.next(), pictures: images.collect(), ..Entry::default() };
+            let name = |image: &&Image| image.url.as_str().trim_start_matches("https://n.example").to_owned();
+            album(&entry, most).iter().map(|sizes| sizes.iter().map(name).collect()).collect::<Vec<Vec<String>>>()
+        };
+        assert_eq!(
+            made(&["/a.jpg?w=300", "/b-1024x768.jpg", "/a.jpg?w=1200&q=80", "/b.jpg", "/logo.png", "/c.jpg"], 4),
+            [vec!["/a.jpg?w=300", "/a.jpg?w=1200&q=80"], vec!["/b-1024x768.jpg", "/b.jpg"], vec!["/c.jpg"]]
+        );
+        assert_eq!(made(&["/a.jpg", "/b.jpg", "/c.jpg"], 2), [["/a.jpg"], ["/b.jpg"]]);
+        assert_eq!(made(&["/i?id=1&w=9", "/i?id=2&w=9"], 4), [["/i?id=1&w=9"], ["/i?id=2&w=9"]]);
+        assert_eq!(made(&["/logo.png", "/avatar.png"], 4), [["/logo.png"]], "better than nothing");
+        assert_eq!(made(&["/ax-b.jpg", "/ax-c.jpg", "/p-12x.jpg", "/p-13x.jpg"], 9).len(), 4, "no sizes");
+        assert!(made(&[], 4).is_empty());
     }
 
     #[test]

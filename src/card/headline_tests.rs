@@ -124,3 +124,21 @@ fn a_picture_lies_behind_the_words_and_a_logo_across_from_the_name() {
     assert!(left > 900 && right <= 1200 - 63, "{left} to {right}");
     assert!(Brand::plain("N").with_logo(b"<svg/>").is_err());
 }
+
+#[test]
+fn a_newsroom_brings_cards_of_its_own() {
+    let own = r##"<svg xmlns="http://www.w3.org/2000/svg" width="{{ width }}" height="{{ height }}"><rect width="9" height="9" fill="{{ accent }}"/>{% for line in lines %}<text x="{{ x }}" y="{{ line.y }}">{{ line.text }}</text>{% endfor %}</svg>"##;
+    let brand = Brand::plain("N").with_template("plain", own.to_owned()).unwrap();
+    let text = svg(&brand, &card("A < B", Ratio::Wide), false).unwrap();
+    assert!(text.contains("<rect width=\"9\"") && text.contains("A &lt; B"), "{text}");
+    assert!(svg(&brand, &card("A", Ratio::Wide), true).unwrap().contains("url(#shade)"), "the other one stays");
+    for (name, text, line, said) in [
+        ("no template", "<svg>\n{% for %}", Some(2), "syntax error"),
+        ("an unknown name", "<svg xmlns=\"http://www.w3.org/2000/svg\">{{ colour }}</svg>", None, "undefined"),
+        ("no SVG", "<html></html>", None, "on a card of 1.91:1"),
+        ("without end", "{% for a in range(9999) %}{% for b in range(9999) %}{% endfor %}{% endfor %}", None, "fuel"),
+    ] {
+        let (found, at) = Brand::plain("N").with_template("plain", text.to_owned()).unwrap_err();
+        assert!(found.contains(said) && at == line, "{name}: {found} {at:?}");
+    }
+}

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::canvas::{Canvas, Undrawable};
-pub use self::choose::{TRIED, alt, best};
+pub use self::choose::{TRIED, album, alt, best};
 pub use self::fonts::Fonts;
 pub use self::raster::{BYTES, PIXELS, Raster, Unfit, backdrop, shrink};
 use crate::model::picture::{Colour, Headline, Ratio};
@@ -65,7 +65,12 @@ pub struct Brand {
     pub settings: Settings,
     logo: Option<Arc<image::RgbaImage>>,
     fonts: Fonts,
+    templates: headline::Templates,
 }
+
+/// The names of the templates of headline cards: on a picture, and on the ground alone. A file of that name and the ending
+/// `.svg` in `templates/card/` beside the config takes a built-in one's place.
+pub const TEMPLATES: [&str; 2] = headline::NAMES;
 
 /// The longest side of a logo that is kept, in pixels: it is shown smaller.
 const LOGO_SIDE: u32 = 400;
@@ -73,7 +78,13 @@ const LOGO_SIDE: u32 = 400;
 impl Brand {
     /// Of that name, with the built-in fonts and colours.
     pub fn plain(name: impl Into<String>) -> Self {
-        Self { name: name.into(), settings: Settings::default(), logo: None, fonts: Fonts::built_in() }
+        Self {
+            name: name.into(),
+            settings: Settings::default(),
+            logo: None,
+            fonts: Fonts::built_in(),
+            templates: Default::default(),
+        }
     }
 
     /// With colours and shape as the config has them; logo and fonts come by [`Brand::with_logo`] and
@@ -98,6 +109,39 @@ impl Brand {
     pub fn with_font(mut self, bytes: Vec<u8>) -> Result<Self, String> {
         self.fonts = self.fonts.with(bytes)?;
         Ok(self)
+    }
+
+    /// With another SVG template in place of the one of that name ([`TEMPLATES`]), tried on cards of every shape.
+    ///
+    /// # Errors
+    /// Where it is no template, or what it makes is no SVG; with the line, where that is known.
+    pub fn with_template(mut self, name: &'static str, text: String) -> Result<Self, (String, Option<usize>)> {
+        self.templates = self.templates.with(name, text)?;
+        for ratio in Ratio::ALL {
+            for kicker in ["Nation", ""] {
+                let card = self.sample(ratio, kicker);
+                let (width, height) = ratio.size();
+                let drawn = self.svg(&card, name == TEMPLATES[0]).and_then(|svg| {
+                    Canvas::new(width, height).and_then(|mut canvas| canvas.draw(&svg, &self.fonts, 0))
+                });
+                drawn.map_err(|e| (format!("on a card of {}: {e}", ratio.word()), None))?;
+            }
+        }
+        Ok(self)
+    }
+
+    /// A card to try templates on.
+    fn sample(&self, ratio: Ratio, kicker: &str) -> Headline {
+        Headline {
+            title: "Three short words & more".to_owned(),
+            kicker: kicker.to_owned(),
+            name: self.name.clone(),
+            ratio,
+            ground: self.settings.ground,
+            ink: self.settings.ink,
+            accent: self.settings.accent,
+            behind: Vec::new(),
+        }
     }
 
     /// Its fonts.

@@ -63,14 +63,20 @@ enum Command {
     Timeline(super::timeline::Args),
     /// Show the sources and their health.
     Sources(super::sources::Args),
+    /// Show what posting has cost, the caps, and what the month will have cost at its end.
+    Spend(super::spend::Args),
     /// Post something by hand.
     Post(super::post::Args),
     /// Write the whole store into a file.
     Backup(super::backup::Args),
     /// Fill a new store from a backup.
     Restore(super::restore::Args),
-    /// Connect a channel's account from this terminal.
+    /// Connect a channel's account: in the browser, or from this terminal.
     Connect(connect::Args),
+    /// Take a channel's access back at the platform, and forget it.
+    Disconnect(super::disconnect::Args),
+    /// Show which keys seal what is kept, or turn the master key over.
+    Vault(super::vault::Args),
     /// Ask a few questions and write a first config.
     Init(init::Args),
     /// Put the feeds of an OPML list, or feed2toot's settings, into the config.
@@ -121,10 +127,13 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Notices(args) => super::notices::run(args, &call).await,
         Command::Timeline(args) => super::timeline::run(args, &call).await,
         Command::Sources(args) => super::sources::run(args, &call).await,
+        Command::Spend(args) => super::spend::run(args, &call).await,
         Command::Post(args) => super::post::run(args, &call).await,
         Command::Backup(args) => super::backup::run(args, &call).await,
         Command::Restore(args) => super::restore::run(args, &call).await,
         Command::Connect(args) => connect::run(args, &call).await,
+        Command::Disconnect(args) => super::disconnect::run(args, &call).await,
+        Command::Vault(args) => super::vault::run(args, &call).await,
         Command::Init(args) => init::run(args, &call).await,
         Command::Import(args) => super::import::run(args, &call).await,
         Command::Export(args) => super::export::run(args, &call).await,

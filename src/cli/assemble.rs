@@ -16,6 +16,7 @@ use crate::model::grant::SecretRef;
 use crate::model::id::WorkerId;
 use crate::platform::{self, Account};
 use crate::publish::House;
+use crate::publish::shelf::Shelf;
 use crate::publish::studio::Workshop;
 use crate::route::Route;
 use crate::source::door::auth::Keys;
@@ -61,7 +62,16 @@ pub fn setup(config: &Config, lasting: &Lasting) -> anyhow::Result<Setup> {
         language: config.newsroom.language.clone(),
         templates,
         words: config.words.clone(),
-        studio: Workshop { http: http.clone(), brand: opened::brand(config)?, scale: config.timing.scale },
+        studio: Workshop {
+            http: http.clone(),
+            brand: opened::brand(config)?,
+            scale: config.timing.scale,
+            shelf: config.web.public_url.clone().map(|public| Shelf {
+                store: lasting.store.clone(),
+                public,
+                clock: lasting.clock.clone(),
+            }),
+        },
         http,
         scale: config.timing.scale,
         metrics: lasting.metrics.clone(),
@@ -134,6 +144,8 @@ pub fn view(config: &Config) -> web::View {
         platform: channel.platform.id.to_owned(),
         like: channel.account.like().map(str::to_owned),
         label: channel.label.clone(),
+        linked: channel.account.prices().map(|list| list.linked),
+        caps: channel.budget.map_or((None, None), |budget| (budget.per_day, budget.per_month)),
     });
     web::View {
         newsroom: config.newsroom.name.clone(),

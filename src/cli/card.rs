@@ -52,7 +52,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let mut card = headline(&config.card, &config.newsroom.name, entry, Ratio::default());
     card.ratio = args.ratio.unwrap_or(card.ratio);
     card.title = args.title.unwrap_or(card.title);
-    let workshop = Workshop { http, brand: brand.clone(), scale: config.timing.scale };
+    let workshop = Workshop { http, brand: brand.clone(), scale: config.timing.scale, shelf: None };
     let behind = workshop.behind(&card).await;
     let has_picture = behind.is_some();
     let title = card.title.clone();

@@ -1,17 +1,19 @@
 //! `bugle check [--live]`: everything that is wrong with the config and the templates, then what is worth a second look;
-//! with `--live` also what the platforms and the sources answer. Nothing is posted or stored by it, and no store or key
-//! is made for it.
+//! with `--live` also what the platforms and the sources answer. Nothing is posted by it, no store or key is made for it,
+//! and all that is stored, where there is a store, is what a platform charges for the question and says of its limits.
 
 use std::path::Path;
 
 use futures_util::future::join_all;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::live::{Asking, introduced};
-use super::{Call, Exit, opened, say, warn};
+use super::{Call, Exit, opened, say, terms, warn};
 use crate::compose;
 use crate::config::{Config, Fault};
 use crate::expr::{ExprError, Scene, Templates};
+use crate::model::limit::Said;
 use crate::route::DEFAULT_TEMPLATE;
 
 /// The options of `bugle check`.
@@ -52,7 +54,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
             return Ok(Exit::Wrong);
         }
     };
-    let faults = config.faults(missing_templates(&config, &templates));
+    let missing = config.faults(missing_templates(&config, &templates));
+    let faults = match opened::brand(&config) {
+        Err(faults) if missing.list().is_empty() => faults,
+        _ => missing,
+    };
     if !faults.list().is_empty() {
         if !call.json {
             return Err(faults.into());
@@ -63,10 +69,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         return Ok(Exit::Wrong);
     }
     let warnings = warnings(&config, &templates);
+    let remarks = terms::of_config(&config);
     let live = if args.live { Some(live(&config).await?) } else { None };
     let exit = if live.as_ref().is_some_and(|live| live.failed) { Exit::Failed } else { Exit::Done };
     if call.json {
-        let mut answer = json!({ "file": file, "faults": [], "warnings": warnings });
+        let mut answer = json!({ "file": file, "faults": [], "warnings": warnings, "remarks": remarks });
         if let Some(live) = live {
             answer["channels"] = live.channels.into_iter().map(|(_, value)| value).collect();
             answer["sources"] = live.sources.into_iter().map(|(_, value)| value).collect();
@@ -76,6 +83,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     }
     for warning in &warnings {
         warn(format_args!("warning: {warning}"))?;
+    }
+    for remark in &remarks {
+        say(format_args!("note: {remark}"))?;
     }
     if let Some(live) = live {
         for (line, _) in live.channels.iter().chain(&live.sources) {
@@ -138,8 +148,10 @@ fn missing_templates(config: &Config, templates: &Templates) -> Vec<Fault> {
 fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
     let mut found = Vec::new();
     let notify = config.notify.as_ref().and_then(|notify| notify.secret.as_ref());
-    for (key, place) in [("vault.key", config.vault.key.as_ref()), ("notify.secret", notify)] {
-        if let Some(Err(said)) = place.map(crate::vault::secret::resolve) {
+    let keys = config.vault.key.iter().map(|place| ("vault.key", place));
+    let old = config.vault.old_keys.iter().map(|place| ("vault.old_keys", place));
+    for (key, place) in keys.chain(old).chain(notify.map(|place| ("notify.secret", place))) {
+        if let Err(said) = crate::vault::secret::resolve(place) {
             found.push(format!("{key}: secret missing: {said}; the service does not start without it"));
         }
     }
@@ -166,6 +178,9 @@ fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
         if let Err(said) = opened::channel(channel).credential() {
             found.push(format!("channel.{}: secret missing: {said}; it blocks only this channel", channel.name));
         }
+        if let Some(said) = channel.account.sunset().and_then(|sunset| ends_soon(&sunset, opened::clock().now())) {
+            found.push(format!("channel.{}: {said}", channel.name));
+        }
     }
     for (n, rule) in config.routes.iter().enumerate() {
         let name = rule.template.as_deref().unwrap_or(DEFAULT_TEMPLATE);
@@ -185,6 +200,19 @@ fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
     found
 }
 
+/// What is said of an API version that ends within 60 days, or has ended.
+fn ends_soon((version, ends): &(String, jiff::civil::Date), now: jiff::Timestamp) -> Option<String> {
+    const AHEAD: i32 = 60;
+    let today = jiff::tz::TimeZone::UTC.to_datetime(now).date();
+    let left = today.until((jiff::Unit::Day, *ends)).ok()?.get_days();
+    let hint = "set `api_version` to a newer one";
+    match left {
+        ..0 => Some(format!("API version {version} ended on {ends}: every call is refused; {hint}")),
+        0..=AHEAD => Some(format!("API version {version} ends on {ends}, in {left} days: {hint}")),
+        _ => None,
+    }
+}
+
 /// What the outside answered, each as a line and as JSON.
 struct Live {
     channels: Vec<(String, Value)>,
@@ -198,10 +226,14 @@ async fn live(config: &Config) -> anyhow::Result<Live> {
         let name = format!("channel {} ({})", channel.name, channel.platform.name);
         let (line, ok, mut value) = match asking.whoami(channel).await {
             Ok(identity) => {
-                let value = introduced(channel, &identity);
+                let mut value = introduced(channel, &identity);
                 let server = identity.server.as_ref().map(|server| format!(", server {server}")).unwrap_or_default();
                 let line = format!("{name}: {}, id {}, limit {}{server}", identity.handle, identity.id, value["limit"]);
-                (remarked(line, &identity.remarks), true, value)
+                let limits = asking.limits(channel.name.as_str()).await;
+                value["limits"] = limits.iter().map(limit_json).collect();
+                let said = limits.iter().map(|said| limit_line(said, &asking.zone));
+                let remarks: Vec<String> = identity.remarks.iter().cloned().chain(said).collect();
+                (remarked(line, &remarks), true, value)
             }
             Err(said) => (format!("{name}: failed: {said}"), false, json!({ "error": said })),
         };
@@ -243,6 +275,22 @@ async fn live(config: &Config) -> anyhow::Result<Live> {
     let (channels, sources) = futures_util::future::join(channels, sources).await;
     let failed = channels.iter().chain(&sources).any(|(_, value)| value["ok"] == json!(false));
     Ok(Live { channels, sources, failed })
+}
+
+/// What a platform last said of a limit.
+fn limit_json(said: &Said) -> Value {
+    json!({
+        "limit": said.word,
+        "used_percent": said.percent(),
+        "left": said.left,
+        "resets": said.resets.map(|at| at.to_string()),
+        "said": said.at.to_string(),
+    })
+}
+
+fn limit_line(said: &Said, zone: &TimeZone) -> String {
+    let resets = said.resets.map(|at| format!(", counts anew at {}", zone.to_datetime(at).strftime("%Y-%m-%d %H:%M")));
+    format!("limit {}{}", said.describe(), resets.unwrap_or_default())
 }
 
 /// A line with what else is worth knowing below it.
@@ -306,6 +354,21 @@ template = "TEMPLATE"
         std::fs::create_dir_all(&post).unwrap();
         std::fs::write(post.join("evening.@main.j2"), "{{ title }} {{ link }}\n").unwrap();
         assert_eq!(missing_templates(&config, &templates_of(&config)), []);
+    }
+
+    #[test]
+    fn a_version_is_warned_of_from_sixty_days_before_its_end() {
+        let sunset = ("202601".to_owned(), jiff::civil::date(2027, 1, 15));
+        for (now, words) in [
+            ("2026-11-15T23:59:59Z", None),
+            ("2026-11-16T00:00:00Z", Some("API version 202601 ends on 2027-01-15, in 60 days: set")),
+            ("2027-01-15T23:00:00Z", Some("in 0 days")),
+            ("2027-01-16T00:00:00Z", Some("ended on 2027-01-15: every call is refused; set `api_version`")),
+        ] {
+            let found = ends_soon(&sunset, now.parse().unwrap());
+            assert_eq!(found.is_some(), words.is_some(), "{now}: {found:?}");
+            assert!(found.unwrap_or_default().contains(words.unwrap_or_default()), "{now}");
+        }
     }
 
     #[test]

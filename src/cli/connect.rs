@@ -1,134 +1,282 @@
-//! `bugle connect CHANNEL`: opens a channel's account from the terminal and keeps the grant, sealed. The flow itself is
-//! `crate::connect`'s; here a person is asked and the channel let go on.
+//! `bugle connect CHANNEL`: opens a channel's account by a person's consent. With a public address it prints a one-time
+//! link that does it in the browser, and waits; beside it, and without one, the consent's own link, whose end the person
+//! pastes here. The flow itself is `crate::connect`'s; here a person is asked.
 
 use std::io::BufRead;
-use std::sync::Arc;
+use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use tokio::sync::mpsc;
 
-use super::live::Asking;
-use super::opened::{self, Memory};
-use super::{Call, Exit, Trouble, say, warn};
+use super::connector::connector;
+use super::{Call, Exit, Trouble, opened, say, warn};
 use crate::config::{self, Config};
-use crate::connect::mastodon;
-use crate::model::channel::Block;
-use crate::model::grant::{Credential, Grant};
+use crate::connect::{Begun, Came, Connected, Connector, Fault, Offer, Session, WITHIN};
 use crate::model::id::ChannelName;
-use crate::model::post::Actor;
-use crate::platform::{Connect, Identity, Keep as _};
-use crate::publish::ports::SealedKeep;
-use crate::store::{self, Store};
+use crate::platform::Connect;
+use crate::platform::consent::SHOWN;
 
 /// The options of `bugle connect`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The channel's name in the config.
     channel: String,
+    /// Which account to take where the consent opens several (pages, organisations).
+    #[arg(long, value_name = "ID")]
+    choose: Option<String>,
 }
+
+/// How often is looked whether the browser came to an end. 500 ms, ours: a person does not notice, nor does the store.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Connects.
 ///
 /// # Errors
 /// Where the channel cannot be connected this way, the person or the platform refuses, or the grant cannot be kept.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    connect(&super::config(call)?, &args.channel, call, &mut std::io::stdin().lock()).await
+    connect(&super::config(call)?, &args, call, std::io::BufReader::new(std::io::stdin())).await
 }
 
-async fn connect(config: &Config, name: &str, call: &Call, from: &mut impl BufRead) -> anyhow::Result<Exit> {
-    let channel = config.channel(&ChannelName::new(name)).ok_or_else(|| {
-        let all: Vec<&str> = config.channels.iter().map(|channel| channel.name.as_str()).collect();
-        Trouble::wrong(format!("there is no channel {name:?}")).hint(format!("there are: {}", all.join(", ")))
-    })?;
-    if channel.platform.id != "mastodon" {
+async fn connect(
+    config: &Config,
+    args: &Args,
+    call: &Call,
+    from: impl BufRead + Send + 'static,
+) -> anyhow::Result<Exit> {
+    let channel = named(config, &args.channel)?;
+    if channel.account.consent().is_none() {
         return Err(by_keys(channel).into());
     }
-    if channel.account.secrets().iter().any(|(key, _)| *key == "token") {
-        let said = format!("channel.{} names a `token` in the config, which would be used instead", channel.name);
-        return Err(Trouble::wrong(said).hint("take the key `token` out of the config and connect again").into());
+    for remark in super::terms::of_channel(channel) {
+        warn(format_args!("note: {remark}"))?;
     }
     // Opened first: a code works once, so nothing that can fail beforehand may fail after it.
     let store = opened::store(config).await?;
     let vault = opened::vault(config)?;
-    let asking = Asking::with(config, Some((store.clone(), Arc::clone(&vault))))?;
-    let grant = granted(&asking, channel, from).await?;
+    let clock = opened::clock();
+    let http = opened::http(config, &clock)?;
+    let connector = connector(config, &store, &vault, &http, &clock);
+    let name = channel.name.as_str();
+    let session = Session::terminal();
+    let trouble = |fault| trouble(config, channel, fault);
 
-    let memory = Memory::default();
-    memory.put(Grant::WORD, &grant).await.map_err(Trouble::failed)?;
-    let identity = asking.introduce(channel, &Credential::default(), &memory, &memory).await.map_err(|said| {
-        Trouble::failed(said).hint("nothing was stored; another account gets a channel of its own in the config")
-    })?;
-    let name = channel.name.to_string();
-    let keep = SealedKeep { store: store.clone(), vault, channel: name, clock: Arc::clone(&asking.clock) };
-    let still = let_go_on(channel, &store, &asking, &identity, keep, &grant).await?;
-    if call.json {
-        let blocked = still.as_ref().map(ToString::to_string);
-        say(json!({ "channel": channel.name, "account": identity.handle, "id": identity.id, "blocked": blocked }))?;
-    } else {
-        say(format_args!("channel {} is connected as {}", channel.name, identity.handle))?;
-        if let Some(block) = still {
-            warn(format_args!("warning: it stays blocked: {block}"))?;
-        }
+    let ticket = match connector.page(name) {
+        Ok(_) => Some(connector.ticket(name, &super::person()).await.map_err(trouble)?),
+        Err(_) => None,
+    };
+    let begun = connector.begin(name, &session, &super::person()).await.map_err(trouble)?;
+    tell(call, channel, &connector, &begun, ticket.as_ref())?;
+    let mut lines = Lines::of(from);
+    let connected = wait(&connector, name, &begun, &session, ticket.as_ref(), &mut lines).await;
+    let connected = match connected {
+        Ok(End::Connected(connected)) => Ok(connected),
+        Ok(End::Choose(offers)) => choose(&connector, call, args, &offers, &session, &mut lines).await,
+        Err(error) => Err(error),
+    };
+    if let Some(ticket) = &ticket {
+        connector.forget_ticket(ticket).await.map_err(trouble)?;
     }
+    let connected = connected.map_err(|error| match error.downcast::<Fault>() {
+        Ok(fault) => trouble(fault).into(),
+        Err(other) => other,
+    })?;
+    done(call, &connected)?;
     Ok(Exit::Done)
 }
 
-/// The person's consent, as the grant to keep.
-async fn granted(asking: &Asking, channel: &config::Channel, from: &mut impl BufRead) -> anyhow::Result<SecretString> {
-    let server = channel.account.server().ok_or_else(|| Trouble::wrong("expected a channel with a `server`"))?;
-    let app = mastodon::register(&asking.http, server).await?;
-    let asked = mastodon::authorize_url(&app)?;
-    warn("Open this page in a browser, signed in as the account that shall post, and allow it:")?;
-    say(&asked.url)?;
-    warn("Then type the code it shows:")?;
-    let mut code = String::new();
-    from.read_line(&mut code)?;
-    if code.trim().is_empty() {
-        return Err(Trouble::failed("expected the code on standard input, found none").into());
-    }
-    Ok(mastodon::exchange(&asking.http, &app, &code, &asked.verifier).await?.written())
+/// The channel of that name.
+pub(super) fn named<'c>(config: &'c Config, name: &str) -> Result<&'c config::Channel, Trouble> {
+    config.channel(&ChannelName::new(name)).ok_or_else(|| {
+        let all: Vec<&str> = config.channels.iter().map(|channel| channel.name.as_str()).collect();
+        Trouble::wrong(format!("there is no channel {name:?}")).hint(format!("there are: {}", all.join(", ")))
+    })
 }
 
-/// Keeps the grant, and takes away what blocked the channel as far as a new grant is the answer to it. Gives back what
-/// still blocks it.
-async fn let_go_on(
+/// What the person does now.
+fn tell(
+    call: &Call,
     channel: &config::Channel,
-    store: &Store,
-    asking: &Asking,
-    identity: &Identity,
-    keep: SealedKeep,
-    grant: &SecretString,
-) -> anyhow::Result<Option<Block>> {
-    let (name, platform, now) = (channel.name.to_string(), channel.platform.id, asking.clock.now());
-    let (who, said) = (Actor::Person(super::person()), format!("connected as {}", identity.handle));
-    let identity = store::to_json(identity);
-    keep.put(Grant::WORD, grant).await.map_err(Trouble::failed)?;
-    let job = store::job(move |conn| {
-        Box::pin(async move {
-            store::channel::ensure(conn, &name, platform, now).await?;
-            store::channel::set_identity(conn, &name, &identity).await?;
-            let blocked = store::channel::one(conn, &name).await?.and_then(|row| row.blocked);
-            let still = blocked.filter(stays);
-            if still.is_none() {
-                store::channel::set_blocked(conn, &name, None, now).await?;
-            }
-            store::audit::add(conn, now, &who, "channel", &name, (None, None), &said).await?;
-            store::meta::touch(conn).await?;
-            Ok(still)
-        })
-    });
-    Ok(store.write(job).await?)
+    connector: &Connector,
+    begun: &Begun,
+    ticket: Option<&SecretString>,
+) -> anyhow::Result<()> {
+    let desk = match ticket {
+        Some(ticket) => {
+            let mut page = connector.page(channel.name.as_str())?;
+            page.query_pairs_mut().append_pair("ticket", ticket.expose_secret());
+            Some(page)
+        }
+        None => None,
+    };
+    let terms = channel.platform.terms;
+    if call.json {
+        let told = json!({ "asks": terms.ask, "source": terms.source, "read": terms.read });
+        say(json!({
+            "channel": channel.name, "desk": desk, "consent": begun.url, "redirect": begun.redirect, "terms": told,
+        }))?;
+        return Ok(());
+    }
+    if !terms.ask.is_empty() {
+        let said = format!("{} asks of posts that no person sends: {}", channel.platform.name, terms.ask);
+        warn(format_args!("{said} ({}, read {})", terms.source, terms.read))?;
+    }
+    if let Some(desk) = desk {
+        warn("Open this one-time link in the browser you sign in with (good for 10 minutes):")?;
+        say(desk)?;
+        warn("Or stay in this terminal:")?;
+    }
+    warn("Open this page in a browser, signed in as the account that shall post, and allow it:")?;
+    say(&begun.url)?;
+    match begun.redirect.as_str() {
+        SHOWN => warn("Then type the code it shows:")?,
+        redirect => warn(format_args!(
+            "Then copy the whole address that the browser ends on (it begins with {redirect}, and may show an error) \
+             and paste it here, at once: such codes are good for seconds to minutes:"
+        ))?,
+    }
+    Ok(())
 }
 
-/// Whether a block is about something else than the credential: a new one does not lift it.
-fn stays(block: &Block) -> bool {
-    match block {
-        Block::Alarm { .. } | Block::NotInConfig => true,
-        Block::MissingSecret { .. }
-        | Block::Token { .. }
-        | Block::Forbidden { .. }
-        | Block::Gone { .. }
-        | Block::OtherAccount { .. } => false,
+/// How the wait ended.
+enum End {
+    Connected(Connected),
+    Choose(Vec<Offer>),
+}
+
+/// Waits for a line, or for the browser to come to an end.
+async fn wait(
+    connector: &Connector,
+    name: &str,
+    begun: &Begun,
+    session: &Session,
+    ticket: Option<&SecretString>,
+    lines: &mut Lines,
+) -> anyhow::Result<End> {
+    let late = tokio::time::sleep(Duration::try_from(WITHIN)?);
+    tokio::pin!(late);
+    let mut open = true;
+    loop {
+        let line = tokio::select! {
+            line = lines.next(), if open => line,
+            () = tokio::time::sleep(LOOK), if ticket.is_some() => {
+                let Some(ticket) = ticket else { continue };
+                match connector.outcome(ticket).await?.map(|it| (it.account, it.blocked, it.fault)) {
+                    Some((Some((handle, id)), blocked, _)) => {
+                        return Ok(End::Connected(Connected { channel: name.to_owned(), handle, id, blocked }));
+                    }
+                    Some((None, _, fault)) => {
+                        return Err(Trouble::failed(fault.unwrap_or_default()).into());
+                    }
+                    None => continue,
+                }
+            }
+            () = &mut late => return Err(Fault::Late.into()),
+        };
+        let Some(line) = line else {
+            if ticket.is_none() {
+                let expected = match begun.redirect.as_str() {
+                    SHOWN => "the code",
+                    _ => "the address that the browser ended on",
+                };
+                return Err(Trouble::failed(format!("expected {expected} on standard input, found none")).into());
+            }
+            open = false;
+            continue;
+        };
+        if line.trim().is_empty() {
+            continue;
+        }
+        match connector.pasted(name, &line, begun, session).await {
+            Ok(Came::Connected(connected)) => return Ok(End::Connected(connected)),
+            Ok(Came::Choose(offers)) => return Ok(End::Choose(offers)),
+            // A slip of the hand: the consent is still good.
+            Err(fault @ (Fault::NotTheAddress(_) | Fault::NoState | Fault::NoCode)) => warn(format_args!("{fault}"))?,
+            Err(fault) => return Err(fault.into()),
+        }
+    }
+}
+
+/// Has one of several accounts chosen.
+async fn choose(
+    connector: &Connector,
+    call: &Call,
+    args: &Args,
+    offers: &[Offer],
+    session: &Session,
+    lines: &mut Lines,
+) -> anyhow::Result<Connected> {
+    let listed: Vec<_> = offers.iter().map(|offer| json!({ "id": offer.id, "name": offer.name })).collect();
+    let id = match &args.choose {
+        Some(id) => id.clone(),
+        None => {
+            if call.json {
+                say(json!({ "choose": listed }))?;
+            } else {
+                warn("The consent opens several accounts:")?;
+                for offer in offers {
+                    say(format_args!("  {}  {}", offer.id, offer.name))?;
+                }
+                warn("Type the id of the one that this channel posts to:")?;
+            }
+            let line = lines.next().await.unwrap_or_default();
+            line.trim().to_owned()
+        }
+    };
+    match connector.choose(args.channel.as_str(), &id, session).await {
+        Err(Fault::NoChoice(id)) => {
+            let there: Vec<String> = offers.iter().map(|offer| format!("{} ({})", offer.id, offer.name)).collect();
+            let said = Trouble::failed(format!("expected the id of one of the accounts, found {id:?}"));
+            Err(said.hint(format!("there are: {}", there.join(", "))).into())
+        }
+        other => Ok(other?),
+    }
+}
+
+fn done(call: &Call, connected: &Connected) -> std::io::Result<()> {
+    let Connected { channel, handle, id, blocked } = connected;
+    if call.json {
+        return say(json!({ "channel": channel, "account": handle, "id": id, "blocked": blocked }));
+    }
+    say(format_args!("channel {channel} is connected as {handle}"))?;
+    match blocked {
+        Some(block) => warn(format_args!("warning: it stays blocked: {block}")),
+        None => Ok(()),
+    }
+}
+
+/// The lines of standard input. Read on a thread of their own: nothing can take back a read that has begun.
+struct Lines(mpsc::UnboundedReceiver<String>);
+
+impl Lines {
+    fn of(from: impl BufRead + Send + 'static) -> Self {
+        let (send, lines) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in from.lines() {
+                let Ok(line) = line else { break };
+                if send.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self(lines)
+    }
+
+    async fn next(&mut self) -> Option<String> {
+        self.0.recv().await
+    }
+}
+
+/// A fault of connecting as the command says it.
+pub(super) fn trouble(config: &Config, channel: &config::Channel, fault: Fault) -> Trouble {
+    match fault {
+        Fault::ByKeys(_) => by_keys(channel),
+        Fault::NoChannel(name) => named(config, &name).err().unwrap_or_else(|| Trouble::wrong(name)),
+        Fault::TokenInConfig(_) => {
+            Trouble::wrong(fault.to_string()).hint("take the key `token` out of the config and connect again")
+        }
+        Fault::Secret(said) => Trouble::wrong(format!("channel.{}.{said}", channel.name)),
+        other => Trouble::failed(other.to_string()),
     }
 }
 
@@ -141,6 +289,9 @@ fn by_keys(channel: &config::Channel) -> Trouble {
         Connect::BotToken => "ask the platform's bot maker for a token, and make the bot an administrator".to_owned(),
         Connect::OAuth1 => "make an app and the account's own user keys on the platform's developer pages".to_owned(),
         Connect::OAuth2 => "make an access token on the platform's developer pages".to_owned(),
+        Connect::OAuth1Or2 => "its keys are those of OAuth 1.0a, which need no consent; for OAuth 2.0 name a \
+                               `client_id` instead of them"
+            .to_owned(),
     };
     let where_to = match keys.is_empty() {
         true => String::new(),
@@ -154,21 +305,11 @@ fn by_keys(channel: &config::Channel) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::live::Asking;
     use crate::http::testing::{Reply, Server};
-
-    #[test]
-    fn a_new_grant_lifts_what_is_about_the_grant() {
-        let said = || "s".to_owned();
-        for (block, kept) in [
-            (Block::Token { said: said() }, false),
-            (Block::MissingSecret { what: said() }, false),
-            (Block::OtherAccount { expected: said(), found: said() }, false),
-            (Block::Alarm { what: said() }, true),
-            (Block::NotInConfig, true),
-        ] {
-            assert_eq!(stays(&block), kept, "{block:?}");
-        }
-    }
+    use crate::model::channel::Block;
+    use crate::model::grant::Grant;
+    use crate::store;
 
     #[test]
     fn other_platforms_name_their_keys() {
@@ -180,6 +321,10 @@ mod tests {
         assert_eq!(trouble.exit, Exit::Wrong);
         assert!(hint.contains("token (environment variable BUGLE_TEST_TOKEN)"), "{hint}");
         assert!(hint.contains("docs/platforms/telegram.md"), "{hint}");
+    }
+
+    fn args() -> Args {
+        Args { channel: "m".to_owned(), choose: None }
     }
 
     /// An instance that grants the code `c0de`, and whose account has the id it is told.
@@ -242,10 +387,10 @@ mod tests {
         };
 
         // A wrong code changes nothing.
-        assert!(connect(&config, "m", &call, &mut &b"wrong\n"[..]).await.is_err());
+        assert!(connect(&config, &args(), &call, &b"wrong\n"[..]).await.is_err());
         assert!(matches!(row().await, (row, None) if row.blocked.is_some()));
 
-        assert_eq!(connect(&config, "m", &call, &mut &b" c0de \n"[..]).await.unwrap(), Exit::Done);
+        assert_eq!(connect(&config, &args(), &call, &b" c0de \n"[..]).await.unwrap(), Exit::Done);
         let (channel, sealed) = row().await;
         let sealed = sealed.unwrap();
         assert_eq!(channel.blocked, None);
@@ -256,7 +401,7 @@ mod tests {
 
         // Another account on the same channel is refused, and the first one's grant stays.
         let other = instance("2").await;
-        let said = connect(&config_for(&other, folder.path()), "m", &call, &mut &b"c0de\n"[..]).await.unwrap_err();
+        let said = connect(&config_for(&other, folder.path()), &args(), &call, &b"c0de\n"[..]).await.unwrap_err();
         assert!(said.to_string().contains("(2), this channel to"), "{said}");
         assert_eq!(row().await.1.unwrap(), sealed);
     }

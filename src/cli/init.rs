@@ -166,7 +166,13 @@ impl<R: BufRead> Asking<'_, R> {
             let text = |answer: &str| Ok(answer.to_owned());
             let mut wanted = Wanted { platform, ..Wanted::default() };
             if wanted.platform != "timeline" {
-                let question = if wanted.platform == "telegram" { "  Its chat" } else { "  Its account" };
+                let question = match wanted.platform.as_str() {
+                    "telegram" => "  Its chat",
+                    "discord" | "slack" => "  Its channel's id",
+                    "matrix" => "  Its room",
+                    "webhook" => "  Where events go",
+                    _ => "  Its account",
+                };
                 wanted.handle = self.answer(question, None, "--channel", handle)?;
             }
             if let Some(server) = default_server(&wanted.platform) {

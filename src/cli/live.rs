@@ -1,6 +1,7 @@
 //! Asking the outside: each channel's platform who we are, each source what it has. Reads only; used by `check --live`
 //! and `connect`.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,11 @@ use crate::clock::SharedClock;
 use crate::config::{self, Config};
 use crate::http::Http;
 use crate::model::grant::Credential;
+use crate::model::limit::Said;
+use crate::platform::scrub::Watched;
 use crate::platform::{Context, Identity, Keep, Wall};
 use crate::publish::identity_of;
+use crate::publish::meter::{Notes, Origin};
 use crate::publish::ports::{SealedKeep, StoreWall};
 use crate::store::Store;
 use crate::vault::Vault;
@@ -96,21 +100,25 @@ impl Asking {
         wall: &dyn Wall,
     ) -> Result<Identity, String> {
         let known = self.known(channel.name.as_str()).await;
+        let keep = Watched::new(keep);
+        let notes = Notes::default();
         let cx = Context {
             http: &self.http,
             credential,
-            keep,
+            keep: &keep,
             wall,
             studio: &crate::platform::NoStudio,
             clock: &*self.clock,
             scale: self.scale,
             // Not what is known: the question is who it is now.
             identity: None,
-            meter: &crate::platform::NoMeter,
+            meter: &notes,
         };
-        let identity = match tokio::time::timeout(PATIENCE, channel.account.whoami(&cx)).await {
+        let asked = tokio::time::timeout(PATIENCE, channel.account.whoami(&cx)).await;
+        self.keep(channel, credential, &notes).await;
+        let identity = match asked {
             Ok(Ok(identity)) => identity,
-            Ok(Err(error)) => return Err(error.to_string()),
+            Ok(Err(error)) => return Err(keep.scrub(credential).text(error.to_string())),
             Err(_) => return Err(format!("no answer within {} s", PATIENCE.as_secs())),
         };
         match known.filter(|known| known.id != identity.id) {
@@ -120,6 +128,39 @@ impl Asking {
             )),
             None => Ok(identity),
         }
+    }
+
+    /// Keeps what the question cost and what was said of limits, where there is a store.
+    async fn keep(&self, channel: &config::Channel, credential: &Credential, notes: &Notes) {
+        let Some((store, _)) = &self.kept else { return };
+        let place = opened::channel(channel);
+        let of = Origin {
+            channel: channel.name.as_str(),
+            app: channel.account.app_scope(credential),
+            scope: &|kind| place.scope(kind, credential),
+            ahead: channel.account.server().and_then(|server| self.http.clock_ahead(server)),
+            zone: &self.zone,
+        };
+        let now = self.clock.now();
+        let jotted = notes.take(&of, &mut HashMap::new(), now);
+        if jotted.is_empty() {
+            return;
+        }
+        let job = crate::store::job(move |conn| Box::pin(async move { jotted.keep(conn, now).await }));
+        if let Err(error) = store.write(job).await {
+            tracing::warn!(%error, channel.id = of.channel, "what the question cost could not be stored");
+        }
+    }
+
+    /// What the channel's platform last said of its limits, as far as it holds still.
+    pub async fn limits(&self, channel: &str) -> Vec<Said> {
+        let read = async {
+            let (store, _) = self.kept.as_ref()?;
+            let mut conn = store.read().await.ok()?;
+            crate::store::limit::all(&mut conn).await.ok()
+        };
+        let (all, now) = (read.await.unwrap_or_default(), self.clock.now());
+        all.into_iter().filter(|said| said.channel == channel && said.holds(now)).collect()
     }
 
     /// Fetches and reads a source: how many articles, and when the newest is from.

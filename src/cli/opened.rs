@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::Trouble;
-use crate::card::Brand;
+use crate::card::{self, Brand};
 use crate::clock::{SharedClock, SystemClock};
 use crate::config::{self, Address, Config};
 use crate::expr::{ExprError, Templates};
@@ -114,7 +114,36 @@ pub fn brand(config: &Config) -> Result<Arc<Brand>, config::Faults> {
             Err(said) => faults.push(config.fault(&format!("card.fonts[{n}]"), said, None)),
         }
     }
-    if faults.is_empty() { Ok(Arc::new(brand)) } else { Err(config.faults(faults)) }
+    if !faults.is_empty() {
+        return Err(config.faults(faults));
+    }
+    let folder = config.path().parent().unwrap_or(std::path::Path::new("")).join("templates/card");
+    for name in card::TEMPLATES {
+        let path = folder.join(format!("{name}.svg"));
+        if !path.exists() {
+            continue;
+        }
+        let (mut text, mut line) = (String::new(), None);
+        let read = file(&path).and_then(|bytes| String::from_utf8(bytes).map_err(|e| format!("it is no UTF-8: {e}")));
+        let tried = read.and_then(|found| {
+            text.clone_from(&found);
+            brand.clone().with_template(name, found).map_err(|(said, at)| {
+                line = at;
+                said
+            })
+        });
+        match tried {
+            Ok(with) => brand = with,
+            Err(said) => {
+                let start: usize =
+                    line.map_or(0, |line| text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum());
+                let fault = config::Fault::new("", said, start..start)
+                    .hint("see docs/cards.md for what it is given".to_owned());
+                return Err(config::Faults::of_file(&path, text, vec![fault]));
+            }
+        }
+    }
+    Ok(Arc::new(brand))
 }
 
 /// The bytes of a file that the config names, 40 MB at most: fonts of Han letters have some 20 MB.
@@ -137,8 +166,11 @@ pub fn channel(channel: &config::Channel) -> publish::Channel {
         account: Arc::clone(&channel.account),
         policy: Arc::new(channel.policy.clone()),
         picture: channel.picture,
+        card: channel.card,
+        pictures: channel.pictures,
         on_uncertain: channel.on_uncertain,
         strict_order: channel.strict_order,
+        budget: channel.budget,
     }
 }
 
@@ -167,7 +199,7 @@ pub async fn store_if_there(config: &Config) -> Result<Option<Store>, StoreError
 /// # Errors
 /// Why the key cannot be had.
 pub fn vault(config: &Config) -> Result<Arc<Vault>, VaultError> {
-    Vault::unlock(config.vault.key.as_ref(), &config.vault.generated).map(Arc::new)
+    Vault::unlock(&config.vault).map(Arc::new)
 }
 
 /// The vault, where its key is there already.

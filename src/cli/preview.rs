@@ -16,9 +16,10 @@ use crate::config::{self, Config};
 use crate::expr::{Item, Templates};
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
+use crate::model::money::Price;
 use crate::model::picture::{Origin, Picture};
 use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
-use crate::platform::picture::{self, UPLOAD};
+use crate::platform::picture;
 use crate::platform::{Card, Identity};
 use crate::publish::identity_of;
 use crate::publish::prepare::{Setting, prepare};
@@ -108,7 +109,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     }
     if let Some(file) = &args.png {
         let brand = opened::brand(&config)?;
-        let workshop = Workshop { http, brand, scale: config.timing.scale };
+        let workshop = Workshop { http, brand, scale: config.timing.scale, shelf: None };
         shown::png(&workshop, &config, &identities, &shown, file).await?;
     }
     if call.json {
@@ -251,10 +252,18 @@ impl Desk<'_> {
         let limit = channel.account.rules(identity).limit;
         let place = opened::channel(channel);
         let prepared = prepare(setting, &place, identity, article, &post, 0, now);
-        let upload = prepared.as_ref().ok().and_then(|prepared| prepared.payload.planned(UPLOAD));
-        let picture = upload.and_then(|upload| picture::Planned::read(&upload.body).ok());
+        let uploads = prepared.as_ref().ok().into_iter().flat_map(|prepared| prepared.payload.uploads());
+        let mut planned = uploads.filter_map(|upload| picture::Planned::read(&upload.body).ok());
+        let picture = planned.next();
+        let further = planned
+            .filter_map(|it| match it {
+                picture::Planned::Attached(own) => Some(own),
+                picture::Planned::Thumb(_) => None,
+            })
+            .collect();
         let limit = prepared.as_ref().map_or(limit, |prepared| prepared.composed.first.rules().limit);
         let card = prepared.as_ref().ok().and_then(|prepared| prepared.card.clone());
+        let cost = prepared.as_ref().ok().and_then(|prepared| channel.account.price(&prepared.payload));
         let outcome = prepared
             .map(|prepared| prepared.composed.parts().map(|part| (part.as_str().to_owned(), part.length())).collect());
         Shown {
@@ -265,13 +274,16 @@ impl Desk<'_> {
             template: post.template,
             urgency: post.urgency,
             needs_approval: chosen.is_some_and(|chosen| chosen.needs_approval),
+            terms: channel.account.must_approve(),
             not: not.or_else(|| chosen.and_then(|chosen| chosen.hold.clone())),
             limit,
             outcome,
+            cost,
             like: channel.account.like().unwrap_or(channel.platform.id).to_owned(),
             label: channel.label.clone(),
             card,
             picture,
+            further,
         }
     }
 }
@@ -285,19 +297,25 @@ struct Shown {
     template: String,
     urgency: Urgency,
     needs_approval: bool,
+    /// Why a person approves it whatever the route says.
+    terms: Option<&'static str>,
     /// Why it would not be posted by itself.
     not: Option<String>,
     limit: usize,
     /// The text of each part and what it counts, or why there is none.
     outcome: Result<Vec<(String, usize)>, String>,
+    /// What sending it costs, where the platform charges.
+    cost: Option<Price>,
     /// The platform whose looks it has.
     like: String,
     /// The account's name as the config states it.
     label: Option<String>,
     /// The card of its link.
     card: Option<Card>,
-    /// What the upload step sends.
+    /// What the first upload step sends.
     picture: Option<picture::Planned>,
+    /// The further pictures of an album.
+    further: Vec<Picture>,
 }
 
 impl Shown {
@@ -316,14 +334,16 @@ impl Shown {
             "route": self.route,
             "template": self.template,
             "urgency": self.urgency,
-            "needs_approval": self.needs_approval,
+            "needs_approval": self.needs_approval || self.terms.is_some(),
             "text": text,
             "length": parts.iter().map(|(_, length)| length).max(),
             "parts": each,
             "limit": self.limit,
             "fits": self.outcome.is_ok(),
+            "cost": self.cost.map(super::show::money),
             "held": held,
             "picture": self.attached().map(|own| json!({ "origin": own.origin, "alt": own.alt })),
+            "further_pictures": self.further,
             "not_posted": self.not,
         })
     }
@@ -336,6 +356,14 @@ impl Shown {
         }
     }
 
+    /// Who lets it out, where that is not the route.
+    fn approval(&self) -> Option<String> {
+        match self.terms {
+            Some(why) => Some(format!("a person approves it first: {why}")),
+            None => self.needs_approval.then(|| "a person approves it first".to_owned()),
+        }
+    }
+
     fn text(&self) -> String {
         let parts = self.outcome.as_deref().unwrap_or_default();
         let counted = match parts {
@@ -345,9 +373,7 @@ impl Shown {
         };
         let mut lines = vec![format!("{} ({}), {counted}, template {}", self.channel, self.name, self.template)];
         lines.extend(self.not.iter().map(|why| format!("  not posted by itself: {why}")));
-        if self.needs_approval {
-            lines.push("  a person approves it first".to_owned());
-        }
+        lines.extend(self.approval().map(|said| format!("  {said}")));
         match &self.outcome {
             Ok(_) => {
                 for (n, (text, length)) in (1..).zip(parts) {
@@ -359,7 +385,8 @@ impl Shown {
             }
             Err(why) => lines.push(format!("  held, a person decides: {why}")),
         }
-        if let Some(own) = self.attached() {
+        lines.extend(self.cost.map(|cost| format!("  costs {cost}")));
+        for own in self.attached().into_iter().chain(&self.further) {
             let what = match &own.origin {
                 Origin::Headline(card) => format!("a headline card, {}", card.ratio.word()),
                 Origin::Photo { urls } => urls.first().map(ToString::to_string).unwrap_or_default(),

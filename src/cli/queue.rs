@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::cost::Cost;
 use super::shop::{Need, Shop};
-use super::show::{clicks, clip, post_json, table, text_of};
-use super::{Call, Exit, why};
+use super::show::{clicks, clip, money, post_json, table, text_of};
+use super::{Call, Exit, cost, why};
 use crate::model::post::{HoldReason, PostState};
 use crate::store::post::{self, PostRow, short};
 use crate::store::{article, channel, pause};
@@ -45,6 +46,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     };
     let rows = post::list(&mut conn, &states, args.channel.as_deref(), i64::from(args.n)).await?;
     let pauses = pause::all(&mut conn).await?;
+    let templates = shop.templates()?;
     let mut shut = HashMap::new();
     let mut titled = Vec::new();
     for row in rows {
@@ -53,7 +55,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
             let stored = channel::one(&mut conn, &name).await?;
             shut.insert(name.clone(), why::shut(&shop, &name, stored.as_ref(), &pauses));
         }
-        let story = article::one(&mut conn, row.post.article.as_str()).await?.map(|(article, _)| article.entry);
+        let story = article::one(&mut conn, row.post.article.as_str()).await?.map(|(article, _)| article);
+        let cost = cost::of(&shop, &mut conn, &templates, (&row, story.as_ref())).await?;
+        let story = story.map(|article| article.entry);
         let embargo = story.as_ref().and_then(|entry| entry.embargo).filter(|until| *until > shop.hand.now);
         let waits = match embargo {
             Some(until) => format!("its source embargoes the story until {}", shop.when(until)),
@@ -62,9 +66,13 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         let title = story.map(|entry| entry.title).or_else(|| text_of(&row)).unwrap_or_default();
         let mut json = post_json(&row);
         clicks(&mut conn, &row, &mut json).await?;
-        titled.push((title, row, waits, json));
+        if let (Some(json), Some(cost)) = (json.as_object_mut(), cost) {
+            json.insert("cost".to_owned(), money(cost.price));
+            json.insert("cost_spent".to_owned(), cost.spent.into());
+        }
+        titled.push((title, row, waits, json, cost));
     }
-    let json = |(title, row, waits, json): &(String, PostRow, String, serde_json::Value)| {
+    let json = |(title, row, waits, json, _): &(String, PostRow, String, serde_json::Value, Option<Cost>)| {
         let mut json = json.clone();
         if let Some(json) = json.as_object_mut() {
             json.insert("title".to_owned(), title.as_str().into());
@@ -76,18 +84,28 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         if titled.is_empty() {
             return "nothing is in the queue".to_owned();
         }
-        let cells = titled.iter().map(|(title, row, waits, _)| {
+        // Only where some platform charges.
+        let priced = titled.iter().any(|(.., cost)| cost.is_some());
+        let cells = titled.iter().map(|(title, row, waits, _, cost)| {
             let text = row.post.text.clone().unwrap_or_else(|| title.clone());
-            vec![
+            let mut cells = vec![
                 short(row.id()).to_owned(),
                 row.post.channel.as_str().to_owned(),
                 row.post.state.word().to_owned(),
                 shop.when(row.post.due),
                 clip(&told(&row.post.state, waits), 60),
                 clip(&text, 70),
-            ]
+            ];
+            if priced {
+                cells.insert(4, cost.map(|cost| cost.price.to_string()).unwrap_or_default());
+            }
+            cells
         });
-        table(&["POST", "CHANNEL", "STATE", "DUE", "WHY", "TEXT"], &cells.collect::<Vec<_>>())
+        let mut head = vec!["POST", "CHANNEL", "STATE", "DUE", "WHY", "TEXT"];
+        if priced {
+            head.insert(4, "COST");
+        }
+        table(&head, &cells.collect::<Vec<_>>())
     })?;
     Ok(Exit::Done)
 }

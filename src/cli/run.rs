@@ -14,12 +14,14 @@ use super::inlet::Handed;
 use super::{Call, Exit, Trouble, opened, say};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{self, Config};
+use crate::connect::Connector;
 use crate::engine::receive::{Limits, Receiver};
 use crate::engine::{self, start};
 use crate::model::id::WorkerId;
 use crate::model::notice::{Level, Notice};
 use crate::store::{Dialect, Sole, Store, job, notice};
 use crate::telemetry::{self, Metrics};
+use crate::vault::Vault;
 use crate::web::{self, Readiness};
 
 /// Watches the sources, composes, schedules, publishes, and serves the port.
@@ -35,6 +37,8 @@ struct Front {
     ready: watch::Sender<Readiness>,
     show: watch::Sender<Arc<web::View>>,
     inlet: watch::Sender<Option<Arc<dyn web::push::Inlet>>>,
+    connector: watch::Sender<Option<Arc<Connector>>>,
+    port: u16,
     limits: Arc<Limits>,
 }
 
@@ -75,6 +79,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let (ready, is_ready) = watch::channel(Readiness::Starting("the store is being settled".to_owned()));
     let (show, shown) = watch::channel(Arc::new(assemble::view(&config)));
     let (inlet, taking) = watch::channel(None);
+    let (connector, connecting) = watch::channel(None);
     let state = web::State {
         store: store.clone(),
         metrics: lasting.metrics.clone(),
@@ -83,10 +88,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         ready: is_ready,
         tick: lasting.tick.clone(),
         inlet: taking,
+        connector: connecting,
         version: env!("CARGO_PKG_VERSION"),
     };
     let server = tokio::spawn(web::serve(listener, state, stop.clone()));
-    let front = Front { ready, show, inlet, limits: Arc::default() };
+    let front = Front { ready, show, inlet, connector, port: address.port(), limits: Arc::default() };
     // A file's second service ends here, and should not have said that it runs; a standby does run.
     let alone = store.dialect() == Dialect::Sqlite;
     if !alone {
@@ -100,6 +106,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     }
     let exit = serve(args.rehearse, call, config, &lasting, &sole, &front, &mut signals).await;
     front.inlet.send_replace(None);
+    front.connector.send_replace(None);
     front.ready.send_replace(Readiness::Stopping);
     stop.cancel();
     drop(tokio::time::timeout(Duration::from_secs(4), server).await);
@@ -191,6 +198,7 @@ async fn serve(
         let setup = Arc::new(assemble::setup(&config, lasting)?);
         let receiver = Receiver::new(setup.clone(), front.limits.clone());
         front.inlet.send_replace(Some(Arc::new(Handed(receiver))));
+        front.connector.send_replace(Some(Arc::new(connector(&config, lasting, front.port)?)));
         front.show.send_replace(Arc::new(assemble::view(&config)));
         front.ready.send_replace(Readiness::Ready);
         tell_reload(lasting, None).await?;
@@ -250,6 +258,13 @@ async fn serve(
     }
 }
 
+/// What connects accounts while this config is in force.
+fn connector(config: &Config, lasting: &Lasting, port: u16) -> anyhow::Result<Connector> {
+    let http = opened::http(config, &lasting.clock)?;
+    let connector = super::connector::connector(config, &lasting.store, &lasting.vault, &http, &lasting.clock);
+    Ok(Connector { port, ..connector })
+}
+
 /// Tells a person that the config on disk is not the one in force, or takes that back.
 async fn tell_reload(lasting: &Lasting, said: Option<&str>) -> anyhow::Result<()> {
     const KEY: &str = "config.reload";
@@ -276,6 +291,8 @@ async fn tell_reload(lasting: &Lasting, said: Option<&str>) -> anyhow::Result<()
 fn reload(rehearse: bool, call: &Call, lasting: &Lasting) -> Result<Config, String> {
     let config = load(rehearse, call).map_err(|e| format!("{e:#}"))?;
     assemble::setup(&config, lasting).map_err(|e| format!("{e:#}"))?;
+    let keys = Vault::unlock(&config.vault).map_err(|e| e.to_string())?;
+    lasting.vault.take_over(keys);
     Ok(config)
 }
 

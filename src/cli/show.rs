@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::model::money::Price;
 use crate::store::post::PostRow;
 use crate::store::{Conn, StoreError, short_link};
 
@@ -34,6 +35,11 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     all().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// An amount as `--json` shows it: exact, and for people.
+pub fn money(price: Price) -> serde_json::Value {
+    serde_json::json!({ "micros": price.as_micros(), "text": price.to_string() })
 }
 
 /// A post as `--json` shows it.

@@ -109,6 +109,7 @@ mod tests {
             link: None,
             card: None,
             picture: None,
+            further: Vec::new(),
             language: None,
             length: 99,
             limit: 280,

@@ -10,6 +10,7 @@ use crate::model::article::Article;
 use crate::model::channel::{Pause, PauseScope};
 use crate::model::post::PostState;
 use crate::source::identity::canonical;
+use crate::source::page::WaitFor;
 use crate::store::article::Verdict;
 use crate::store::channel::ChannelRow;
 use crate::store::page::PageWait;
@@ -156,7 +157,11 @@ fn waited_for(shop: &Shop, row: &PostRow, wait: &PageWait) -> Option<String> {
     let due = row.post.due;
     let waits = matches!(row.post.state, PostState::Scheduled { .. }) && (due == wait.until || due == wait.brief);
     let said = wait.said.as_deref().map(|said| format!(" ({said})")).unwrap_or_default();
-    waits.then(|| format!("; waits for the article's {}{said}, until {} at the latest", wait.reason, shop.when(due)))
+    let what = match WaitFor::of(&wait.reason) {
+        Some(WaitFor::Card) => "the page its card is made of",
+        Some(WaitFor::Page) | None => "the article's page",
+    };
+    waits.then(|| format!("; waits for {what}{said}, until {} at the latest", shop.when(due)))
 }
 
 fn of_post(

@@ -221,7 +221,7 @@ pub(super) fn sounds_secret(key: &str) -> bool {
         .iter()
         .any(|word| key.contains(word))
         && key != "allow_private"
-        || key == "key"
+        || matches!(key.as_str(), "key" | "old_keys")
 }
 
 /// The `user:password` of every URL of a line.

@@ -92,7 +92,14 @@ fn keys(name: &str, channel: &Wanted) -> String {
             quoted(channel.handle.trim_start_matches('@')),
             variable("APP_PASSWORD")
         ),
+        "matrix" => format!(
+            "server   = {}\nroom     = {handle}\ntoken    = {}\n",
+            server("https://matrix.org"),
+            variable("TOKEN")
+        ),
         "telegram" => format!("chat     = {handle}\ntoken    = {}\n", variable("TOKEN")),
+        "discord" | "slack" => format!("channel  = {handle}\ntoken    = {}\n", variable("TOKEN")),
+        "webhook" => format!("url      = {handle}\nsecret   = {}\n", variable("SECRET")),
         "timeline" => "like     = \"x\"   # kept in the store, shown on the desk; nothing leaves\n".to_owned(),
         _ => "# its keys: config/bugle.example.toml\n".to_owned(),
     }

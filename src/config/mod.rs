@@ -150,8 +150,14 @@ pub struct Channel {
     pub policy: schedule::Policy,
     /// The same as written.
     pub schedule: schedule::Settings,
+    /// Its caps of money.
+    pub budget: Option<schedule::budget::Budget>,
     /// How its posts carry a picture.
     pub picture: crate::model::picture::Carry,
+    /// Whether they wait for the page their card is made of.
+    pub card: crate::model::picture::CardTime,
+    /// How many pictures they carry, where those are the article's own.
+    pub pictures: u8,
     /// What to do with a post in doubt where nothing can be looked up.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up the next ones.

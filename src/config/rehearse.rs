@@ -18,10 +18,13 @@ impl Config {
         rehearsal.web.public_url = None;
         rehearsal.notify = None;
         rehearsal.vault.key = None;
+        rehearsal.vault.old_keys = Vec::new();
         rehearsal.vault.generated = PathBuf::from("data/bugle-rehearsal.key");
         for channel in &mut rehearsal.channels {
             channel.account = timeline(channel);
             channel.platform = channel.account.spec();
+            // A timeline costs nothing.
+            channel.budget = None;
         }
         rehearsal
     }

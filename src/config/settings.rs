@@ -142,9 +142,19 @@ pub(super) struct Common {
     /// The channel's pace.
     #[serde(default)]
     pub pace: Option<schedule::Pace>,
+    /// The channel's caps of money, where its platform charges for posts.
+    #[serde(default)]
+    pub budget: Option<schedule::budget::BudgetSettings>,
     /// How posts carry a picture.
     #[serde(default)]
     pub picture: crate::model::picture::Carry,
+    /// Whether a post waits until the page that its card is made of is up.
+    #[serde(default)]
+    pub card: crate::model::picture::CardTime,
+    /// How many of the article's pictures a post carries with `picture = "photo"`; at most what the platform takes.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub pictures: u8,
     /// What to do where it cannot be found out whether a post is out.
     #[serde(default)]
     pub on_uncertain: OnUncertain,
@@ -157,4 +167,8 @@ pub(super) struct Common {
     /// Own parameters of the links posted here, each value a template; they go before those of `[links]`.
     #[serde(default)]
     pub link_params: BTreeMap<String, String>,
+}
+
+const fn one() -> u8 {
+    1
 }

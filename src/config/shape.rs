@@ -247,11 +247,15 @@ fn secret(value: &Spanned<DeValue<'_>>, path: &str, out: &mut Findings) {
     };
     let mut entries = table.iter();
     match (entries.next(), entries.next()) {
-        (Some((key, place)), None) if matches!(key.get_ref().as_ref(), "env" | "file") => {
+        (Some((key, place)), None) if matches!(key.get_ref().as_ref(), "env" | "file" | "credential") => {
             if place.get_ref().as_str().is_none_or(str::is_empty) {
                 let said = format!(
                     "expected the name of {}, found {}",
-                    if key.get_ref() == "env" { "an environment variable" } else { "a file" },
+                    match key.get_ref().as_ref() {
+                        "env" => "an environment variable",
+                        "file" => "a file",
+                        _ => "a systemd credential",
+                    },
                     shown("", place.get_ref())
                 );
                 out.faults.push(Fault::new(join(path, key.get_ref()), said, place.span()));
@@ -259,7 +263,8 @@ fn secret(value: &Spanned<DeValue<'_>>, path: &str, out: &mut Findings) {
         }
         _ => {
             // Whoever wrote `{ text = "…" }` wrote the secret into the file too.
-            let others = table.iter().filter(|(key, _)| !matches!(key.get_ref().as_ref(), "env" | "file"));
+            let others =
+                table.iter().filter(|(key, _)| !matches!(key.get_ref().as_ref(), "env" | "file" | "credential"));
             out.secrets.extend(others.map(|(_, place)| place.span()));
             let said = "expected one of { env = … } and { file = … }, found another table";
             out.faults.push(Fault::new(path, said, value.span()).hint(example(path)));

@@ -272,6 +272,9 @@ fn a_secret_is_never_shown() {
         format!("{keys}token = hunter2\n"),
         format!("{keys}token = {{ env = \"T\" }}\npassword = \"hunter2\"\n"),
         format!("{MASTODON}[vault]\nkey = \"hunter2\"\n"),
+        format!("{MASTODON}[vault]\nold_keys = [\"hunter2\"]\n"),
+        format!("{MASTODON}[vault]\nold_keys = \"hunter2\"\n"),
+        format!("{MASTODON}[vault]\nold_keys = [{{ text = \"hunter2\" }}]\n"),
         "[source.a]\nurl = \"https://me:hunter2@host/feed\"\n".to_owned(),
         "[channel.mastodon]\nplatform = \"mastodon\"\ntoken = { env = \"T\" }\nserver = \"https://me:hunter2@host\"\n"
             .to_owned(),
@@ -368,6 +371,14 @@ fn the_example_is_accepted_and_every_key_arrives() {
     assert_eq!(config.sources[0].address, Address::Web(Url::parse("https://www.azernews.az/feed.php").unwrap()));
 }
 
+#[test]
+fn a_secret_may_be_a_credential_of_systemd() {
+    let config = accepted(&format!("{NEWSROOM}[vault]\nkey = {{ credential = \"bugle_key\" }}\n"));
+    assert_eq!(config.vault.key, Some(crate::model::grant::SecretRef::Credential("bugle_key".to_owned())));
+    let Err(faults) = read(&format!("{NEWSROOM}[vault]\nkey = {{ credential = \"\" }}\n")) else { panic!("no fault") };
+    assert!(faults.to_string().contains("expected the name of a systemd credential"), "{faults}");
+}
+
 /// What the example has in comments is part of it too.
 #[test]
 fn the_examples_comments_are_keys() {
@@ -384,6 +395,7 @@ fn the_examples_comments_are_keys() {
         config.web.public_url.is_some() && config.network.proxy.is_some() && config.network.extra_ca_file.is_some()
     );
     assert!(config.vault.key.is_some() && config.notify.is_some_and(|notify| notify.secret.is_some()));
+    assert_eq!(config.vault.old_keys.len(), 1);
 }
 
 #[test]

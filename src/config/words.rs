@@ -50,10 +50,19 @@ pub(super) fn words(r: &mut Reading<'_>, channels: &[Channel], routes: &[Rule], 
                 "name the address readers reach this service by: public_url = \"https://go.example\" under [web]";
             r.fault(&format!("{key}.short_links"), "short links need [web] public_url, which is left out", Some(hint));
         }
+        let paid = |name: &crate::model::id::ChannelName| {
+            channels.iter().any(|channel| channel.name == *name && channel.budget.is_some())
+        };
+        if rule.at_cap.is_some() && !rule.to.iter().any(paid) {
+            let hint = "name caps: budget = { per_day = \"$10\" } under one of its channels";
+            r.fault(&format!("{key}.at_cap"), "no channel of this route has a budget", Some(hint));
+        }
         of_routes.push(OfRoute {
             to: rule.to.iter().map(ToString::to_string).collect(),
             own: Own { hashtags: rule.hashtags, params: params(r, &format!("{key}.link_params"), &rule.link_params) },
             short_links: rule.short_links,
+            picture: rule.picture,
+            at_cap: rule.at_cap,
         });
     }
     Words {

@@ -12,7 +12,7 @@ use crate::model::post::{Actor, HoldReason, PostState, SkipReason};
 use crate::publish::{claim, recover, retry};
 use crate::store::post::PostRow;
 use crate::store::{
-    Conn, StoreError, article, attempt, meta, notice, page, pause, post, short_link, source, subscription,
+    Conn, StoreError, article, attempt, limit, meta, notice, page, pause, post, short_link, source, spend, subscription,
 };
 
 /// How often changes made beside the service are looked for.
@@ -165,6 +165,8 @@ async fn forget(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {
             post::forget(conn, before).await?;
             attempt::forget(conn, before).await?;
             short_link::forget(conn, before).await?;
+            spend::forget(conn, before).await?;
+            limit::forget(conn, before).await?;
             source::forget_raw(conn, now - RAW).await?;
             subscription::forget_seen(conn, now - SEEN).await?;
             notice::forget(conn, now - SignedDuration::from_hours(30 * 24)).await

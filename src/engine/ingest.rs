@@ -289,7 +289,7 @@ async fn join(
     let chosen = plan(&setup.routes, source, &scene, &setup.channel_names()).chosen;
     let mut count = 0;
     for chosen in chosen.into_iter().filter(|it| taken.iter().all(|row| row.post.channel != it.channel)) {
-        let state = planned_state(&chosen, now);
+        let state = planned_state(setup, &chosen, now);
         count += u64::from(store_post(conn, &article, chosen, state, now).await?);
     }
     Ok(count)
@@ -369,7 +369,7 @@ async fn store_posts(
             Verdict::Fresh if planning.missed(article, chosen.urgency) => {
                 PostState::Skipped { at: now, why: SkipReason::Expired }
             }
-            _ => planned_state(&chosen, now),
+            _ => planned_state(setup, &chosen, now),
         };
         if let PostState::Held { why, .. } = &state {
             held.push(why.clone());
@@ -394,7 +394,7 @@ async fn tell(conn: &mut Conn, article: &Article, held: &[HoldReason], now: Time
                 article.source
             ),
         ),
-        HoldReason::Approval => Notice::new(
+        HoldReason::Approval | HoldReason::Terms { .. } => Notice::new(
             Level::Info,
             APPROVALS,
             "posts wait for approval: `bugle queue --state held`, then `bugle approve POST`",
@@ -412,11 +412,15 @@ async fn tell(conn: &mut Conn, article: &Article, held: &[HoldReason], now: Time
 pub const APPROVALS: &str = "approvals";
 
 /// What a chosen channel's post begins as, where nothing speaks against it.
-fn planned_state(chosen: &Chosen, now: Timestamp) -> PostState {
-    match (&chosen.hold, chosen.needs_approval) {
-        (Some(why), _) => PostState::Held { since: now, why: HoldReason::Unfit { why: why.clone() } },
-        (None, true) => PostState::Held { since: now, why: HoldReason::Approval },
-        (None, false) => {
+fn planned_state(setup: &Setup, chosen: &Chosen, now: Timestamp) -> PostState {
+    let held = |why| PostState::Held { since: now, why };
+    let channel = setup.channels.iter().find(|channel| channel.name == chosen.channel);
+    let terms = channel.and_then(|channel| channel.account.must_approve());
+    match (&chosen.hold, terms, chosen.needs_approval) {
+        (Some(why), ..) => held(HoldReason::Unfit { why: why.clone() }),
+        (None, Some(why), _) => held(HoldReason::Terms { why: why.to_owned() }),
+        (None, None, true) => held(HoldReason::Approval),
+        (None, None, false) => {
             PostState::Scheduled { approval: Approval { by: Actor::Route, at: now, payload: None }, retry: None }
         }
     }

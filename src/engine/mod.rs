@@ -12,6 +12,7 @@ pub mod receive;
 mod revise;
 pub mod standing;
 pub mod start;
+pub mod tokens;
 mod tombstones;
 
 use std::sync::Arc;
@@ -157,6 +158,7 @@ pub async fn generation(setup: Arc<Setup>, stop: CancellationToken) {
     if setup.push.is_some() {
         loops.spawn(push::keep(setup.clone(), stop.clone()));
     }
+    loops.spawn(tokens::keep(setup.clone(), stop.clone()));
     loops.spawn(housekeeping::keep(setup.clone(), stop.clone()));
     while let Some(ended) = loops.join_next().await {
         if let Err(error) = &ended {

@@ -1,17 +1,14 @@
-//! Notices told to a web hook: one signed POST each, after the Standard Webhooks specification
-//! (<https://www.standardwebhooks.com>, 2026-11): `webhook-id`, `webhook-timestamp`, `webhook-signature: v1,BASE64`.
+//! Notices told to a web hook: one POST each, signed as [`signature`] has it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::Setup;
-use crate::http::Call;
+use crate::http::{Call, signature};
 use crate::store::notice;
 
 /// Where notices go.
@@ -53,14 +50,11 @@ async fn tell(setup: &Setup, target: &Target) -> Result<(), String> {
         let body = serde_json::json!({ "type": "bugle.notice", "timestamp": it.last_at.to_string(), "data": it });
         let body = body.to_string();
         // The same notice told again after a lost answer carries the same id.
-        let id = format!("bugle-{}-{}", it.key, it.first_at.as_millisecond());
-        let mut call = Call::new(reqwest::Method::POST, target.url.clone())
-            .header("webhook-id", &id)
-            .header("webhook-timestamp", &now.as_second().to_string());
-        if let Some(secret) = &target.secret {
-            call = call.header("webhook-signature", &sign(secret, &id, now.as_second(), &body));
-        }
-        match setup.house.http.change(call.body("application/json", body)).await {
+        // The signature parts id, time and body by dots, so an id has none.
+        let id = format!("bugle-{}-{}", it.key.replace('.', "-"), it.first_at.as_millisecond());
+        let call = Call::new(reqwest::Method::POST, target.url.clone());
+        let secrets: Vec<&SecretString> = target.secret.iter().collect();
+        match setup.house.http.change(signature::signed(call, &secrets, &id, now.as_second(), &body)).await {
             Ok(answer) if (200..300).contains(&answer.status) => {}
             Ok(answer) => {
                 failed = Err(format!("the web hook answered {}", answer.status));
@@ -72,29 +66,4 @@ async fn tell(setup: &Setup, target: &Target) -> Result<(), String> {
         setup.house.store.write(job).await.map_err(|e| e.to_string())?;
     }
     failed
-}
-
-/// The signature's header. A secret begun with `whsec_` is Base64, as the specification writes it; any other is taken as
-/// it is.
-fn sign(secret: &SecretString, id: &str, timestamp: i64, body: &str) -> String {
-    let text = secret.expose_secret();
-    let engine = base64::engine::general_purpose::STANDARD;
-    let key = text.strip_prefix("whsec_").and_then(|rest| engine.decode(rest).ok());
-    let key = key.unwrap_or_else(|| text.as_bytes().to_vec());
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).expect("HMAC takes a key of any length");
-    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
-    format!("v1,{}", engine.encode(mac.finalize().into_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn signs_as_the_specification_says() {
-        let secret = SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        let body = r#"{"test": 2432232314}"#;
-        let signed = sign(&secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body);
-        assert_eq!(signed, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-    }
 }

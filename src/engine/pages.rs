@@ -16,9 +16,10 @@ use super::{Setup, Source, rest};
 use crate::http::Trust;
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, SourceName};
+use crate::model::picture::{CardTime, Carry};
 use crate::model::post::{Actor, HoldReason, PostState, SkipReason, Urgency};
-use crate::publish::prepare::{Setting, prepare};
-use crate::publish::{identity_of, retry};
+use crate::publish::prepare::{Setting, carry, prepare};
+use crate::publish::{Channel, identity_of, retry};
 use crate::source::identity;
 use crate::source::page::merge::{is_own_address, is_wanted, merge, probe};
 use crate::source::page::visit::{Outcome, Read};
@@ -32,6 +33,8 @@ use crate::store::{Conn, StoreError, article, channel, meta, page, post};
 const BRIEF: SignedDuration = SignedDuration::from_secs(10);
 /// How long a page is asked for that no post waits for.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(90);
+/// The longest that a post waits for the page its card is made of. Ours: what is cached behind a news site is rarely older.
+const CARD: SignedDuration = SignedDuration::from_mins(5);
 /// The first and the longest pause between two tries, in seconds.
 const AGAIN: (f64, f64) = (2.0, 30.0);
 /// Pages fetched at the same time, over all hosts.
@@ -48,10 +51,12 @@ const JOINS: SignedDuration = SignedDuration::from_hours(48);
 /// The database's.
 pub async fn plan(conn: &mut Conn, setup: &Setup, article: &Article, now: Timestamp) -> Result<(), StoreError> {
     let Some(source) = source_of(setup, &article.source) else { return Ok(()) };
-    let (Some(link), true) = (&article.entry.link, is_wanted(source.article_page, &article.entry)) else {
-        return Ok(());
-    };
+    let Some(link) = &article.entry.link else { return Ok(()) };
     let rows = post::of_article(conn, article.id.as_str()).await?;
+    for_cards(conn, setup, source, article, link, &rows, now).await?;
+    if !is_wanted(source.article_page, &article.entry) {
+        return Ok(());
+    }
     // Not for what a flood holds: those are many, and most of them old.
     let may_go = |state: &PostState| match state {
         PostState::Scheduled { .. } => true,
@@ -90,6 +95,56 @@ pub async fn plan(conn: &mut Conn, setup: &Setup, article: &Article, now: Timest
         }
     }
     Ok(())
+}
+
+/// Makes the posts of channels with `card = "wait"` wait until the page that their card is made of is up.
+async fn for_cards(
+    conn: &mut Conn,
+    setup: &Setup,
+    source: &Source,
+    article: &Article,
+    link: &Url,
+    rows: &[PostRow],
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let waits = |row: &&PostRow| {
+        matches!(row.post.state, PostState::Scheduled { .. })
+            && setup.channels.iter().any(|it| it.name == row.post.channel && shows_card(setup, it, row, article))
+    };
+    let rows: Vec<&PostRow> = rows.iter().filter(waits).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    // Longer than the wait for what the page says, so that the end of a post's wait tells which it waits for.
+    let most = CARD.max(source.page_wait + SignedDuration::from_secs(1));
+    let scaled = |wait: SignedDuration| retry::scaled(wait.as_secs_f64(), setup.house.scale);
+    let until = now + scaled(most);
+    let wait = PageWait {
+        article: article.id.as_str().to_owned(),
+        reason: WaitFor::Card.word().to_owned(),
+        url: link.to_string(),
+        due: now,
+        brief: until.min(now + scaled(BRIEF)),
+        until,
+        tries: 0,
+        said: None,
+    };
+    page::put_wait(conn, &wait).await?;
+    for row in rows {
+        let end = if row.post.urgency == Urgency::Breaking { wait.brief } else { wait.until };
+        page::hold_back(conn, row.id(), end).await?;
+    }
+    Ok(())
+}
+
+/// Whether a post of that channel shows the card of its link, and shall wait for it: an attached picture takes its place.
+fn shows_card(setup: &Setup, channel: &Channel, row: &PostRow, article: &Article) -> bool {
+    let attached = match carry(&setup.house.words, channel, row.post.route) {
+        Carry::None | Carry::Card => false,
+        Carry::Photo => crate::card::best(&article.entry).first().is_some(),
+        Carry::Headline => true,
+    };
+    channel.card == CardTime::Wait && !attached
 }
 
 /// Whether a post of the article would be another one if the article had what a page can say.
@@ -153,19 +208,19 @@ fn with_rule<T>(source: Option<&Source>, run: impl FnOnce(Rule<'_>) -> T) -> T {
 pub async fn drive(setup: Arc<Setup>, polite: Arc<Polite>, stop: CancellationToken) {
     let mut changed = setup.changed.subscribe();
     let mut tasks = JoinSet::new();
-    let mut busy: HashMap<tokio::task::Id, String> = HashMap::new();
+    let mut busy: HashMap<tokio::task::Id, (String, String)> = HashMap::new();
     let mut failures = 0u32;
     while !stop.is_cancelled() {
         changed.mark_unchanged();
-        let taken: HashSet<&str> = busy.values().map(String::as_str).collect();
+        let taken: HashSet<(&str, &str)> = busy.values().map(|(a, r)| (a.as_str(), r.as_str())).collect();
         let room = AT_ONCE.saturating_sub(tasks.len());
         let sleep = match look(&setup, &taken, room).await {
             Ok((rows, sleep)) => {
                 failures = 0;
                 for row in rows {
-                    let article = row.article.clone();
+                    let key = (row.article.clone(), row.reason.clone());
                     let handle = tasks.spawn(one(setup.clone(), polite.clone(), row));
-                    busy.insert(handle.id(), article);
+                    busy.insert(handle.id(), key);
                 }
                 sleep
             }
@@ -193,14 +248,18 @@ pub async fn drive(setup: Arc<Setup>, polite: Arc<Polite>, stop: CancellationTok
 }
 
 /// What is due and not taken, and how long there is nothing else to do.
-async fn look(setup: &Setup, taken: &HashSet<&str>, room: usize) -> Result<(Vec<PageWait>, Duration), StoreError> {
+async fn look(
+    setup: &Setup,
+    taken: &HashSet<(&str, &str)>,
+    room: usize,
+) -> Result<(Vec<PageWait>, Duration), StoreError> {
     let now = setup.house.clock.now();
     let mut conn = setup.house.store.read().await?;
     let most = i64::try_from(taken.len() + room).unwrap_or(i64::MAX);
-    let mut rows = page::due(&mut conn, WaitFor::Page.word(), now, most).await?;
-    rows.retain(|row| !taken.contains(row.article.as_str()));
+    let mut rows = page::due(&mut conn, now, most).await?;
+    rows.retain(|row| !taken.contains(&(row.article.as_str(), row.reason.as_str())));
     rows.truncate(room);
-    let next = page::next(&mut conn, WaitFor::Page.word(), now).await?;
+    let next = page::next(&mut conn, now).await?;
     let sleep = next.map_or(LONGEST, |next| Duration::try_from(next.duration_since(now)).unwrap_or_default());
     Ok((rows, sleep.clamp(Duration::from_millis(1), LONGEST)))
 }
@@ -216,14 +275,20 @@ async fn one(setup: Arc<Setup>, polite: Arc<Polite>, wait: PageWait) {
             return;
         }
     };
-    let source = source.and_then(|name| source_of(&setup, &name)).filter(|it| it.article_page != ArticlePage::Never);
+    let source = source.and_then(|name| source_of(&setup, &name));
     let url = Url::parse(&wait.url).ok();
-    let outcome = match (url, source) {
+    let (pages, robots) = (&setup.gather.pages, &setup.gather.robots);
+    let outcome = match (url, source, WaitFor::of(&wait.reason)) {
         _ if house.clock.now() >= wait.until => Outcome::Never { said: "it did not come up in time".to_owned() },
-        (Some(url), Some(_)) => {
+        (Some(url), Some(it), Some(WaitFor::Page)) if it.article_page != ArticlePage::Never => {
             let permits = polite.turn(&wait.url, false).await;
-            let outcome =
-                setup.gather.pages.read(&house.http, &setup.gather.robots, &url, Trust::Content, &house.zone).await;
+            let outcome = pages.read(&house.http, robots, &url, Trust::Content, &house.zone).await;
+            drop(permits);
+            outcome
+        }
+        (Some(url), Some(_), Some(WaitFor::Card)) => {
+            let permits = polite.turn(&wait.url, false).await;
+            let outcome = pages.preview(&house.http, robots, &url, Trust::Content, &house.zone).await;
             drop(permits);
             outcome
         }
@@ -268,7 +333,9 @@ async fn settle(
     }
     match outcome {
         Outcome::Read(read) => {
-            arrived(conn, setup, wait, read, now).await?;
+            if wait.reason == WaitFor::Page.word() {
+                arrived(conn, setup, wait, read, now).await?;
+            }
             page::settle(conn, wait).await?;
             page::release(conn, wait).await
         }

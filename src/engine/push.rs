@@ -14,10 +14,10 @@ use super::{Setup, rest};
 use crate::http::{Answer, Call, Trust};
 use crate::model::notice::{Level, Notice};
 use crate::publish::retry::{backoff, scaled};
+use crate::publish::safe;
 use crate::source::websub::{Mode, form};
 use crate::store::subscription::{self, Offer, State, Subscription};
 use crate::store::{StoreError, job, notice};
-use crate::vault::aad;
 
 /// How often subscriptions are looked at.
 const ROUND: Duration = Duration::from_secs(1);
@@ -177,9 +177,10 @@ async fn begin(setup: &Setup, push: &Push, offer: Offer, now: Timestamp) -> Resu
     use base64::Engine as _;
     let token = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
     let secret = SecretString::from(crate::text::plain::hex(&rand::random::<[u8; 32]>()));
-    let it = Subscription {
+    // Not stored yet: only what is sealed under a data key of the store can be.
+    let mut it = Subscription {
         callback: format!("{}{token}", push.callback),
-        secret: setup.house.vault.seal(&place(&token), &secret),
+        secret: Vec::new(),
         token,
         source: offer.source,
         hub: offer.hub.unwrap_or_default(),
@@ -192,32 +193,41 @@ async fn begin(setup: &Setup, push: &Push, offer: Offer, now: Timestamp) -> Resu
         said: None,
         since: now,
     };
-    put(setup, it).await?;
+    let vault = setup.house.vault.clone();
+    let begin = job(move |conn| {
+        Box::pin(async move {
+            it.secret = safe::seal(conn, &vault, safe::HUBS, safe::of_hub(&it.token), &secret, now).await?;
+            subscription::put(conn, &it).await
+        })
+    });
+    setup.house.store.write(begin).await?;
     push.nudge.notify_one();
     Ok(())
 }
 
-/// Where a subscription's secret is sealed for.
-fn place(token: &str) -> String {
-    aad("subscription", token, "secret", 1)
-}
-
 /// Opens a subscription's secret.
-pub(super) fn secret(setup: &Setup, it: &Subscription) -> Option<SecretString> {
-    match setup.house.vault.open(&place(&it.token), &it.secret) {
+///
+/// # Errors
+/// The database's.
+pub(super) async fn secret(setup: &Setup, it: &Subscription) -> Result<Option<SecretString>, StoreError> {
+    let house = &setup.house;
+    let mut conn = house.store.read().await?;
+    let opened = safe::open(&mut conn, &house.vault, safe::HUBS, safe::of_hub(&it.token), &it.secret).await;
+    Ok(match opened {
         Ok(secret) => Some(secret),
-        Err(error) => {
+        Err(safe::SafeError::Store(error)) => return Err(error),
+        Err(safe::SafeError::Vault(error)) => {
             tracing::warn!(source.id = %it.source, %error, "the secret of a subscription cannot be opened");
             None
         }
-    }
+    })
 }
 
 /// Asks a hub. That it was asked is stored before: the hub may verify before it answers.
 async fn ask(setup: &Arc<Setup>, it: Subscription, mode: Mode, stop: &CancellationToken) -> Result<(), StoreError> {
     let house = &setup.house;
     let now = house.clock.now();
-    let Some(key) = secret(setup, &it) else {
+    let Some(key) = secret(setup, &it).await? else {
         // Sealed under another master key: one with a secret of its own takes its place.
         let token = it.token.clone();
         let forget = job(move |conn| Box::pin(async move { subscription::remove(conn, &token).await }));

@@ -135,12 +135,12 @@ impl Receiver {
         };
         let source = self.setup.sources.iter().find(|source| source.name.as_str() == it.source && source.websub);
         let Some(source) = source else { return Reply::new(410, "there is no such subscription\n") };
-        let signed = || {
-            secret(&self.setup, &it)
-                .zip(body)
-                .is_some_and(|(key, body)| is_signed(key.expose_secret(), signature, body))
+        let key = match secret(&self.setup, &it).await {
+            Ok(key) => key,
+            Err(error) => return Reply::later(&error),
         };
-        if it.state != State::Active || !signed() {
+        let signed = key.zip(body).is_some_and(|(key, body)| is_signed(key.expose_secret(), signature, body));
+        if it.state != State::Active || !signed {
             tracing::warn!(source.id = %source.name, "a push that is not signed as agreed is not read: the source is polled");
             source.nudge.notify_one();
             return Reply::new(202, "");

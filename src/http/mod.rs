@@ -3,13 +3,14 @@
 //!
 //! What is here: the calls and what becomes of them. `guard` says which address may be dialled, `resolve` sees to it
 //! where names become addresses, `client` builds the reqwest clients, `dates` reads `Date` and `Retry-After`,
-//! `turns` keeps polite calls to two a host.
+//! `turns` keeps polite calls to two a host, `signature` signs what goes to web hooks.
 
 mod client;
 mod clocks;
 mod dates;
 mod guard;
 mod resolve;
+pub mod signature;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

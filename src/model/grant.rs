@@ -16,6 +16,8 @@ pub enum SecretRef {
     Env(String),
     /// A file; trailing line ends are cut. Relative to the working directory.
     File(PathBuf),
+    /// The name of a systemd credential (`LoadCredential=`): a file in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
 }
 
 /// Read by hand: the derived reader would repeat a secret that somebody wrote as a text in its error.
@@ -26,13 +28,16 @@ impl<'de> Deserialize<'de> for SecretRef {
         enum Place {
             Env(String),
             File(PathBuf),
+            Credential(String),
         }
         struct Reading;
         impl<'de> Visitor<'de> for Reading {
             type Value = SecretRef;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("where to find a secret: { env = \"NAME\" } or { file = \"PATH\" }")
+                f.write_str(
+                    "where to find a secret: { env = \"NAME\" }, { file = \"PATH\" } or { credential = \"NAME\" }",
+                )
             }
 
             fn visit_str<E: serde::de::Error>(self, _text: &str) -> Result<SecretRef, E> {
@@ -45,6 +50,7 @@ impl<'de> Deserialize<'de> for SecretRef {
                 match Place::deserialize(MapAccessDeserializer::new(map)) {
                     Ok(Place::Env(name)) => Ok(SecretRef::Env(name)),
                     Ok(Place::File(path)) => Ok(SecretRef::File(path)),
+                    Ok(Place::Credential(name)) => Ok(SecretRef::Credential(name)),
                     Err(e) => Err(A::Error::custom(e)),
                 }
             }
@@ -58,6 +64,7 @@ impl std::fmt::Display for SecretRef {
         match self {
             Self::Env(name) => write!(f, "environment variable {name}"),
             Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Credential(name) => write!(f, "systemd credential {name}"),
         }
     }
 }

@@ -4,6 +4,8 @@ pub mod article;
 pub mod channel;
 pub mod grant;
 pub mod id;
+pub mod limit;
+pub mod money;
 pub mod notice;
 pub mod picture;
 pub mod post;

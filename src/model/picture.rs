@@ -19,6 +19,17 @@ pub enum Carry {
     Headline,
 }
 
+/// When a post goes out whose link shows a card: `card` of a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CardTime {
+    /// At once. A platform that looks at a page which is not up yet shows a bare link, and many remember that for days.
+    #[default]
+    Now,
+    /// When the article's page and its picture answer, a few minutes at most.
+    Wait,
+}
+
 /// The shape of a card.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Ratio {

@@ -240,6 +240,11 @@ impl PostState {
 pub enum HoldReason {
     /// The route asks for approval.
     Approval,
+    /// The platform's terms ask for a person before each post, whatever the route says.
+    Terms {
+        /// What they say, and what would change it.
+        why: String,
+    },
     /// Looks like an old story that came up again: judged with its group (the source and the fetch).
     Flood {
         /// The group released or dropped together.
@@ -278,6 +283,11 @@ pub enum HoldReason {
         /// The right to send it that it had.
         approval: Approval,
     },
+    /// Its channel's money for the day or month is spent.
+    Budget {
+        /// Which cap, what is spent of it, what the post costs.
+        said: String,
+    },
     /// Came back with a restored backup and nothing can prove it was not posted since.
     Restored,
 }
@@ -286,6 +296,7 @@ impl std::fmt::Display for HoldReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Approval => f.write_str("waits for approval"),
+            Self::Terms { why } => write!(f, "waits for approval: {why}"),
             Self::Flood { evidence, .. } => write!(f, "looks like an old story come up again: {evidence}"),
             Self::Stale => f.write_str("stale: its channel opened more than two hours after it was due"),
             Self::Person { by } => write!(f, "held by {by}"),
@@ -295,6 +306,7 @@ impl std::fmt::Display for HoldReason {
             Self::Unfit { why } => write!(f, "cannot be composed: {why}"),
             Self::SourceGone => f.write_str("its source is no longer in the config"),
             Self::Withheld { .. } => f.write_str("its source withholds the story"),
+            Self::Budget { said } => write!(f, "over the budget: {said}"),
             Self::Restored => f.write_str("restored from a backup: it may be out already"),
         }
     }

@@ -11,6 +11,10 @@ use url::Url;
 use super::{ConnectError, Context};
 use crate::model::grant::Grant;
 
+/// The redirect URI of a consent whose code is shown to the person instead of being sent anywhere: only where
+/// [`Consent::shows_code`].
+pub const SHOWN: &str = "urn:ietf:wg:oauth:2.0:oob";
+
 /// What an account that is opened by consent can do. All calls go through [`Context::http`]; secrets of the app are in
 /// [`Context::credential`], what was registered for it in [`Context::keep`].
 #[async_trait]
@@ -56,6 +60,13 @@ pub struct Way {
     pub redirect: Url,
     /// Proves that it comes back to the browser it left from; 128 bits or more, used once.
     pub state: String,
+}
+
+impl Way {
+    /// Without a redirect: the code is shown to the person. See [`SHOWN`].
+    pub fn shown(state: String) -> Self {
+        Self { redirect: Url::parse(SHOWN).expect("a constant URL"), state }
+    }
 }
 
 /// A consent under way.

@@ -7,14 +7,28 @@
 
 pub mod consent;
 pub mod error;
+pub mod graph;
 pub mod journal;
+pub mod oauth;
 pub mod picture;
+pub mod port;
+pub mod price;
+pub mod quota;
+pub mod scrub;
 pub mod wire;
 
 pub mod bluesky;
+pub mod discord;
+pub mod facebook;
+pub mod instagram;
+pub mod linkedin;
 pub mod mastodon;
+pub mod matrix;
+pub mod slack;
 pub mod telegram;
+pub mod threads;
 pub mod timeline;
+pub mod webhook;
 pub mod x;
 
 #[cfg(test)]
@@ -26,7 +40,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -34,16 +47,31 @@ pub use self::consent::Consent;
 pub use self::error::{ConnectError, PauseScopeKind, PublishError};
 pub use self::journal::{Journal, StepBook};
 pub use self::picture::{NoStudio, Studio};
-use crate::http::Http;
-use crate::model::grant::{Credential, Grant, SecretRef};
+pub use self::port::{Context, Keep, Meter, NoMeter, Place, Usage, Wall, WallPost};
+pub use self::price::PriceList;
+use crate::model::grant::{Credential, SecretRef};
+use crate::model::money::Price;
 use crate::model::picture::{Fit, Picture, Ratio};
 use crate::model::post::Rejection;
 use crate::model::receipt::{Op, Receipt, Step};
 use crate::text::rules::{FittedText, TextRules};
 
 /// Every platform, in the order of the docs.
-pub static ALL: &[&dyn Platform] =
-    &[&bluesky::Bluesky, &mastodon::Mastodon, &telegram::Telegram, &timeline::Timeline, &x::X];
+pub static ALL: &[&dyn Platform] = &[
+    &bluesky::Bluesky,
+    &discord::Discord,
+    &facebook::Facebook,
+    &instagram::Instagram,
+    &linkedin::LinkedIn,
+    &mastodon::Mastodon,
+    &matrix::Matrix,
+    &slack::Slack,
+    &telegram::Telegram,
+    &threads::Threads,
+    &timeline::Timeline,
+    &webhook::Webhook,
+    &x::X,
+];
 
 /// The platform of that id in [`ALL`].
 pub fn by_id(id: &str) -> Option<&'static dyn Platform> {
@@ -136,6 +164,8 @@ pub enum Connect {
     OAuth1,
     /// OAuth 2.0 code flow.
     OAuth2,
+    /// OAuth 2.0 code flow, or OAuth 1.0a user keys: the channel's keys say which.
+    OAuth1Or2,
 }
 
 /// How an unknown outcome can be settled. A property of the account, not of the platform alone.
@@ -204,6 +234,12 @@ pub trait Account: Send + Sync + 'static {
         None
     }
 
+    /// The dated API version that the account is configured for, and the day it stops working; `None`: the platform has
+    /// no such versions, or has not said when this one ends.
+    fn sunset(&self) -> Option<(String, jiff::civil::Date)> {
+        None
+    }
+
     /// Why each post of this account waits for a person, whatever the route says; `None`: it does not.
     fn must_approve(&self) -> Option<&'static str> {
         None
@@ -222,6 +258,21 @@ pub trait Account: Send + Sync + 'static {
     /// A digest that is equal for all channels of one developer app.
     fn app_scope(&self, _credential: &Credential) -> Option<String> {
         None
+    }
+
+    /// What is charged for posting here; `None`: nothing.
+    fn prices(&self) -> Option<&'static PriceList> {
+        None
+    }
+
+    /// What sending that step costs; `body` is the planned step's, of a take-down the remote id.
+    fn charge(&self, _step: Step, _body: &str) -> Price {
+        Price::ZERO
+    }
+
+    /// What sending the whole payload costs; `None` where nothing is charged for.
+    fn price(&self, payload: &Payload) -> Option<Price> {
+        self.prices().map(|_| payload.steps.iter().map(|planned| self.charge(planned.step, &planned.body)).sum())
     }
 
     /// Prepares a post down to the bytes that are sent. Pure: the same input gives the same bytes.
@@ -384,16 +435,22 @@ impl Payload {
         crate::text::plain::hex(&sha2::Sha256::digest(&bytes))
     }
 
+    /// The steps that send a picture, in order; nothing is visible by them.
+    pub fn uploads(&self) -> impl Iterator<Item = &Planned> {
+        self.steps.iter().filter(|planned| planned.step.op == Op::Upload)
+    }
+
     /// The steps that make a part visible, in order.
     pub fn creates(&self) -> impl Iterator<Item = &Planned> {
         self.steps.iter().filter(|planned| planned.step.op == Op::Create)
     }
 
-    /// The texts of its parts, as they were composed.
+    /// The texts of its parts, as they were composed. Where pictures are parts of their own, there are fewer texts than
+    /// `Create` steps.
     pub fn parts(&self) -> Vec<String> {
         let most = self.creates().count();
         let parts = if most > 1 { crate::text::thread::split(&self.text) } else { Vec::new() };
-        if parts.len() == most { parts } else { vec![self.text.clone()] }
+        if parts.is_empty() || parts.len() > most { vec![self.text.clone()] } else { parts }
     }
 
     /// The planned step of that name.
@@ -474,152 +531,6 @@ pub struct Identity {
     /// Things a person should know, for `check --live`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
-}
-
-/// What an account is handed for the network.
-pub struct Context<'a> {
-    /// For calls that change something: never resends, never follows redirects, never reuses an idle connection.
-    pub http: &'a Http,
-    /// The channel's secrets, resolved.
-    pub credential: &'a Credential,
-    /// Where sessions and grants are kept, sealed.
-    pub keep: &'a dyn Keep,
-    /// Where a timeline's posts live.
-    pub wall: &'a dyn Wall,
-    /// Where pictures are made.
-    pub studio: &'a dyn Studio,
-    /// The time.
-    pub clock: &'a dyn crate::clock::Clock,
-    /// All waits are multiplied by this (`[timing] scale`).
-    pub scale: f64,
-    /// The identity stored at first use, if any: its `id` spares a look-up.
-    pub identity: Option<&'a Identity>,
-    /// Where is noted what the platform says of its limits.
-    pub meter: &'a dyn Meter,
-}
-
-impl Context<'_> {
-    /// The grant that a person's consent gave, if there is one.
-    ///
-    /// # Errors
-    /// `NotSent` where the store or the vault fails.
-    pub async fn grant(&self) -> Result<Option<Grant>, PublishError> {
-        let kept = self.keep.get(Grant::WORD).await.map_err(|said| PublishError::NotSent { said })?;
-        Ok(kept.as_ref().and_then(Grant::read))
-    }
-
-    /// The token under that key of the config, else the one of the kept grant.
-    ///
-    /// # Errors
-    /// `Auth` where there is neither; `NotSent` where the store or the vault fails.
-    pub async fn token(&self, key: &str) -> Result<SecretString, PublishError> {
-        if let Some(token) = self.credential.get(key) {
-            return Ok(token.clone());
-        }
-        match self.grant().await? {
-            Some(grant) => Ok(grant.access),
-            None => Err(PublishError::Auth { said: format!("no token: connect the channel, or name a `{key}`") }),
-        }
-    }
-}
-
-/// What a platform says of a limit of its own: a header, a share, a quota endpoint.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Usage {
-    /// Which limit, in the platform's own word: `app-limit-24hour`, `call_count`, `content_publishing_limit`.
-    pub limit: &'static str,
-    /// Whom it counts for.
-    pub scope: PauseScopeKind,
-    /// The share used up: 0 to 1, and above where it is overdrawn.
-    pub used: f64,
-    /// How many more calls or posts it allows, where it is told.
-    pub left: Option<u64>,
-    /// When it counts anew.
-    pub resets: Option<Timestamp>,
-}
-
-/// Where adapters note what they read of limits. Noting is cheap and cannot fail; what comes of it is the caller's.
-pub trait Meter: Send + Sync {
-    /// Notes it.
-    fn note(&self, usage: Usage);
-}
-
-/// For callers that keep no count.
-#[derive(Debug)]
-pub struct NoMeter;
-
-impl Meter for NoMeter {
-    fn note(&self, _usage: Usage) {}
-}
-
-/// Where an account keeps what it must not lose, sealed in the vault.
-#[async_trait]
-pub trait Keep: Send + Sync {
-    /// Reads what was kept under that word for this channel.
-    ///
-    /// # Errors
-    /// In words, where the store or the vault fails.
-    async fn get(&self, word: &str) -> Result<Option<SecretString>, String>;
-
-    /// Keeps it, durable when this returns.
-    ///
-    /// # Errors
-    /// In words, where the store or the vault fails.
-    async fn put(&self, word: &str, secret: &SecretString) -> Result<(), String>;
-}
-
-/// A timeline's posts in Bugle's own store.
-#[async_trait]
-pub trait Wall: Send + Sync {
-    /// Puts a post up under that id; the same id again changes nothing and is no error.
-    ///
-    /// # Errors
-    /// In words, where the store fails.
-    async fn put(&self, id: &str, post: &WallPost) -> Result<(), String>;
-
-    /// Replaces a post's text; `None` takes it down.
-    ///
-    /// # Errors
-    /// In words, where the store fails.
-    async fn change(&self, id: &str, post: Option<&WallPost>) -> Result<(), String>;
-
-    /// Whether there is a post under that id.
-    ///
-    /// # Errors
-    /// In words, where the store fails.
-    async fn has(&self, id: &str) -> Result<bool, String>;
-}
-
-/// A post on a timeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WallPost {
-    /// Its text.
-    pub text: String,
-    /// The article's link.
-    pub link: Option<Url>,
-    /// Its card.
-    pub card: Option<Card>,
-    /// The picture attached to it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub picture: Option<Picture>,
-    /// BCP 47 tag.
-    pub language: Option<String>,
-    /// What it counts, by the rules of the platform it is like.
-    pub length: usize,
-    /// What that platform allows.
-    pub limit: usize,
-    /// Its place in a thread, where it is a part of one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<Place>,
-}
-
-/// A part's place in its thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Counts from 1.
-    pub n: usize,
-    /// How many parts there are.
-    pub of: usize,
 }
 
 /// The step of a post with one part and no media: what most payloads consist of.

@@ -34,6 +34,20 @@ pub trait Studio: Send + Sync {
     /// # Errors
     /// Why there is none.
     async fn make(&self, origin: &Origin, fit: &Fit) -> Result<Jpeg, NoPicture>;
+
+    /// Whether a picture can be shown to the outside here.
+    fn shows(&self) -> bool {
+        false
+    }
+
+    /// Shows a picture to the outside for a while, for platforms that fetch pictures by themselves: at an address that
+    /// nobody can guess.
+    ///
+    /// # Errors
+    /// Why it cannot be shown.
+    async fn show(&self, _jpeg: &Jpeg) -> Result<Url, NoPicture> {
+        Err(NoPicture::Never("a picture is fetched from this service: set [web] public_url".to_owned()))
+    }
 }
 
 /// A studio that makes nothing: for calls that post nothing.
@@ -84,16 +98,23 @@ impl Planned {
     }
 }
 
-/// The body of an upload step for an attached picture.
-pub fn attached(picture: &Picture) -> super::Planned {
-    let body = serde_json::to_string(picture).expect("a picture is plain data with text keys");
-    super::Planned { step: UPLOAD, body }
+/// The upload steps of a post's own pictures, in order.
+pub fn attached(post: &super::Outgoing) -> impl Iterator<Item = super::Planned> {
+    (0_u16..).zip(post.picture.iter().chain(&post.further)).map(|(n, picture)| {
+        let body = serde_json::to_string(picture).expect("a picture is plain data with text keys");
+        super::Planned { step: Step { op: Op::Upload, n }, body }
+    })
 }
 
 /// What is noted where there is no picture.
 pub fn without(why: &str) -> Value {
     tracing::warn!(why, "the post goes out without its picture");
     json!({ WITHOUT: why })
+}
+
+/// What the upload steps gave, in order, but for the pictures that could not be had.
+pub fn had(values: &[Value]) -> impl Iterator<Item = &Value> {
+    values.iter().filter(|value| missing(value).is_none())
 }
 
 /// Why a step's value says that there is no picture; `None`: there is one.
@@ -208,7 +229,7 @@ mod tests {
         let picture = Picture { origin: Origin::Photo { urls: vec![url.clone()] }, alt: "A bridge".to_owned() };
         let thumb = Planned::read(url.as_str()).unwrap();
         assert_eq!((thumb.origin(), thumb.alt()), (&picture.origin, None));
-        let own = Planned::read(&attached(&picture).body).unwrap();
+        let own = Planned::read(&serde_json::to_string(&picture).unwrap()).unwrap();
         assert_eq!((own.origin(), own.alt()), (&picture.origin, Some("A bridge")));
         for bad in ["", "a.jpg", "{}", "{\"alt\":1}"] {
             assert!(Planned::read(bad).is_err(), "{bad}");

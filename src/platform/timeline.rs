@@ -137,6 +137,7 @@ impl Account for Config {
                 link: post.link.clone().filter(|_| at == linked),
                 card: post.card.clone().filter(|_| at == linked),
                 picture: post.picture.clone().filter(|_| n == 0),
+                further: if n == 0 { post.further.clone() } else { Vec::new() },
                 language: post.language.clone(),
                 length: part.length(),
                 limit: part.rules().limit,
@@ -327,6 +328,34 @@ mod tests {
         assert_ne!(account.freeze(&post, &ids("0b", 1)).unwrap().key, payload.key);
         let strange = Planned { step: ONLY, body: "{}".to_owned() };
         assert!(matches!(frozen(&strange), Err(PublishError::Rejected { reason: Rejection::Invalid, .. })));
+    }
+
+    #[test]
+    fn an_album_stays_with_its_first_part() {
+        let picture = |alt: &str| crate::model::picture::Picture {
+            origin: crate::model::picture::Origin::Photo { urls: Vec::new() },
+            alt: alt.to_owned(),
+        };
+        let account = open("").unwrap();
+        let text = |text: &str| FittedText::new(text.to_owned(), account.rules(None)).unwrap();
+        let post = Outgoing {
+            text: text("one"),
+            more: vec![text("two")],
+            link: None,
+            card: None,
+            picture: Some(picture("A")),
+            further: vec![picture("B"), picture("C")],
+            language: None,
+            mentions: Vec::new(),
+        };
+        let payload = account.freeze(&post, &ids("0a", 0)).unwrap();
+        let walls: Vec<WallPost> = payload.creates().map(|planned| frozen(planned).unwrap()).collect();
+        let alts =
+            |wall: &WallPost| wall.picture.iter().chain(&wall.further).map(|it| it.alt.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (alts(&walls[0]), alts(&walls[1])),
+            (vec!["A".into(), "B".into(), "C".into()], Vec::<String>::new())
+        );
     }
 
     #[test]

@@ -6,13 +6,15 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::book::{Book, Ended, store_ended};
-use super::{Channel, House, claim, retry};
+use super::money::Bill;
+use super::{Channel, House, call, claim, retry, settle};
+use crate::model::channel::Block;
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, PostState};
-use crate::platform::{Amend, Context, Journal, Payload, PublishError};
+use crate::platform::{Amend, Context, Payload, PublishError};
 use crate::store::amend::AmendRow;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, amend, notice, post};
+use crate::store::{Conn, StoreError, amend, channel, notice, post};
 
 /// Tries before a person is told that it does not work.
 const MOST_TRIES: i64 = 8;
@@ -45,8 +47,9 @@ pub async fn carry_out(
         Amend::Edit { receipt, .. } | Amend::Delete { receipt } => receipt.parts.len().max(1),
     };
     let lease = claim::lease(channel.account.spec().media_deadline, parts, house.scale);
-    let mut book = Book::of_amend(house, &row.post.id, lease);
-    let outcome = channel.account.amend(cx, &what, &mut Journal::new(&mut book)).await;
+    let bill = Bill::of(house, channel, cx.credential, None);
+    let mut book = Book::of_amend(house, &row.post.id, lease, bill);
+    let outcome = call::amend(house, channel, cx, &what, &mut book).await;
     let (ended, _, _) = book.close();
     finish(house, wish, Some(row), ended, outcome.map(|_| ())).await
 }
@@ -109,13 +112,19 @@ async fn not_done(
     let said = error.to_string();
     let lasting = match error {
         PublishError::NotSent { .. } | PublishError::Unknown { .. } => wish.tries + 1 >= MOST_TRIES,
-        PublishError::RateLimited { .. } => false,
-        PublishError::Auth { .. }
-        | PublishError::Forbidden { .. }
+        // It is carried out once the channel has a token again.
+        PublishError::RateLimited { .. } | PublishError::Auth { .. } => false,
+        PublishError::Forbidden { .. }
         | PublishError::Duplicate { .. }
         | PublishError::Rejected { .. }
         | PublishError::Gone { .. } => true,
     };
+    if let PublishError::Auth { said } = error {
+        let block = Block::Token { said: said.clone() };
+        channel::set_blocked(conn, &wish.channel, Some(&block), now).await?;
+        channel::set_closed(conn, &wish.channel, Some(now)).await?;
+        notice::raise(conn, &settle::blocked(&wish.channel, &block), now).await?;
+    }
     if !lasting {
         let until = match error {
             PublishError::RateLimited { until, .. } => retry::rate_limit(*until, now, scale),

@@ -11,11 +11,12 @@ use url::Url;
 
 use super::House;
 use super::claim::{Begun, Claim};
+use super::money::Bill;
 use crate::model::id::{AttemptId, PostId};
 use crate::model::receipt::{Attempt, Op, Outcome, Step};
-use crate::platform::{PublishError, StepBook};
-use crate::store::Conn;
+use crate::platform::{PublishError, StepBook, picture};
 use crate::store::attempt::{self, AttemptRow};
+use crate::store::{Conn, spend};
 
 /// An attempt's outcome on its way into the store.
 #[derive(Clone, Debug)]
@@ -41,6 +42,8 @@ pub struct Book<'a> {
     last: Option<Step>,
     /// The server whose clock dates what is sent.
     server: Option<&'a Url>,
+    /// What its steps cost.
+    bill: Option<Bill>,
 }
 
 impl<'a> Book<'a> {
@@ -57,11 +60,12 @@ impl<'a> Book<'a> {
             pending: Vec::new(),
             lease_until: claim.lease_until,
             last: None,
+            bill: claim.bill.clone(),
         }
     }
 
     /// The book of a change to a post that is out: every step is begun on its own.
-    pub fn of_amend(house: &'a House, post: &PostId, lease: Duration) -> Self {
+    pub fn of_amend(house: &'a House, post: &PostId, lease: Duration, bill: Option<Bill>) -> Self {
         Self {
             house,
             // A change is never looked up.
@@ -74,6 +78,7 @@ impl<'a> Book<'a> {
             pending: Vec::new(),
             lease_until: house.clock.monotonic() + lease,
             last: None,
+            bill,
         }
     }
 
@@ -102,9 +107,21 @@ pub async fn store_ended(
     let mut twice = false;
     for end in ended {
         let others = attempt::end(conn, &end.id, now, &end.outcome).await?;
+        if cost_nothing(end) {
+            spend::void(conn, end.id.as_str(), now).await?;
+        }
         twice |= others > 0 && end.step.op == Op::Create && matches!(end.outcome, Outcome::Done { .. });
     }
     Ok(twice)
+}
+
+/// Whether what was begun certainly made nothing that is paid for.
+fn cost_nothing(end: &Ended) -> bool {
+    match &end.outcome {
+        Outcome::Not { .. } => true,
+        Outcome::Done { value } => end.step.op == Op::Upload && picture::missing(value).is_some(),
+        Outcome::Unknown { .. } => false,
+    }
 }
 
 #[async_trait]
@@ -141,10 +158,18 @@ impl StepBook for Book<'_> {
                 outcome: Outcome::Not { class: "not_sent".to_owned(), said: "another step came first".to_owned() },
             }));
             let kept = ended.clone();
+            let bill = self.bill.clone();
             let job = crate::store::job(move |conn| {
                 Box::pin(async move {
                     store_ended(conn, &ended, now).await?;
-                    attempt::begin(conn, &row).await
+                    attempt::begin(conn, &row).await?;
+                    match bill {
+                        Some(bill) => {
+                            let of = (row.attempt.post.as_str(), row.attempt.step);
+                            bill.charge(conn, &row.attempt.id, of, now).await
+                        }
+                        None => Ok(()),
+                    }
                 })
             });
             if let Err(e) = self.house.store.write(job).await {

@@ -10,17 +10,19 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sha2::Digest as _;
 
+use super::money::{Afford, Bill, Spare, afford, tell};
 use crate::model::channel::PauseScope;
 use crate::model::id::{AttemptId, WorkerId};
-use crate::model::post::{Actor, HoldReason, Lease, PostState, SkipReason};
+use crate::model::post::{Actor, HoldReason, Lease, PostState, SkipReason, Urgency};
 use crate::model::receipt::{Attempt, Outcome, Step};
 use crate::platform::Payload;
-use crate::schedule::{Decision, Facts, Policy, decide};
+use crate::schedule::budget::Budget;
+use crate::schedule::{Decision, Facts, Policy, decide, limits};
 use crate::store::attempt::{self, AttemptRow};
 use crate::store::channel::ChannelRow;
 use crate::store::post::PostRow;
 use crate::store::short_link::Link;
-use crate::store::{Conn, StoreError, channel, pause, post, short_link};
+use crate::store::{Conn, StoreError, channel, limit, pause, post, short_link};
 use crate::text::plain::hex;
 
 /// The right to send one post: its row under a lease, the frozen payload and the committed attempt. Only this module
@@ -35,6 +37,8 @@ pub struct Claim {
     pub(super) lease_until: Instant,
     /// The channel counts as closed until this post is out.
     pub(super) still_closed: bool,
+    /// What its steps cost.
+    pub(super) bill: Option<Bill>,
     /// The channel's row as it was taken.
     pub(super) channel: ChannelRow,
     /// How often any channel was taken so far.
@@ -83,6 +87,12 @@ pub struct Wish {
     pub reachable: bool,
     /// How far its clock is ahead of ours, where that is known.
     pub clock_ahead: Option<SignedDuration>,
+    /// What the payload's steps cost.
+    pub bill: Option<Bill>,
+    /// The channel's caps of money.
+    pub budget: Option<Budget>,
+    /// What is sent instead where they no longer pay for the link.
+    pub spare: Option<Box<Spare>>,
 }
 
 /// What became of a wish.
@@ -115,7 +125,7 @@ const STALE_HOURS: i64 = 2;
 ///
 /// # Errors
 /// The database's.
-pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
+pub async fn take(conn: &mut Conn, mut wish: Wish) -> Result<Claimed, StoreError> {
     let wait = |until, why: &str| Ok(Claimed::Wait { until, why: why.to_owned() });
     let Some(row) = channel::take(conn, &wish.channel).await? else {
         return wait(None, "the channel is not in the store");
@@ -171,13 +181,40 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
             return wait(Some(until), &why);
         }
     };
+    let tight = if gate.limits > 0 { limit::tight(conn).await? } else { Vec::new() };
+    let tight: Vec<_> = tight.into_iter().filter(|said| wish.scopes.contains(&said.scope)).collect();
+    let calls = wish.payload.creates().count() as u64;
+    let breaking = wish.row.post.urgency == Urgency::Breaking;
+    if let Some((until, why)) = limits::wait(&tight, calls, breaking, wish.now) {
+        return wait(Some(until), &why);
+    }
+    // Their answers will say what is left after them.
+    let others = if tight.is_empty() { 0 } else { channel::flying(conn, &row).await? };
+    if others > 0 && limits::wait(&tight, calls + others, true, wish.now).is_some() {
+        let why = "the last calls of a limit are taken by posts on their way";
+        return wait(Some(wish.now + SignedDuration::from_secs(1)), why);
+    }
     if wish.reachable && row.closed_since.is_some() {
         channel::set_closed(conn, &wish.channel, None).await?;
     }
-    if let PostState::Scheduled { approval, .. } = &wish.row.post.state
-        && approval.payload.as_ref().is_some_and(|approved| *approved != wish.payload.seen_hash())
-    {
+    if !approves(&wish.row, &wish.payload) {
         return hold(conn, &wish, HoldReason::ChangedSinceApproved, "changed since it was approved").await;
+    }
+    match afford(conn, &wish).await? {
+        Afford::Yes => {}
+        Afford::Spare(spare, over) if approves(&wish.row, &spare.payload) => {
+            tell(conn, &wish, &over, false).await?;
+            wish = Wish { payload: spare.payload, bill: Some(spare.bill), short: None, spare: None, ..wish };
+        }
+        Afford::Spare(_, over) | Afford::No(over) => {
+            tell(conn, &wish, &over, true).await?;
+            let said = over.to_string();
+            let why = match partly_out(conn, &wish.row).await? {
+                true => HoldReason::PartlyOut { said: format!("over the budget: {said}") },
+                false => HoldReason::Budget { said },
+            };
+            return hold(conn, &wish, why, "over the budget").await;
+        }
     }
     if let Some(link) = &wish.short
         && !short_link::put(conn, link, wish.now).await?
@@ -189,10 +226,21 @@ pub async fn take(conn: &mut Conn, wish: Wish) -> Result<Claimed, StoreError> {
     let still_closed = row.closed_since.is_some() && !wish.reachable;
     let claims = u64::try_from(gate.claims).unwrap_or(0);
     let claimed = freeze(conn, wish, row, still_closed, claims).await?;
-    if let (Claimed::Go(_), Some(slot)) = (&claimed, slot) {
-        channel::set_slot(conn, &name, slot).await?;
+    if matches!(claimed, Claimed::Go(_)) {
+        if let Some(slot) = slot {
+            channel::set_slot(conn, &name, slot).await?;
+        }
+        for said in &tight {
+            limit::take(conn, said, calls).await?;
+        }
     }
     Ok(claimed)
+}
+
+/// Whether the right to send the post covers that payload.
+fn approves(row: &PostRow, payload: &Payload) -> bool {
+    let PostState::Scheduled { approval, .. } = &row.post.state else { return true };
+    approval.payload.as_ref().is_none_or(|approved| *approved == payload.seen_hash())
 }
 
 /// Leaves it to a person, unless somebody did something else with it meanwhile.
@@ -241,7 +289,9 @@ async fn freeze(
     claims: u64,
 ) -> Result<Claimed, StoreError> {
     let (current, fence) = (wish.row, channel.fence);
-    let lasts = lease(wish.deadline, wish.payload.creates().count(), wish.scale);
+    // The first picture is in the first part's share, each further one takes as long as a part.
+    let steps = wish.payload.creates().count() + wish.payload.uploads().count().saturating_sub(1);
+    let lasts = lease(wish.deadline, steps, wish.scale);
     let until = wish.now + SignedDuration::try_from(lasts).unwrap_or(SignedDuration::from_mins(15));
     let lease = Lease { owner: wish.worker.clone(), fence, until };
     let next = PostRow {
@@ -283,6 +333,9 @@ async fn freeze(
         let deadline = wish.now + SignedDuration::try_from(wish.deadline).unwrap_or(SignedDuration::from_mins(2));
         let owner = wish.worker.as_str().to_owned();
         attempt::begin(conn, &AttemptRow { attempt, owner, deadline, clock_ahead: wish.clock_ahead }).await?;
+        if let Some(bill) = &wish.bill {
+            bill.charge(conn, &id, (row.id(), open.step), wish.now).await?;
+        }
         begun = Some(Begun { id, step: open.step });
     }
     let lease_until = wish.mono + lasts;
@@ -293,6 +346,7 @@ async fn freeze(
         done,
         lease_until,
         still_closed,
+        bill: wish.bill,
         channel,
         claims,
     })))

@@ -7,16 +7,23 @@
 pub mod actions;
 pub mod amend;
 pub mod book;
+pub mod call;
 pub mod claim;
 pub mod lane;
+pub mod meter;
+pub mod money;
 pub mod ports;
 pub mod prepare;
 pub mod reconcile;
 pub mod recover;
+pub mod renew;
 pub mod retry;
+pub mod safe;
 pub mod settle;
+pub mod shelf;
 pub mod standing;
 pub mod studio;
+pub mod tokens;
 
 use std::sync::Arc;
 
@@ -29,9 +36,10 @@ use crate::http::Http;
 use crate::model::channel::PauseScope;
 use crate::model::grant::Credential;
 use crate::model::id::{ChannelName, WorkerId};
-use crate::model::picture::Carry;
+use crate::model::picture::{CardTime, Carry};
 use crate::platform::{Account, Identity, PauseScopeKind};
 use crate::schedule::Policy;
+use crate::schedule::budget::Budget;
 use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::vault::Vault;
@@ -88,10 +96,16 @@ pub struct Channel {
     pub policy: Arc<Policy>,
     /// How its posts carry a picture.
     pub picture: Carry,
+    /// Whether they wait for the page their card is made of.
+    pub card: CardTime,
+    /// How many, where those are the article's own.
+    pub pictures: u8,
     /// What to do in doubt.
     pub on_uncertain: OnUncertain,
     /// Whether a post in doubt holds up those behind it.
     pub strict_order: bool,
+    /// Its caps of money.
+    pub budget: Option<Budget>,
 }
 
 impl Channel {

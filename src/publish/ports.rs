@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use secrecy::SecretString;
 
+use super::safe;
 use crate::clock::SharedClock;
 use crate::platform::{Keep, Wall, WallPost};
 use crate::store::{Store, sealed, wall};
@@ -20,26 +21,27 @@ pub struct SealedKeep {
     pub clock: SharedClock,
 }
 
-impl SealedKeep {
-    /// Binds the bytes to their row, so that rows cannot be swapped.
-    fn aad(&self, word: &str) -> String {
-        crate::vault::aad("sealed", &self.channel, word, 1)
-    }
-}
-
 #[async_trait]
 impl Keep for SealedKeep {
     async fn get(&self, word: &str) -> Result<Option<SecretString>, String> {
         let mut conn = self.store.read().await.map_err(|e| e.to_string())?;
-        let bytes = sealed::get(&mut conn, &self.channel, word).await.map_err(|e| e.to_string())?;
-        bytes.map(|bytes| self.vault.open(&self.aad(word), &bytes).map_err(|e| e.to_string())).transpose()
+        let Some(bytes) = sealed::get(&mut conn, &self.channel, word).await.map_err(|e| e.to_string())? else {
+            return Ok(None);
+        };
+        let place = safe::kept(&self.channel, word);
+        let opened = safe::open(&mut conn, &self.vault, &self.channel, place, &bytes).await;
+        opened.map(Some).map_err(|e| e.to_string())
     }
 
     async fn put(&self, word: &str, secret: &SecretString) -> Result<(), String> {
-        let bytes = self.vault.seal(&self.aad(word), secret);
         let (channel, word, now) = (self.channel.clone(), word.to_owned(), self.clock.now());
+        let (vault, secret) = (self.vault.clone(), secret.clone());
         let job = crate::store::job(move |conn| {
-            Box::pin(async move { sealed::put(conn, &channel, &word, &bytes, now).await })
+            Box::pin(async move {
+                let place = safe::kept(&channel, &word);
+                let bytes = safe::seal(conn, &vault, &channel, place, &secret, now).await?;
+                sealed::put(conn, &channel, &word, &bytes, now).await
+            })
         });
         self.store.write(job).await.map_err(|e| e.to_string())
     }

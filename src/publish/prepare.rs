@@ -15,6 +15,7 @@ use crate::model::picture::{Carry, Headline, Origin, Picture, Ratio};
 use crate::model::post::{Occasion, Post};
 use crate::platform::{Card, Identity, Ids, Mention, Outgoing, Payload};
 use crate::store::short_link::Link;
+use crate::text::limits;
 use crate::text::plain::hex;
 use crate::text::rules::{FittedText, TextRules};
 
@@ -62,7 +63,8 @@ pub fn prepare(
     revision: u16,
     at: Timestamp,
 ) -> Result<Prepared, String> {
-    let picture = picture(setting, channel, article);
+    let mut pictures = pictures(setting, channel, article, post.route).into_iter();
+    let (picture, further) = (pictures.next(), pictures.collect());
     let rules = rules(channel, identity, picture.is_some());
     let ids = ids(article, post, revision, at);
     let spec = channel.account.spec();
@@ -82,14 +84,23 @@ pub fn prepare(
             compose::compose(setting.templates, &post.template, &scene, rules, threads).map_err(|e| e.to_string())?
         }
     };
+    // What a platform takes beside the length: five links, twenty mentions.
+    if let Some(field) = limits::of(platform) {
+        for text in std::iter::once(&composed.first).chain(&composed.more) {
+            field.count(text.as_str()).map_err(|e| e.to_string())?;
+        }
+    }
     let entry = &article.entry;
     // What is looked for later is the link as it was sent.
     let link = match &post.text {
         Some(text) => dressed.link_in(text),
         None => dressed.link.clone(),
     };
-    let thumb =
-        if channel.picture == Carry::None { None } else { card::best(entry).first().map(|image| image.url.clone()) };
+    let thumb = if carry(setting.words, channel, post.route) == Carry::None {
+        None
+    } else {
+        card::best(entry).first().map(|image| image.url.clone())
+    };
     let card = link.as_ref().map(|url| Card {
         url: url.clone(),
         title: entry.title.clone(),
@@ -103,7 +114,7 @@ pub fn prepare(
         link: link.clone(),
         card: card.clone(),
         picture,
-        further: Vec::new(),
+        further,
         language: entry.language.clone(),
         mentions: mentions.collect(),
     };
@@ -132,24 +143,40 @@ pub fn rules(channel: &Channel, identity: Option<&Identity>, with_picture: bool)
     }
 }
 
-/// The picture that is attached to the post, as the channel has it and its platform takes it.
-pub fn picture(setting: Setting<'_>, channel: &Channel, article: &Article) -> Option<Picture> {
+/// How a post carries a picture: as its route says, else as its channel does.
+pub fn carry(words: &Words, channel: &Channel, route: u32) -> Carry {
+    words.carry(route, channel.name.as_str()).unwrap_or(channel.picture)
+}
+
+/// The pictures that are attached to the post, as route or channel has it and its platform takes them, the best first.
+pub fn pictures(setting: Setting<'_>, channel: &Channel, article: &Article, route: u32) -> Vec<Picture> {
     let media = channel.account.media();
     let entry = &article.entry;
-    let images: Vec<&Image> = card::best(entry).into_iter().take(card::TRIED).collect();
-    let urls: Vec<_> = images.iter().map(|image| image.url.clone()).collect();
-    match channel.picture {
-        Carry::None | Carry::Card => None,
-        _ if media.max == 0 => None,
-        Carry::Photo if urls.is_empty() => None,
-        Carry::Photo => {
-            let alt = card::alt(images.first().copied(), &entry.title, media.alt);
-            Some(Picture { origin: Origin::Photo { urls }, alt })
+    let photo = |urls: Vec<url::Url>, image: Option<&Image>| Picture {
+        origin: Origin::Photo { urls },
+        alt: card::alt(image, &entry.title, media.alt),
+    };
+    match carry(setting.words, channel, route) {
+        Carry::None | Carry::Card => Vec::new(),
+        _ if media.max == 0 => Vec::new(),
+        // One picture: the next best stands in for one that cannot be had.
+        Carry::Photo if channel.pictures.min(media.max) <= 1 => {
+            let images: Vec<&Image> = card::best(entry).into_iter().take(card::TRIED).collect();
+            let urls: Vec<_> = images.iter().map(|image| image.url.clone()).collect();
+            images.first().map(|image| photo(urls, Some(image))).into_iter().collect()
         }
+        // Several: each stands for itself, in other sizes where the article has them.
+        Carry::Photo => card::album(entry, usize::from(channel.pictures.min(media.max)))
+            .into_iter()
+            .map(|sizes| {
+                let urls = sizes.iter().take(card::TRIED).map(|image| image.url.clone()).collect();
+                photo(urls, sizes.first().copied())
+            })
+            .collect(),
         Carry::Headline => {
             let headline = headline(setting.look, setting.newsroom, entry, media.ratio);
             // What the picture shows is the headline.
-            Some(Picture { origin: Origin::Headline(headline), alt: card::alt(None, &entry.title, media.alt) })
+            vec![Picture { origin: Origin::Headline(headline), alt: card::alt(None, &entry.title, media.alt) }]
         }
     }
 }

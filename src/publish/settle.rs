@@ -4,12 +4,13 @@
 use jiff::Timestamp;
 
 use super::book::{Ended, store_ended};
+use super::meter::Jotted;
 use super::{claim, retry};
 use crate::model::channel::{Block, Pause, PauseScope};
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, FailReason, HoldReason, PostState};
 use crate::model::receipt::{Op, Outcome, Receipt, Step};
-use crate::platform::{PauseScopeKind, PublishError, picture};
+use crate::platform::{PauseScopeKind, Payload, Planned, PublishError, picture};
 use crate::store::post::PostRow;
 use crate::store::{Conn, StoreError, attempt, channel, notice, pause, post};
 
@@ -98,6 +99,8 @@ pub struct Settlement {
     pub still_closed: bool,
     /// When it was known.
     pub at: Timestamp,
+    /// What the platform said of its limits meanwhile, and what reading cost.
+    pub noted: Jotted,
 }
 
 /// Stores it, in one transaction with all that follows.
@@ -106,9 +109,10 @@ pub struct Settlement {
 /// [`StoreError::Conflict`] where the lease was lost: then [`write_late`] is to be called.
 pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     let twice = store_ended(conn, &it.ended, it.at).await?;
+    it.noted.keep(conn, it.at).await?;
     let mut why = explain(&it.fate);
     if let (Fate::Published(_), Some(said)) = (&it.fate, without_picture(conn, it).await?) {
-        why = format!("{why}; without its picture: {said}");
+        why = format!("{why}; {said}");
     }
     let mut next = apply(&it.row, &it.fate, it.at)?;
     // What readers see a part of counts for the pace.
@@ -141,19 +145,30 @@ pub async fn write(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     if twice { stop(conn, it).await } else { Ok(()) }
 }
 
-/// Why the post went out without the picture it was meant to have.
+/// Why the post went out without a picture it was meant to have.
 async fn without_picture(conn: &mut Conn, it: &Settlement) -> Result<Option<String>, StoreError> {
-    if !it.row.payload.as_ref().is_some_and(|payload| payload.contains(r#""upload""#)) {
+    let payload = it.row.payload.as_deref().and_then(|text| serde_json::from_str::<Payload>(text).ok());
+    let is_picture = |planned: &&Planned| picture::Planned::read(&planned.body).is_ok();
+    let planned = payload.map_or(0, |payload| payload.uploads().filter(is_picture).count());
+    if planned == 0 {
         return Ok(None);
     }
     let attempts = attempt::of(conn, it.row.id()).await?;
-    Ok(attempts.iter().filter(|row| row.attempt.revision == it.row.revision).find_map(|row| {
-        let Some(Outcome::Done { value }) = &row.attempt.outcome else { return None };
-        match row.attempt.step.op {
-            Op::Upload => picture::missing(value).map(str::to_owned),
-            _ => value.get(picture::WITHOUT).and_then(|why| why.as_str()).map(str::to_owned),
+    let (mut missing, mut refused) = (Vec::new(), None);
+    for row in attempts.iter().filter(|row| row.attempt.revision == it.row.revision) {
+        let Some(Outcome::Done { value }) = &row.attempt.outcome else { continue };
+        if row.attempt.step.op == Op::Upload {
+            missing.extend(picture::missing(value));
+        } else if refused.is_none() {
+            refused = value.get(picture::WITHOUT).and_then(|why| why.as_str());
         }
-    }))
+    }
+    Ok(match (refused, missing.as_slice()) {
+        (Some(said), _) => Some(format!("without its picture: {said}")),
+        (None, []) => None,
+        (None, [said, ..]) if planned == 1 => Some(format!("without its picture: {said}")),
+        (None, [said, ..]) => Some(format!("without {} of its pictures: {said}", missing.len())),
+    })
 }
 
 /// An invariant that stays watched in production: no step of a revision succeeds twice. Where one did, this is a bug that
@@ -174,6 +189,7 @@ async fn stop(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
 /// The database's.
 pub async fn write_late(conn: &mut Conn, it: &Settlement) -> Result<(), StoreError> {
     store_ended(conn, &it.ended, it.at).await?;
+    it.noted.keep(conn, it.at).await?;
     let Fate::Published(receipt) = &it.fate else { return Ok(()) };
     let Some(row) = post::one(conn, it.row.id()).await? else { return Ok(()) };
     let Ok(published) = row.post.clone().publish(receipt.clone()) else { return Ok(()) };
@@ -229,13 +245,26 @@ fn explain(fate: &Fate) -> String {
     }
 }
 
+/// What a person is told of a blocked channel, with the way out.
+pub fn blocked(channel: &str, block: &Block) -> Notice {
+    let text = match block {
+        Block::Token { .. } => format!("channel {channel} is blocked: {block}: bugle connect {channel}"),
+        Block::OtherAccount { .. } => format!(
+            "channel {channel} is blocked: {block}. Sign in as the first one: bugle connect {channel}; or let it belong \
+             to the other from now on: bugle resume {channel} --new-account"
+        ),
+        // These end by themselves once their cause is gone.
+        Block::MissingSecret { .. } | Block::NotInConfig => format!("channel {channel} is blocked: {block}"),
+        Block::Forbidden { .. } | Block::Gone { .. } | Block::Alarm { .. } => {
+            format!("channel {channel} is blocked: {block}. Then: bugle resume {channel}")
+        }
+    };
+    Notice::new(Level::Alarm, format!("channel.{channel}.blocked"), text)
+}
+
 fn noteworthy(channel: &str, post: &str, fate: &Fate) -> Option<Notice> {
     match fate {
-        Fate::Back { block: Some(block), .. } => Some(Notice::new(
-            Level::Alarm,
-            format!("channel.{channel}.blocked"),
-            format!("channel {channel} is blocked: {block}. Then: bugle resume {channel}"),
-        )),
+        Fate::Back { block: Some(block), .. } => Some(blocked(channel, block)),
         Fate::Back { pause: Some((scope, None)), why, .. } => Some(Notice::new(
             Level::Alarm,
             format!("pause.{}", scope.key()),

@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::retry;
+use super::shelf::Shelf;
 use crate::card::{self, Brand, Raster, Unfit};
 use crate::http::{Call, Http, Trust};
 use crate::model::picture::{Fit, Headline, Jpeg, NoPicture, Origin};
@@ -37,6 +38,8 @@ pub struct Workshop {
     pub brand: Arc<Brand>,
     /// All waits are multiplied by this.
     pub scale: f64,
+    /// Where pictures are shown to the outside; `None`: nobody reaches us.
+    pub shelf: Option<Shelf>,
 }
 
 #[async_trait]
@@ -55,6 +58,17 @@ impl Studio for Workshop {
                 let drawn = aside(move || brand.draw(&card, behind).and_then(|canvas| canvas.jpeg(&fit)));
                 drawn.await?.map_err(|e| NoPicture::Never(e.to_string()))
             }
+        }
+    }
+
+    fn shows(&self) -> bool {
+        self.shelf.is_some()
+    }
+
+    async fn show(&self, jpeg: &Jpeg) -> Result<Url, NoPicture> {
+        match &self.shelf {
+            Some(shelf) => shelf.show(jpeg).await,
+            None => Err(NoPicture::Never("a picture is fetched from this service: set [web] public_url".to_owned())),
         }
     }
 }

@@ -11,6 +11,7 @@ pub use plan::{Chosen, Plan, Verdict, plan};
 
 use crate::expr::{Condition, ExprError, Scene};
 use crate::model::id::{ChannelName, SourceName};
+use crate::model::money::AtCap;
 use crate::model::post::Urgency;
 
 /// One `[[route]]` of the config.
@@ -36,12 +37,19 @@ pub struct Rule {
     /// The most hashtags of a post; left out: as its channel says.
     #[serde(default)]
     pub hashtags: Option<u8>,
+    /// How posts carry a picture; left out: as their channel says.
+    #[serde(default)]
+    pub picture: Option<crate::model::picture::Carry>,
     /// Own parameters of the links, each value a template; they go before those of the channel and of `[links]`.
     #[serde(default)]
     pub link_params: BTreeMap<String, String>,
     /// Whether posts carry a short link of our own, which counts clicks; needs `[web] public_url`. Left out: no.
     #[serde(default)]
     pub short_links: bool,
+    /// What becomes of a post that would pass its channel's budget: `hold` for a person, or `no_link`: it goes out without
+    /// its link. Left out: as the channel's budget says.
+    #[serde(default)]
+    pub at_cap: Option<AtCap>,
 }
 
 /// Whether a person has to approve.

@@ -132,6 +132,8 @@ mod tests {
             hashtags: None,
             link_params: std::collections::BTreeMap::new(),
             short_links: false,
+            picture: None,
+            at_cap: None,
         }
     }
 

@@ -1,7 +1,10 @@
 //! When a channel may publish: slots, quiet hours, pace. Pure and zone-aware: everything is decided from [`Facts`]. How
-//! the keys are read lives in `policy.rs`, the wall clock of quiet hours in `quiet.rs`; pauses, blocks, approval and
-//! the platforms' own limits are the publisher's.
+//! the keys are read lives in `policy.rs`, the wall clock of quiet hours in `quiet.rs`, the platforms' own limits in
+//! `limits.rs`, money in `budget.rs` and `forecast.rs`; pauses, blocks and approval are the publisher's.
 
+pub mod budget;
+pub mod forecast;
+pub mod limits;
 mod policy;
 mod quiet;
 

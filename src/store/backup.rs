@@ -21,6 +21,9 @@ const TABLES: &[&str] = &[
     "audit",
     "notice",
     "sealed",
+    "data_key",
+    "data_key_wrap",
+    "token",
     "wall",
     "raw",
     "hub_offer",
@@ -30,6 +33,8 @@ const TABLES: &[&str] = &[
     "short_link_click",
     "page_wait",
     "page",
+    "limit_said",
+    "spend",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

@@ -103,6 +103,8 @@ pub struct Gate {
     pub publishing: i64,
     /// The channel's posts in doubt.
     pub uncertain: i64,
+    /// How many limits of platforms are near their end, of whatever scope.
+    pub limits: i64,
     /// How often any channel was taken, this time included.
     pub claims: i64,
 }
@@ -117,6 +119,7 @@ pub async fn gate(conn: &mut Conn, name: &str) -> Result<Gate, StoreError> {
         "SELECT (SELECT value FROM meta WHERE name = $2) AS leader, (SELECT count(*) FROM pause) AS pauses, \
          (SELECT count(*) FROM post WHERE channel = $1 AND state = 'publishing') AS publishing, \
          (SELECT count(*) FROM post WHERE channel = $1 AND state = 'uncertain') AS uncertain, \
+         (SELECT count(*) FROM limit_said WHERE tight = 1) AS limits, \
          (SELECT CAST(sum(fence) AS BIGINT) FROM channel) AS claims",
     )
     .bind(name)
@@ -128,8 +131,25 @@ pub async fn gate(conn: &mut Conn, name: &str) -> Result<Gate, StoreError> {
         pauses: get(&row, "pauses")?,
         publishing: get(&row, "publishing")?,
         uncertain: get(&row, "uncertain")?,
+        limits: get(&row, "limits")?,
         claims: get::<Option<i64>>(&row, "claims")?.unwrap_or(0),
     })
+}
+
+/// How many posts are on their way on other channels of the same platform.
+///
+/// # Errors
+/// The database's.
+pub async fn flying(conn: &mut Conn, row: &ChannelRow) -> Result<u64, StoreError> {
+    let count: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM post WHERE state = 'publishing' \
+         AND channel IN (SELECT name FROM channel WHERE platform = $1 AND name <> $2)",
+    )
+    .bind(&row.platform)
+    .bind(&row.name)
+    .fetch_one(conn)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Blocks or unblocks it.

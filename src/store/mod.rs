@@ -11,7 +11,10 @@ pub mod audit;
 pub mod backup;
 pub mod channel;
 pub mod clerk;
+pub mod consent;
+pub mod data_key;
 pub mod dialect;
+pub mod limit;
 pub mod meta;
 pub mod notice;
 pub mod page;
@@ -19,9 +22,12 @@ pub mod pause;
 pub mod post;
 pub mod sealed;
 pub mod short_link;
+pub mod shown;
 pub mod source;
+pub mod spend;
 pub mod subscription;
 mod tally;
+pub mod token;
 pub mod wall;
 
 use std::sync::Arc;
@@ -101,6 +107,10 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "health", include_str!("../../migrations/0004_health.sql")),
     (5, "links", include_str!("../../migrations/0005_links.sql")),
     (6, "clocks", include_str!("../../migrations/0006_clocks.sql")),
+    (7, "consents", include_str!("../../migrations/0007_consents.sql")),
+    (8, "tokens", include_str!("../../migrations/0008_tokens.sql")),
+    (9, "limits", include_str!("../../migrations/0009_limits.sql")),
+    (10, "shown", include_str!("../../migrations/0010_shown.sql")),
 ];
 
 /// The store. Cheap to clone.

@@ -77,27 +77,24 @@ pub async fn put_wait(conn: &mut Conn, wait: &PageWait) -> Result<(), StoreError
     Ok(())
 }
 
-/// Those with this reason that are due, longest waiting first.
+/// Those that are due, longest waiting first.
 ///
 /// # Errors
 /// The database's.
-pub async fn due(conn: &mut Conn, reason: &str, now: Timestamp, most: i64) -> Result<Vec<PageWait>, StoreError> {
+pub async fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<PageWait>, StoreError> {
     let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM page_wait WHERE reason = $1 AND due <= $2 ORDER BY due, article LIMIT $3"
+        "SELECT {COLUMNS} FROM page_wait WHERE due <= $1 ORDER BY due, article, reason LIMIT $2"
     ));
-    sqlx::query(sql).bind(reason).bind(ms(now)).bind(most).fetch_all(conn).await?.iter().map(read).collect()
+    sqlx::query(sql).bind(ms(now)).bind(most).fetch_all(conn).await?.iter().map(read).collect()
 }
 
-/// When the next one with this reason falls due.
+/// When the next one falls due.
 ///
 /// # Errors
 /// The database's.
-pub async fn next(conn: &mut Conn, reason: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let next: Option<i64> = sqlx::query_scalar("SELECT min(due) FROM page_wait WHERE reason = $1 AND due > $2")
-        .bind(reason)
-        .bind(ms(now))
-        .fetch_one(conn)
-        .await?;
+pub async fn next(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let next: Option<i64> =
+        sqlx::query_scalar("SELECT min(due) FROM page_wait WHERE due > $1").bind(ms(now)).fetch_one(conn).await?;
     Ok(next.map(instant))
 }
 
@@ -132,7 +129,9 @@ pub async fn hold_back(conn: &mut Conn, post: &str, until: Timestamp) -> Result<
 /// # Errors
 /// The database's.
 pub async fn release(conn: &mut Conn, wait: &PageWait) -> Result<u64, StoreError> {
-    let others = waits(conn, &wait.article).await?.into_iter().filter(|other| other.reason != wait.reason);
+    // A longer wait would show in the post's own time: only a shorter one can lie beneath it.
+    let beneath = |other: &PageWait| other.reason != wait.reason && other.until <= wait.until;
+    let others = waits(conn, &wait.article).await?.into_iter().filter(beneath);
     let other = others.max_by_key(|other| other.until);
     let mut count = 0;
     for (end, next) in

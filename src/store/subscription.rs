@@ -259,3 +259,27 @@ pub async fn forget_seen(conn: &mut Conn, before: Timestamp) -> Result<(), Store
     sqlx::query("DELETE FROM webhook_seen WHERE at < $1").bind(ms(before)).execute(conn).await?;
     Ok(())
 }
+
+/// The sealed secrets of all subscriptions, by the last part of their callbacks' paths.
+///
+/// # Errors
+/// The database's.
+pub async fn secrets(conn: &mut Conn) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let rows = sqlx::query("SELECT token, secret FROM subscription ORDER BY token").fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((get(row, "token")?, get(row, "secret")?))).collect()
+}
+
+/// Puts another sealing of the same secret in the place of the one that is there, if it is still `old`. Returns whether it
+/// did.
+///
+/// # Errors
+/// The database's.
+pub async fn swap_secret(conn: &mut Conn, token: &str, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
+    let done = sqlx::query("UPDATE subscription SET secret = $3 WHERE token = $1 AND secret = $2")
+        .bind(token)
+        .bind(old)
+        .bind(new)
+        .execute(conn)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}

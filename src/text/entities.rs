@@ -84,6 +84,7 @@ impl Unit {
             Self::Mastodon { .. } | Self::Clusters | Self::CodePoints => Sight::Mastodon,
             Self::Graphemes => Sight::Bluesky,
             Self::Utf16 => Sight::Telegram,
+            Self::Markdown => Sight::Discord,
             Self::Threads => Sight::Threads,
             Self::Trimmed => Sight::Nothing,
             Self::Little | Self::References | Self::Bytes | Self::Json => Sight::Links,
@@ -139,7 +140,7 @@ fn value(kind: Kind, written: &str) -> String {
 fn span(text: &str, unit: Unit) -> usize {
     match unit {
         Unit::Graphemes | Unit::Bytes | Unit::Json => text.len(),
-        Unit::Utf16 | Unit::Little | Unit::References => text.encode_utf16().count(),
+        Unit::Utf16 | Unit::Markdown | Unit::Little | Unit::References => text.encode_utf16().count(),
         Unit::Mastodon { .. } | Unit::Clusters | Unit::CodePoints | Unit::Trimmed | Unit::Weighted | Unit::Threads => {
             text.chars().count()
         }

@@ -18,6 +18,7 @@ pub fn length(text: &str, unit: Unit) -> usize {
         Unit::Trimmed => text.trim().chars().count(),
         Unit::Weighted => weighted(text),
         Unit::Utf16 => utf16(text.trim()),
+        Unit::Markdown => escape::marked(text.trim()),
         Unit::Threads => clusters::threads(text),
         Unit::Little => utf16(&escape::little(text)),
         Unit::References => utf16(&escape::references(text)),
@@ -219,7 +220,7 @@ mod tests {
         }
     }
 
-    const ALL: [Unit; 12] = [
+    const ALL: [Unit; 13] = [
         Unit::Graphemes,
         MASTODON,
         Unit::Clusters,
@@ -227,6 +228,7 @@ mod tests {
         Unit::Trimmed,
         Unit::Weighted,
         Unit::Utf16,
+        Unit::Markdown,
         Unit::Threads,
         Unit::Little,
         Unit::References,
@@ -255,7 +257,7 @@ mod tests {
                 let whole = length(&both, unit);
                 match unit {
                     // White space at the ends of the parts counts only inside.
-                    Unit::Utf16 | Unit::Trimmed => prop_assert!(whole >= apart && whole <= apart + both.len(), "{unit:?}"),
+                    Unit::Utf16 | Unit::Trimmed | Unit::Markdown => prop_assert!(whole >= apart && whole <= apart + both.len(), "{unit:?}"),
                     _ => prop_assert_eq!(whole, apart + gap, "{:?} {:?}", unit, both),
                 }
             }

@@ -23,8 +23,11 @@ pub enum Unit {
     Trimmed,
     /// twitter-text configuration v3: weights 1 and 2, a link 23, an emoji 2.
     Weighted,
-    /// UTF-16 code units of the visible text without the white space at both ends: Telegram, Discord.
+    /// UTF-16 code units of the visible text without the white space at both ends: Telegram.
     Utf16,
+    /// The same, but each sign outside of links that Discord's Markdown may read counts two, whether
+    /// [`escape::markdown`](super::escape::markdown) has to give it a backslash or not: Discord.
+    Markdown,
     /// Extended grapheme clusters, but an emoji as many as its UTF-8 bytes: Threads.
     Threads,
     /// UTF-16 code units after every reserved character of LinkedIn's "little" format got its backslash
@@ -50,6 +53,7 @@ impl Unit {
             Self::Trimmed => "code points, trimmed",
             Self::Weighted => "weighted characters",
             Self::Utf16 => "UTF-16 units, trimmed",
+            Self::Markdown => "UTF-16 units, trimmed, signs of Markdown twice",
             Self::Threads => "grapheme clusters, emoji by their bytes",
             Self::Little => "UTF-16 units, escaped",
             Self::References => "UTF-16 units, with references",

@@ -83,6 +83,8 @@ pub(super) fn fetch(place: &SecretRef) -> Result<MasterKey, VaultError> {
     let text = match place {
         SecretRef::Env(name) => variable(name).ok_or_else(|| format!("{place} is not set")),
         SecretRef::File(path) => fs::read_to_string(path).map_err(|e| format!("{place} cannot be read: {e}")),
+        SecretRef::Credential(name) => super::secret::credential(name)
+            .and_then(|path| fs::read_to_string(path).map_err(|e| format!("{place} cannot be read: {e}"))),
     };
     let text = text.map(SecretString::from).map_err(VaultError::Key)?;
     parse(&text).map_err(|e| at(place, e))

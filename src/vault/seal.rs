@@ -1,5 +1,7 @@
-//! One sealed secret: an envelope in small. A fresh data key seals the secret, the master key seals the data key, both
-//! with XChaCha20-Poly1305 and bound to the place the secret belongs to.
+//! One sealed secret with an envelope of its own, as the first version of this program made all of them: a fresh data key
+//! seals the secret, the master key seals the data key, both with XChaCha20-Poly1305 and bound to the place the secret
+//! belongs to. What is kept for a channel is sealed under the channel's own data key now (`data_key`); these are still
+//! opened.
 //!
 //! The bytes: version (1), id of the master key (4), nonce (24) and sealed data key (48), nonce (24) and sealed secret.
 //! The data key's seal is bound to the version, the master key's id and the place; the secret's to the version and the
@@ -14,7 +16,7 @@ use super::VaultError;
 use super::key::{ID_LEN, KEY_LEN, MasterKey};
 
 /// The layout above.
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// Bytes of a nonce of XChaCha20-Poly1305: enough that chance never repeats one.
 const NONCE_LEN: usize = 24;
@@ -24,7 +26,7 @@ const TAG_LEN: usize = 16;
 
 /// What a seal is for, first in its associated data: one can never stand for the other.
 #[derive(Clone, Copy)]
-enum Use {
+pub(super) enum Use {
     DataKey = 1,
     Secret = 2,
 }
@@ -40,19 +42,27 @@ pub(super) fn seal(master: &MasterKey, place: &str, plain: &SecretString) -> Vec
     out
 }
 
-/// Opens a sealed secret.
-pub(super) fn open(master: &MasterKey, place: &str, sealed: &[u8]) -> Result<SecretString, VaultError> {
-    let damaged = VaultError::Sealed("they were changed, cut off or sealed for another place");
+/// What is said of bytes that no key of ours opens, although it should.
+pub(super) const DAMAGED: VaultError = VaultError::Sealed("they were changed, cut off or sealed for another place");
+
+/// The id of the master key that a sealed secret of this layout names.
+pub(super) fn master_of(sealed: &[u8]) -> Option<[u8; ID_LEN]> {
+    let (&version, rest) = sealed.split_first()?;
+    rest.split_first_chunk::<ID_LEN>().map(|(id, _)| *id).filter(|_| version == VERSION)
+}
+
+/// Opens a sealed secret with whichever of the keys it names.
+pub(super) fn open(masters: &[&MasterKey], place: &str, sealed: &[u8]) -> Result<SecretString, VaultError> {
+    let damaged = DAMAGED;
     let (&version, rest) = sealed.split_first().ok_or(VaultError::Sealed("there are none"))?;
     if version != VERSION {
         return Err(VaultError::Sealed("they have a layout that this version does not know"));
     }
     let (found, rest) = rest.split_first_chunk::<ID_LEN>().ok_or(damaged.clone())?;
-    let ours = master.id();
-    if *found != ours {
-        let hex = crate::text::plain::hex;
-        return Err(VaultError::OtherKey { found: hex(found), ours: hex(&ours) });
-    }
+    let Some(master) = masters.iter().find(|master| master.id() == *found) else {
+        return Err(other_key(&[*found], masters));
+    };
+    let ours = *found;
     let (wrapped, secret) = rest.split_at_checked(NONCE_LEN + KEY_LEN + TAG_LEN).ok_or(damaged.clone())?;
     let data_key = unshut(master.bytes(), wrapped, &bound(Use::DataKey, &ours, place)).ok_or(damaged.clone())?;
     let data_key: &[u8; KEY_LEN] = data_key.as_slice().try_into().map_err(|_| damaged.clone())?;
@@ -61,13 +71,22 @@ pub(super) fn open(master: &MasterKey, place: &str, sealed: &[u8]) -> Result<Sec
     Ok(SecretString::from(text))
 }
 
+/// It was sealed under other master keys than ours.
+pub(super) fn other_key(found: &[[u8; ID_LEN]], ours: &[&MasterKey]) -> VaultError {
+    let hex = |ids: Vec<String>| ids.join(", ");
+    VaultError::OtherKey {
+        found: hex(found.iter().map(|id| crate::text::plain::hex(id)).collect()),
+        ours: hex(ours.iter().map(|key| crate::text::plain::hex(&key.id())).collect()),
+    }
+}
+
 /// The associated data of one seal.
 fn bound(used: Use, id: &[u8], place: &str) -> Vec<u8> {
     [&[VERSION, used as u8], id, place.as_bytes()].concat()
 }
 
 /// A fresh nonce and what it seals.
-fn shut(key: &[u8; KEY_LEN], plain: &[u8], aad: &[u8]) -> Vec<u8> {
+pub(super) fn shut(key: &[u8; KEY_LEN], plain: &[u8], aad: &[u8]) -> Vec<u8> {
     let nonce = rand::random::<[u8; NONCE_LEN]>();
     let sealed = XChaCha20Poly1305::new(key.into())
         .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad })
@@ -75,7 +94,7 @@ fn shut(key: &[u8; KEY_LEN], plain: &[u8], aad: &[u8]) -> Vec<u8> {
     [&nonce[..], &sealed].concat()
 }
 
-fn unshut(key: &[u8; KEY_LEN], sealed: &[u8], aad: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(super) fn unshut(key: &[u8; KEY_LEN], sealed: &[u8], aad: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (nonce, msg) = sealed.split_first_chunk::<NONCE_LEN>()?;
     let plain = XChaCha20Poly1305::new(key.into()).decrypt(&XNonce::from(*nonce), Payload { msg, aad }).ok()?;
     Some(Zeroizing::new(plain))

@@ -1,8 +1,8 @@
-//! Secrets by reference: fetched just before they are used, from the environment or a file. The config holds only where
+//! Secrets by reference: fetched just before they are used, from the environment, a file or a systemd credential. The config holds only where
 //! they are; what is sealed in the store lives elsewhere in the vault.
 
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
@@ -19,6 +19,7 @@ pub fn resolve(reference: &SecretRef) -> Result<SecretString, String> {
     let text = match reference {
         SecretRef::Env(name) => from_env(name)?,
         SecretRef::File(path) => from_file(path)?,
+        SecretRef::Credential(name) => from_file(&credential(name)?)?,
     };
     if text.is_empty() {
         return Err(format!("{reference} is empty"));
@@ -35,6 +36,20 @@ fn from_env(name: &str) -> Result<String, String> {
         Err(VarError::NotPresent) => Err(format!("environment variable {name} is not set")),
         Err(VarError::NotUnicode(_)) => Err(format!("environment variable {name} is not UTF-8")),
     }
+}
+
+/// Where systemd put the credential of that name.
+///
+/// # Errors
+/// In words: no credentials were handed to this process, or the name is a path.
+pub(super) fn credential(name: &str) -> Result<PathBuf, String> {
+    if name.is_empty() || name.contains(['/', '\0']) || matches!(name, "." | "..") {
+        return Err(format!("expected the name of a systemd credential, found {name:?}"));
+    }
+    let folder = from_env("CREDENTIALS_DIRECTORY").map_err(|_| {
+        format!("systemd credential {name}: CREDENTIALS_DIRECTORY is not set: name it by LoadCredential= in the unit")
+    })?;
+    Ok(Path::new(&folder).join(name))
 }
 
 fn from_file(path: &Path) -> Result<String, String> {
@@ -99,6 +114,17 @@ mod tests {
             assert!(said.ends_with(expected), "{said}");
             assert!(!said.contains("hunter2") && !said.contains("sss"), "{said}");
         }
+    }
+
+    #[test]
+    fn a_credential_is_a_plain_name() {
+        for name in ["", ".", "..", "../bugle", "a/b", "/etc/passwd"] {
+            let said = resolve(&SecretRef::Credential(name.to_owned())).unwrap_err();
+            assert!(said.starts_with("expected the name of a systemd credential"), "{said}");
+        }
+        // Not started by systemd: no test sets the variable.
+        let said = resolve(&SecretRef::Credential("bugle".to_owned())).unwrap_err();
+        assert!(said.contains("CREDENTIALS_DIRECTORY is not set"), "{said}");
     }
 
     #[test]

@@ -21,13 +21,19 @@ pub(super) async fn check(State(site): State<Arc<Site>>, request: Request, next:
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, HEAD")], words).into_response();
     }
     let is_probe = PROBES.contains(&request.uri().path());
-    // Short links are for readers anywhere.
-    let is_public = is_probe || request.uri().path().starts_with("/r/");
+    // Short links are for readers anywhere, pictures for platforms that fetch them.
+    let path = request.uri().path();
+    let is_public = is_probe || path.starts_with("/r/") || path.starts_with("/shown/");
     if !site.local && !is_public {
         let words = "The pages are closed here: nobody signs in yet, so they are served only where [web] listen is a \
                      loopback address, such as 127.0.0.1:8080.\n";
         return (StatusCode::FORBIDDEN, words).into_response();
     }
+    check_name(State(site), request, next).await
+}
+
+/// Whether the request was sent to a name of ours.
+pub(super) async fn check_name(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
     // A port that the network reaches anyway has nothing to hide behind its name, and its probes are asked by names
     // we cannot know: `http://bugle:8080/metrics`.
     let public = site.state.view.borrow().public_url.clone();

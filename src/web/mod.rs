@@ -1,5 +1,6 @@
-//! The service's port: health, metrics, short links, read-only pages, and where others push articles in. The pages change
-//! nothing: every request for one that is not a GET or HEAD is refused.
+//! The service's port: health, metrics, short links, read-only pages, where others push articles in, and where accounts are
+//! connected. The pages change nothing: every request for one that is not a GET or HEAD is refused; connecting asks for a
+//! one-time secret from the terminal (`pages/connect.rs`).
 //!
 //! Here: what the engine hands over ([`State`]) and the server itself ([`serve`]). `gate.rs` decides who is answered at
 //! all, `probes.rs` answers machines, `clicks.rs` leads readers on, `pages/` answers people, `push.rs` takes what is
@@ -13,6 +14,7 @@ mod gate;
 mod pages;
 mod probes;
 pub mod push;
+mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +40,8 @@ use tower_http::timeout::TimeoutLayer;
 use url::Url;
 
 use crate::clock::SharedClock;
+use crate::connect::Connector;
+use crate::model::money::Price;
 use crate::store::Store;
 use crate::telemetry::{Metrics, field};
 
@@ -83,6 +87,10 @@ pub struct ChannelView {
     pub like: Option<String>,
     /// The account's name as the config states it, for people.
     pub label: Option<String>,
+    /// What a usual post with its link costs there; `None`: nothing.
+    pub linked: Option<Price>,
+    /// The most that is spent there in a civil day, and in a civil month.
+    pub caps: (Option<Price>, Option<Price>),
 }
 
 /// Whether the service does its work.
@@ -116,6 +124,8 @@ pub struct State {
     pub tick: Arc<AtomicI64>,
     /// What takes pushes in; `None` while this process does not.
     pub inlet: watch::Receiver<Option<Arc<dyn push::Inlet>>>,
+    /// What connects accounts; `None` while this process does not.
+    pub connector: watch::Receiver<Option<Arc<Connector>>>,
     /// The version that runs.
     pub version: &'static str,
 }
@@ -126,6 +136,9 @@ pub const TICK_WITHIN: Duration = Duration::from_secs(60);
 
 /// No answer takes longer. 10 s, ours: what a browser's user still waits for, and within a scrape's usual timeout.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// No answer of connecting takes longer: it asks a platform for a token (25 s) and who it belongs to (60 s). 100 s, ours.
+const CONNECT_WITHIN: Duration = Duration::from_secs(100);
 
 /// The most bytes of a request's body: 16 KiB, ours. No page reads one.
 const BODY_CAP: usize = 16 * 1024;
@@ -183,17 +196,18 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
 }
 
 fn router(site: Arc<Site>) -> Router {
-    pages_router(Arc::clone(&site)).merge(links_router(site))
+    pages_router(Arc::clone(&site)).merge(links_router(Arc::clone(&site))).merge(connect_router(site))
 }
 
 fn set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
 }
 
-/// Short links: public, and nothing of a reader is kept or handed on but what a browser itself hands on.
+/// Short links, and pictures on their way to a platform: public, and nothing of a reader is kept or handed on but what a browser itself hands on.
 fn links_router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/r/{id}", get(clicks::follow))
+        .route("/shown/{name}", get(shown::picture))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(RequestBodyLimitLayer::new(BODY_CAP))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
@@ -207,6 +221,23 @@ fn links_router(site: Arc<Site>) -> Router {
         .with_state(site)
 }
 
+/// Where accounts are connected: by its own secrets, see `pages/connect.rs`.
+fn connect_router(site: Arc<Site>) -> Router {
+    pages::connect::routes()
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check_name))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, CONNECT_WITHIN))
+        .layer(CatchPanicLayer::custom(broke))
+        .layer(set(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        // To other sites nothing of an address that may hold a code; to our own forms their origin, without which they
+        // cannot be told from another site's.
+        .layer(set(header::REFERRER_POLICY, "same-origin"))
+        .layer(set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+        .layer(set(header::CACHE_CONTROL, "no-store"))
+        .with_state(site)
+}
+
 fn pages_router(site: Arc<Site>) -> Router {
     Router::new()
         .route("/healthz", get(probes::health))
@@ -217,6 +248,7 @@ fn pages_router(site: Arc<Site>) -> Router {
         .route("/articles", get(pages::articles::page))
         .route("/articles/{id}", get(pages::article::page))
         .route("/sources", get(pages::sources::page))
+        .route("/channels", get(pages::channels::page))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
         .fallback(pages::nowhere)

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::{Readiness, Shared, Site, TICK_WITHIN};
 use crate::model::notice::Level;
 use crate::model::post::PostState;
-use crate::store::{StoreError, channel, meta, notice, post, source};
+use crate::store::{StoreError, channel, limit, meta, notice, post, source};
 use crate::telemetry::{OPENMETRICS, field};
 
 /// A store that has not answered by then is not there. 3 s, ours: a read takes milliseconds, a probe waits seconds.
@@ -97,6 +97,9 @@ async fn refresh(site: &Site) -> Result<(), StoreError> {
         let age = row.last_good.map(|good| now.duration_since(good).as_secs().max(0));
         (row.name.as_str(), age, row.failures)
     }));
+    let limits = limit::all(&mut conn).await?;
+    let limits = limits.iter().filter(|said| said.holds(now));
+    metrics.limits(limits.map(|said| (said.channel.as_str(), said.word.as_str(), said.used)));
     let notices = notice::all(&mut conn).await?;
     for level in [Level::Info, Level::Warn, Level::Alarm] {
         let count = notices.iter().filter(|notice| notice.level == level.as_str()).count();

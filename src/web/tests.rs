@@ -11,6 +11,7 @@ use crate::model::article::{Article, Entry};
 use crate::model::channel::Block;
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
 use crate::model::notice::{Level, Notice};
+use crate::model::picture::{Origin, Picture};
 use crate::model::post::{Actor, Approval, FailReason, HoldReason, Occasion, Post, PostState, Rejection, Urgency};
 use crate::model::receipt::{Known, Receipt};
 use crate::platform::{Card, WallPost};
@@ -51,6 +52,8 @@ fn view() -> View {
         platform: platform.to_owned(),
         like: like.map(str::to_owned),
         label: None,
+        linked: None,
+        caps: (None, None),
     };
     View {
         newsroom: "Xəbər & <Co>".to_owned(),
@@ -78,6 +81,7 @@ impl Desk {
             ready: on_ready,
             tick: Arc::clone(&tick),
             inlet: watch::channel(None).1,
+            connector: watch::channel(None).1,
             version: "0.0.0-test",
         };
         let listener = TcpListener::bind((address, 0)).await.unwrap();
@@ -191,12 +195,23 @@ async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store:
         link: Some(url),
         card: Some(card),
         picture: None,
+        further: Vec::new(),
         language: None,
         length: 140,
         limit: 280,
         part: None,
     };
     wall::put(conn, "trial", "w1", &serde_json::json!(shown).to_string(), now).await?;
+    let photo = |url: &str| Picture {
+        origin: Origin::Photo { urls: url.parse().into_iter().collect() },
+        alt: format!("Bridge {HOSTILE}"),
+    };
+    let album = WallPost {
+        picture: Some(photo("https://pictures.example/1.jpg")),
+        further: vec![photo("https://elsewhere.example/2.jpg"), photo("javascript:alert(1)")],
+        ..shown.clone()
+    };
+    wall::put(conn, "trial", "w3", &serde_json::json!(album).to_string(), now).await?;
     let foreign = WallPost { card: None, link: "ftp://news.example/a".parse().ok(), limit: 0, ..shown };
     wall::put(conn, "trial", "w2", &serde_json::json!(foreign).to_string(), now).await?;
     wall::take_down(conn, "trial", "w2", now).await
@@ -267,6 +282,8 @@ async fn answers_to_its_own_names() {
         assert_eq!(answer.body.contains("Xəbər"), status == 200 && path == "/", "{path} at {host}");
     }
     assert_eq!(desk.send("GET / HTTP/1.0\r\n\r\n").await.status, 421);
+    assert_eq!(desk.ask("GET", "/connect/x", "evil.example").await.status, 421);
+    assert_eq!(desk.ask("GET", "/connect/x", "desk.example").await.status, 503);
     // A reload takes the name away.
     desk.view.send_replace(Arc::new(View { public_url: None, newsroom: "Renamed".to_owned(), ..view() }));
     assert_eq!(desk.ask("GET", "/", "desk.example").await.status, 421);
@@ -282,6 +299,12 @@ async fn the_network_sees_probes_only() {
         assert_eq!(answer.status, 403, "{path}");
         assert!(answer.body.starts_with("The pages are closed here"), "{path}: {}", answer.body);
     }
+    // Where accounts are connected is open wherever the port is: it asks for secrets of its own, and this process has
+    // nothing to connect with yet.
+    assert_eq!(desk.get("/channels").await.status, 403);
+    assert_eq!(desk.get("/connect/x").await.status, 503);
+    assert_eq!(desk.get("/connect/callback/x?code=c&state=s").await.status, 503);
+    assert_eq!(desk.ask("POST", "/connect/callback/x", "bugle:8080").await.status, 405);
     // Scrapers inside a network use names of its own.
     assert_eq!(desk.ask("GET", "/metrics", "bugle:8080").await.status, 200);
     assert_eq!(desk.ask("GET", "/healthz", "bugle:8080").await.status, 200);
@@ -479,6 +502,12 @@ async fn a_timeline_shows_text_card_and_count() {
         assert!(body.contains(words), "{words} is not in\n{body}");
     }
     assert!(!body.contains("<img src=\"http"), "nothing is loaded from elsewhere");
+    let album = &body[body.find("id=\"post-w3\"").expect("the album")..];
+    let album = &album[..album.find("</article>").expect("its end")];
+    let places = ["Picture from pictures.example", "Picture from elsewhere.example"].map(|words| album.find(words));
+    assert!(places[0].is_some() && places[0] < places[1], "{album}");
+    assert_eq!((album.matches("Bridge ").count(), album.contains("javascript:")), (3, false), "{album}");
+    assert!(!album.contains("class=\"card\""), "pictures stand where the card would be: {album}");
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ use crate::fakes::bluesky::FakeBluesky;
 use crate::fakes::feed::{FakeFeed, Item, rss};
 use crate::fakes::lock;
 use crate::fakes::mastodon::FakeMastodon;
+use crate::fakes::matrix::FakeMatrix;
 use crate::fakes::telegram::FakeTelegram;
 use crate::fakes::x::FakeX;
 use crate::ledger::{Event, Ledger, PATIENCE};
@@ -133,6 +134,11 @@ impl Newsroom {
         self
     }
 
+    /// As [`more`](Self::more), between two starts, in the place of what there was.
+    pub fn set_more(&mut self, text: &str) {
+        self.more = format!("{text}\n");
+    }
+
     /// What is logged; `debug` unless said.
     pub fn log(mut self, level: &'static str) -> Self {
         self.log = level;
@@ -227,6 +233,18 @@ impl Newsroom {
         let password = self.secret("BLUESKY_APP_PASSWORD", &fake.account(HANDLE));
         let given = [("handle", format!("{HANDLE:?}")), ("password", password)];
         self.channel("bluesky", "bluesky", Some(&fake.url()), &given)
+    }
+
+    /// The channel `matrix`, posting to the fake's own room.
+    pub fn matrix(self, fake: &FakeMatrix) -> Self {
+        self.matrix_room("matrix", fake, "#news:fake.example")
+    }
+
+    /// A channel that posts to that room of the fake.
+    pub fn matrix_room(mut self, name: &str, fake: &FakeMatrix, room: &str) -> Self {
+        self.allow(&fake.host());
+        let token = self.secret("MATRIX_TOKEN", &fake.token());
+        self.channel(name, "matrix", Some(&fake.url()), &[("room", format!("{room:?}")), ("token", token)])
     }
 
     /// A local timeline.
@@ -403,11 +421,33 @@ impl Newsroom {
     /// # Panics
     /// Where there is no such program.
     pub async fn command(&self, args: &[&str]) -> std::process::Output {
+        self.command_with(args, &[]).await
+    }
+
+    /// The same, with more in its environment.
+    ///
+    /// # Panics
+    /// As it does.
+    pub async fn command_with(&self, args: &[&str], env: &[(&str, &str)]) -> std::process::Output {
         let config = self.path("bugle.toml");
         let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_bugle"));
         command.arg("--config").arg(&config).args(args).current_dir(self.folder.path()).env("NO_COLOR", "1");
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.envs(self.env.iter().map(|(name, value)| (name, value))).envs(env.iter().copied());
         command.output().await.expect("the program was built with the tests")
+    }
+
+    /// Runs another command beside the service, with the same config, and talks to it while it runs.
+    ///
+    /// # Panics
+    /// Where there is no such program.
+    pub fn talk(&self, args: &[&str]) -> Talk {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_bugle"));
+        command.arg("--config").arg(self.path("bugle.toml")).args(args).current_dir(self.folder.path());
+        command.env("NO_COLOR", "1").env("USER", "ana").envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("the program was built with the tests");
+        let out = tokio::io::BufReader::new(child.stdout.take().expect("it is piped"));
+        Talk { out: tokio::io::AsyncBufReadExt::lines(out), child }
     }
 
     /// Starts the process and waits for nothing.
@@ -640,6 +680,55 @@ impl Drop for Running {
             let ours = log.lines().filter(|line| !line.contains(" DEBUG ") || line.contains(" DEBUG bugle"));
             eprintln!("--- log of bugle {}\n{}", self.pid(), ours.collect::<Vec<_>>().join("\n"));
         }
+    }
+}
+
+/// A command that is talked to.
+pub struct Talk {
+    child: tokio::process::Child,
+    out: tokio::io::Lines<tokio::io::BufReader<tokio::process::ChildStdout>>,
+}
+
+impl Talk {
+    /// The next line of its standard output.
+    ///
+    /// # Panics
+    /// Where none comes within [`PATIENCE`]; then with what it says on standard error.
+    pub async fn line(&mut self) -> String {
+        if let Ok(Ok(Some(line))) = tokio::time::timeout(PATIENCE, self.out.next_line()).await {
+            return line;
+        }
+        drop(self.child.start_kill());
+        panic!("no line within {PATIENCE:?}: {}", self.errors().await);
+    }
+
+    /// Types a line.
+    ///
+    /// # Panics
+    /// Where it does not read any more.
+    pub async fn say(&mut self, line: &str) {
+        let stdin = self.child.stdin.as_mut().expect("it was not hung up");
+        let typed = tokio::io::AsyncWriteExt::write_all(stdin, format!("{line}\n").as_bytes()).await;
+        typed.expect("it reads");
+    }
+
+    async fn errors(&mut self) -> String {
+        let mut text = String::new();
+        if let Some(mut err) = self.child.stderr.take() {
+            drop(tokio::io::AsyncReadExt::read_to_string(&mut err, &mut text).await);
+        }
+        text
+    }
+
+    /// Hangs up and waits for its end: its exit code, and what it said on standard error.
+    ///
+    /// # Panics
+    /// Where it does not end within [`PATIENCE`].
+    pub async fn end(mut self) -> (i32, String) {
+        drop(self.child.stdin.take());
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends in time");
+        let code = ended.expect("one may wait for one's own child").code().unwrap_or(-1);
+        (code, self.errors().await)
     }
 }
 

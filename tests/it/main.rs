@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod browser;
 mod cli;
 mod conformance;
 mod fakes;
@@ -9,12 +10,18 @@ mod harness;
 mod kills;
 mod lane;
 mod ledger;
+mod meta_accounts;
 mod post_states;
 mod proxy;
 mod servers;
 mod store;
 mod story_access;
+mod story_albums;
+mod story_canary;
+mod story_chat;
 mod story_clocks;
+mod story_connect;
+mod story_connect_attacks;
 mod story_disk;
 mod story_door;
 mod story_doubt;
@@ -23,6 +30,10 @@ mod story_feeds;
 mod story_ghost;
 mod story_hostile;
 mod story_limits;
+mod story_linkedin;
+mod story_matrix;
+mod story_money;
+mod story_meta;
 mod story_once;
 mod story_outage;
 mod story_pages;
@@ -30,8 +41,12 @@ mod story_pictures;
 mod story_polite;
 mod story_push;
 mod story_real;
+mod story_renewal;
 mod story_secrets;
+mod story_synapse;
 mod story_threads;
+mod story_tokens;
+mod story_vault;
 mod story_words;
 #[path = "../tidy.rs"]
 mod tidy;

@@ -65,6 +65,7 @@ fn reasons() -> Vec<HoldReason> {
     let text = String::new;
     let all = vec![
         HoldReason::Approval,
+        HoldReason::Terms { why: text() },
         HoldReason::Flood { group: text(), evidence: text() },
         HoldReason::Stale,
         HoldReason::Person { by: text() },
@@ -74,12 +75,14 @@ fn reasons() -> Vec<HoldReason> {
         HoldReason::Unfit { why: text() },
         HoldReason::SourceGone,
         HoldReason::Withheld { approval: approval() },
+        HoldReason::Budget { said: text() },
         HoldReason::Restored,
     ];
     for reason in &all {
         // A new reason does not compile until it is named here; then it belongs in the list above too.
         match reason {
             HoldReason::Approval
+            | HoldReason::Terms { .. }
             | HoldReason::Flood { .. }
             | HoldReason::Stale
             | HoldReason::Person { .. }
@@ -89,6 +92,7 @@ fn reasons() -> Vec<HoldReason> {
             | HoldReason::Unfit { .. }
             | HoldReason::SourceGone
             | HoldReason::Withheld { .. }
+            | HoldReason::Budget { .. }
             | HoldReason::Restored => {}
         }
     }

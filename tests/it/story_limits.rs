@@ -3,7 +3,7 @@
 
 use bugle::clock::{Clock as _, SystemClock};
 use bugle::model::channel::PauseScope;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::fakes::Seen;
 use crate::fakes::fault::Fault;
@@ -40,7 +40,9 @@ async fn survives_a_restart(engine: Engine) {
     assert!(bugle.term().await.success());
     let seen = telegram.seen();
     let sends: Vec<&Seen> = seen.iter().filter(|seen| seen.endpoint == telegram::SEND).collect();
-    assert!(sends[before..].iter().all(|send| send.at >= end), "{end}: {sends:#?}");
+    // On PostgreSQL the end is by the server's time, which the process knows to some milliseconds.
+    let early = end - SignedDuration::from_millis(250);
+    assert!(sends[before..].iter().all(|send| send.at >= early), "{end}: {sends:#?}");
     // The other chat's post may have been on its way when the limit was told.
     assert_eq!(sends.len(), 3, "{sends:#?}");
     for chat in ["newsroom", "sport"] {

@@ -425,3 +425,70 @@ async fn parse_shows_a_sitemap_and_a_page() {
     let bad = newsroom.command(&["parse", &web.at("/latest"), "--item", "li..card"]).await;
     assert_eq!(bad.status.code(), Some(2), "{bad:?}");
 }
+
+#[tokio::test]
+async fn a_card_is_waited_for_until_page_and_picture_are_up() {
+    let (web, mastodon) = (FakeFeed::start(), FakeMastodon::start());
+    web.feed("/rss", EMPTY);
+    // The feed says all that a post needs: only the card depends on the page. The bound is minutes away.
+    let newsroom = Newsroom::new("late_card")
+        .scale(0.3)
+        .source_more("news", &web.at("/rss"), "from now", "article_page = \"never\"")
+        .timeline("wall", "x")
+        .mastodon(&mastodon)
+        .with("mastodon", "card = \"wait\"");
+    let bugle = newsroom.start().await;
+    fetched(&web, "/rss").await;
+    web.feed("/rss", &feed(&web.at("/a")));
+    let books = newsroom.books().await;
+    books.wait_for("wall", "published", 1).await;
+    until("the page was asked for twice", async || web.hits("/a") >= 2).await;
+    let why = newsroom.command(&["why", &web.at("/a")]).await;
+    let why = String::from_utf8_lossy(&why.stdout).into_owned();
+    assert!(why.contains("waits for the page its card is made of (the server answers 404)"), "{why}");
+
+    // The page is up, its picture is not.
+    web.reply("/a", html(page(&web.at("/a"), "")));
+    until("the picture was asked for twice", async || web.hits("/p.png") >= 2).await;
+    assert_eq!(books.posts_of("mastodon").await[0].state, "scheduled");
+    // A page of words in its place is no picture.
+    web.reply("/p.png", html("not yet"));
+    let seen = web.hits("/p.png");
+    until("it was asked for again", async || web.hits("/p.png") >= seen + 2).await;
+    assert_eq!(books.posts_of("mastodon").await[0].state, "scheduled");
+    web.reply("/p.png", Reply::text(200, "image/png", "\u{89}PNG"));
+    books.wait_for("mastodon", "published", 1).await;
+    assert_eq!(waits(&books).await, 0);
+    assert!(bugle.term().await.success());
+}
+
+#[tokio::test]
+async fn a_card_that_never_comes_and_one_that_is_not_shown_hold_nothing() {
+    let (web, mastodon) = (FakeFeed::start(), FakeMastodon::start());
+    web.feed("/rss", EMPTY);
+    web.feed("/two", EMPTY);
+    let newsroom = Newsroom::new("no_card")
+        .scale(0.02)
+        .source_more("news", &web.at("/rss"), "from now", "article_page = \"never\"")
+        .source_more("two", &web.at("/two"), "from now", "article_page = \"never\"")
+        .mastodon(&mastodon)
+        .with("mastodon", "card = \"wait\"")
+        .route("from = [\"two\"]\nto = [\"mastodon\"]\npicture = \"headline\"")
+        .route("from = [\"news\"]\nto = [\"mastodon\"]");
+    let bugle = newsroom.start().await;
+    for path in ["/rss", "/two"] {
+        fetched(&web, path).await;
+    }
+    // Its picture is attached, as its route says: no card is shown, and nothing waited for.
+    web.feed("/two", &feed(&web.at("/b")));
+    let books = newsroom.books().await;
+    books.wait_for("mastodon", "published", 1).await;
+    assert_eq!((web.hits("/b"), mastodon.count(crate::fakes::mastodon::MEDIA)), (0, 1));
+    // This one waits, until the end of its time.
+    web.feed("/rss", &feed(&web.at("/a")));
+    books.wait_for("mastodon", "published", 2).await;
+    assert!(web.hits("/a") >= 1);
+    let late = "SELECT count(*) FROM attempt JOIN post ON attempt.post = post.id WHERE begun >= created + 6000";
+    assert_eq!(books.number(late).await, 1, "not before the bound, and the other at once");
+    assert!(bugle.term().await.success());
+}

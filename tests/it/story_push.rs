@@ -108,6 +108,46 @@ async fn a_hub_is_subscribed_to_and_what_it_pushes_goes_out_once() {
     assert_eq!(seen, expected);
 }
 
+/// The hub is named by the document, not by a header: in RSS by an `atom:link`, in Atom by a `link`, in JSON by `hubs`.
+#[tokio::test]
+async fn a_hub_that_the_document_names_is_subscribed_to() {
+    for kind in ["rss", "atom", "json"] {
+        let stage = Stage::new(&format!("named_{kind}"), "every 1h");
+        let (hub, topic) = (format!("{}/hub", stage.hub.url()), stage.hub.topic());
+        let links = format!("<atom:link rel=\"hub\" href=\"{hub}\"/><atom:link rel=\"self\" href=\"{topic}\"/>");
+        let (media, body) = match kind {
+            "rss" => {
+                let named = "<rss xmlns:atom=\"http://www.w3.org/2005/Atom\"";
+                let paper = paper(&["old"]).replacen("<rss", named, 1);
+                ("application/rss+xml", paper.replacen("<channel>", &format!("<channel>{links}"), 1))
+            }
+            "atom" => {
+                let paper = atom("old", "Old", 30);
+                let links = links.replace("atom:", "");
+                ("application/atom+xml", paper.replacen("<id>n</id>", &format!("<id>n</id>{links}"), 1))
+            }
+            _ => {
+                let paper = serde_json::json!({
+                    "version": "https://jsonfeed.org/version/1.1", "title": "N", "feed_url": topic,
+                    "hubs": [{ "type": "WebSub", "url": hub }],
+                    "items": [{ "id": "old", "url": link("old"), "title": "Old", "content_text": "Old" }],
+                });
+                ("application/feed+json", paper.to_string())
+            }
+        };
+        assert!(body.contains(&hub), "{kind}: {body}");
+        stage.hub.put(Reply::text(200, media, body));
+        let (bugle, asked) = stage.subscribed(3600).await;
+        assert_eq!(asked.topic, topic, "{kind}");
+        let news = paper(&["new"]);
+        assert_eq!(stage.pushed(&asked, &news).await.status, 200, "{kind}");
+        stage.mastodon.ledger().wait_for(1).await;
+        assert_eq!(stage.fetches(), 1, "{kind}: nothing was polled for it");
+        assert!(bugle.term().await.success());
+        saw(stage.mastodon.ledger(), &[link("new")]);
+    }
+}
+
 #[tokio::test]
 async fn a_push_that_is_not_the_hubs_is_not_read_but_leads_to_a_poll() {
     let stage = Stage::new("unsigned", "every 1h");

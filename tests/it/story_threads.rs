@@ -7,6 +7,7 @@ use crate::fakes::bluesky::{self, FakeBluesky};
 use crate::fakes::fault::Fault;
 use crate::fakes::http::Reply;
 use crate::fakes::mastodon::{self, FakeMastodon};
+use crate::fakes::matrix::{self, FakeMatrix};
 use crate::fakes::x::{self, FakeX};
 use crate::harness::{Newsroom, Press, link, until};
 use crate::ledger::Ledger;
@@ -27,14 +28,20 @@ enum Side {
     X(FakeX),
     Mastodon(FakeMastodon),
     Bluesky(FakeBluesky),
+    Matrix(FakeMatrix),
 }
 
 impl Side {
-    fn all() -> [Self; 3] {
+    fn all() -> [Self; 4] {
         let x = FakeX::start();
         // So that a second post of the same words shows.
         x.rules().duplicate_guard = false;
-        [Self::X(x), Self::Mastodon(FakeMastodon::start()), Self::Bluesky(FakeBluesky::start())]
+        [
+            Self::X(x),
+            Self::Mastodon(FakeMastodon::start()),
+            Self::Bluesky(FakeBluesky::start()),
+            Self::Matrix(FakeMatrix::start()),
+        ]
     }
 
     fn word(&self) -> &'static str {
@@ -42,6 +49,7 @@ impl Side {
             Self::X(_) => "x",
             Self::Mastodon(_) => "mastodon",
             Self::Bluesky(_) => "bluesky",
+            Self::Matrix(_) => "matrix",
         }
     }
 
@@ -50,6 +58,7 @@ impl Side {
             Self::X(fake) => fake.ledger(),
             Self::Mastodon(fake) => fake.ledger(),
             Self::Bluesky(fake) => fake.ledger(),
+            Self::Matrix(fake) => fake.ledger(),
         }
     }
 
@@ -58,6 +67,7 @@ impl Side {
             Self::X(fake) => newsroom.x(fake),
             Self::Mastodon(fake) => newsroom.mastodon(fake),
             Self::Bluesky(fake) => newsroom.bluesky(fake),
+            Self::Matrix(fake) => newsroom.matrix(fake),
         }
     }
 
@@ -65,7 +75,7 @@ impl Side {
     fn fail(&self, n: usize, fault: &Fault) {
         let (mut seen, fault) = (0, fault.clone());
         let script = move |endpoint: &str, _: &crate::fakes::http::Request| {
-            if ![x::CREATE, mastodon::CREATE, bluesky::PUT].contains(&endpoint) {
+            if ![x::CREATE, mastodon::CREATE, bluesky::PUT, matrix::SEND].contains(&endpoint) {
                 return None;
             }
             seen += 1;
@@ -75,6 +85,7 @@ impl Side {
             Self::X(fake) => fake.script(script),
             Self::Mastodon(fake) => fake.script(script),
             Self::Bluesky(fake) => fake.script(script),
+            Self::Matrix(fake) => fake.script(script),
         }
     }
 
@@ -90,6 +101,7 @@ impl Side {
             Self::Bluesky(_) => {
                 Reply::json(400, &serde_json::json!({"error": "InvalidRequest", "message": "Invalid record"}))
             }
+            Self::Matrix(_) => FakeMatrix::refusal(400, "M_BAD_JSON"),
         }
     }
 

@@ -213,3 +213,18 @@ async fn a_link_with_parameters_is_found_again() {
     assert!(bugle.term().await.success());
     assert_eq!((x.count(x::CREATE), x.ledger().posts().len(), mastodon.ledger().posts().len()), (1, 1, 1));
 }
+
+#[tokio::test]
+async fn more_links_than_a_platform_takes_are_refused_beforehand() {
+    let newsroom = Newsroom::new("links").timeline("wall", "threads");
+    let bugle = newsroom.start().await;
+    let links: Vec<String> = (1..=6).map(|n| format!("https://n.example/{n}")).collect();
+    for (count, refused) in [(6, true), (5, false)] {
+        let text = links[..count].join(" ");
+        let output = newsroom.command(&["post", "--to", "wall", "--text", &text]).await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(said.contains("the text has 6 links where 5 are allowed"), refused, "{count}: {said}");
+        assert_eq!(output.status.success(), !refused, "{count}: {said}");
+    }
+    assert!(bugle.term().await.success());
+}

@@ -49,13 +49,14 @@ pub struct Ask {
     headers: Vec<(String, String)>,
     body: Vec<u8>,
     patience: Duration,
+    host: Option<String>,
 }
 
 impl Ask {
     /// Any method.
     pub fn new(method: &str, url: impl Into<String>) -> Self {
         let patience = Duration::from_secs(20);
-        Self { method: method.to_owned(), url: url.into(), headers: Vec::new(), body: Vec::new(), patience }
+        Self { method: method.to_owned(), url: url.into(), headers: Vec::new(), body: Vec::new(), patience, host: None }
     }
 
     /// A `GET`.
@@ -83,6 +84,12 @@ impl Ask {
     /// With a header.
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Under another name than the one it is sent to, as a proxy would.
+    pub fn host(mut self, name: &str) -> Self {
+        self.host = Some(name.to_owned());
         self
     }
 
@@ -114,7 +121,8 @@ impl Ask {
             None => (rest, "/"),
         };
         let mut stream = TcpStream::connect(host).await?;
-        let mut head = format!("{} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n", self.method);
+        let name = self.host.as_deref().unwrap_or(host);
+        let mut head = format!("{} {target} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n", self.method);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -56,7 +56,7 @@ pub(super) async fn png(
                 Err(why) => (None, Some(format!("without its picture: {why}"))),
             },
         };
-        let approval = post.needs_approval.then(|| "a person approves it first".to_owned());
+        let approval = post.approval();
         let note = post.not.clone().map(|why| format!("not posted by itself: {why}"));
         looks.push(Look {
             platform: post.like.clone(),

@@ -5,8 +5,8 @@ use std::ops::Range;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::Ending;
-use crate::text::measure;
 use crate::text::rules::Unit;
+use crate::text::{escape, measure};
 
 /// Words before a full stop that end no sentence, in lower case: titles, units, initials are told by their length.
 /// Ours: the usual ones of English, Russian, Azerbaijani, German, French, Spanish and Turkish news.
@@ -192,6 +192,7 @@ pub(super) fn units(cluster: &str, unit: Unit) -> usize {
         Unit::CodePoints | Unit::Trimmed => cluster.chars().count(),
         Unit::Bytes => cluster.len(),
         Unit::Threads | Unit::Little | Unit::References | Unit::Json => measure::length(cluster, unit),
+        Unit::Markdown => escape::marked(cluster),
         Unit::Utf16 => cluster.encode_utf16().count(),
         Unit::Weighted => {
             let mut chars = cluster.chars();

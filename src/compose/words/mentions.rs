@@ -18,7 +18,8 @@ pub enum Handle {
     Known {
         /// `@name`.
         handle: String,
-        /// Its unchanging id on Bluesky.
+        /// Its unchanging id: on Bluesky its DID, elsewhere (written `id`) the number of a Page.
+        #[serde(alias = "id")]
         did: String,
     },
 }

@@ -15,6 +15,8 @@ use self::mentions::{Account, Mentions};
 use super::Unfit;
 use crate::expr::Scene;
 use crate::model::article::Entry;
+use crate::model::money::AtCap;
+use crate::model::picture::Carry;
 use crate::text::rules::Unit;
 use crate::text::tracking;
 
@@ -55,6 +57,10 @@ pub struct OfRoute {
     pub own: Own,
     /// Whether its posts carry short links.
     pub short_links: bool,
+    /// How its posts carry a picture, where it says so.
+    pub picture: Option<Carry>,
+    /// What becomes of its posts where their channel's money is spent.
+    pub at_cap: Option<AtCap>,
 }
 
 /// Where a post goes, as far as its words depend on it.
@@ -86,14 +92,29 @@ pub struct Dressed {
 }
 
 impl Words {
+    /// What the route of that number says of posts on that channel. A route that was edited meanwhile and leads elsewhere
+    /// says nothing.
+    fn route(&self, number: u32, channel: &str) -> Option<&OfRoute> {
+        let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1))?;
+        self.routes.get(at).filter(|it| it.to.iter().any(|name| name == channel))
+    }
+
+    /// How posts of that route carry a picture on that channel, where the route says so.
+    pub fn carry(&self, route: u32, channel: &str) -> Option<Carry> {
+        self.route(route, channel).and_then(|it| it.picture)
+    }
+
+    /// What the route says of posts that their channel's budget does not pay for.
+    pub fn at_cap(&self, route: u32, channel: &str) -> Option<AtCap> {
+        self.route(route, channel).and_then(|it| it.at_cap)
+    }
+
     /// Puts tags, mentions and the link that is posted into the scene.
     ///
     /// # Errors
     /// [`Unfit`]: a parameter's template fails on this article.
     pub fn dress(&self, scene: &mut Scene, entry: &Entry, place: &Place<'_>) -> Result<Dressed, Unfit> {
-        // A route that was edited meanwhile and leads elsewhere says nothing of this post.
-        let at = usize::try_from(place.route).ok().and_then(|number| number.checked_sub(1));
-        let route = at.and_then(|at| self.routes.get(at)).filter(|it| it.to.iter().any(|name| name == place.channel));
+        let route = self.route(place.route, place.channel);
         let channel = self.channels.get(place.channel);
         let limit = route.and_then(|it| it.own.hashtags).or_else(|| channel.and_then(|it| it.hashtags));
         scene.hashtags = self.hashtags.of(entry, &scene.language, place, limit).join(" ");
@@ -159,6 +180,8 @@ mod tests {
                         hashtags: None,
                     },
                     short_links: false,
+                    picture: None,
+                    at_cap: None,
                 },
                 OfRoute { to: vec!["other".into()], short_links: true, ..OfRoute::default() },
             ],

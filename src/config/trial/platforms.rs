@@ -8,11 +8,12 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::model::grant::SecretRef;
+use crate::model::money::Price;
 use crate::model::post::Rejection;
 use crate::model::receipt::Receipt;
 use crate::platform::{
     Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing, Payload,
-    Platform, PublishError, Recovery, Sought, Spec,
+    Platform, PriceList, PublishError, Recovery, Sought, Spec,
 };
 use crate::text::rules::{TextRules, Unit};
 
@@ -36,6 +37,9 @@ impl Account for Dummy {
     fn server(&self) -> Option<&Url> {
         self.server.as_ref()
     }
+    fn prices(&self) -> Option<&'static PriceList> {
+        (self.spec.id == "x").then_some(&PRICES)
+    }
     fn freeze(&self, _: &Outgoing, _: &Ids) -> Result<Payload, (Rejection, String)> {
         unreachable!("the config freezes nothing")
     }
@@ -52,6 +56,8 @@ impl Account for Dummy {
         unreachable!("the config asks nobody")
     }
 }
+
+static PRICES: PriceList = PriceList { rows: &[], linked: Price::micros(200_000), source: "", read: "2026-08-22" };
 
 macro_rules! trial_platform {
     ($platform:ident, $id:literal, $spec:ident, $settings:ident { $($(#[$meta:meta])* $field:ident: $kind:ty),* $(,)? }, $server:expr) => {

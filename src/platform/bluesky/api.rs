@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::session::Session;
-use super::{Repo, SPEC, error, wire};
+use super::{Repo, SPEC, error, quota, wire};
 use crate::http::{Call, Trust};
 use crate::model::receipt::Op;
 use crate::platform::{Context, PublishError};
@@ -43,6 +43,9 @@ pub async fn change(
         call.timeout = wire::scaled(cx, SPEC.media_deadline);
     }
     let answer = cx.http.change(call).await.map_err(wire::unanswered)?;
+    if op == Op::Create {
+        quota::note(cx.meter, &answer);
+    }
     let value = json_body(&answer.body);
     if answer.status == 200 && value.is_object() {
         return Ok(value);

@@ -12,14 +12,12 @@ use crate::platform::{Context, Payload, PublishError};
 /// A card's picture. 1200 pixels: a card is shown some 600 points wide, on dense screens twice that.
 const THUMB: Fit = Fit { bytes: THUMB_BYTES, side: 1200, crop: Some(Ratio::Card), longest: 20 };
 
-/// The picture of a record that is about to be put.
+/// A picture of a record that is about to be put.
 pub(super) struct Sent<'a> {
     /// The upload step's body.
     pub body: &'a str,
     /// What the upload gave.
-    pub value: &'a Value,
-    /// The request without it.
-    pub bare: &'a [u8],
+    pub value: Value,
 }
 
 /// Whether the post has a picture of its own.
@@ -55,29 +53,39 @@ impl Repo {
         }
     }
 
-    /// Puts the record. A picture that the server has forgotten meanwhile (it keeps unused ones for an hour or so) is
-    /// sent once more, and the same request repeated where it is the very same; a record refused for its picture, so
-    /// that nothing was stored, is put without it.
+    /// Puts the record. Pictures that the server has forgotten meanwhile (it keeps unused ones for an hour or so) are
+    /// sent once more, and the same request repeated where they are the very same; a record refused for its pictures, so
+    /// that nothing was stored, is put without them: `bare`.
     pub(super) async fn put(
         &self,
         cx: &Context<'_>,
         bytes: &[u8],
-        picture: Option<&Sent<'_>>,
+        pictures: &[&Sent<'_>],
+        bare: &[u8],
     ) -> Result<Value, PublishError> {
-        let refused = match (self.record(cx, bytes).await, picture) {
-            (Err(refused), Some(picture)) if error::is_of_picture(&refused) => (refused, picture),
-            (answer, _) => return answer,
+        let mut refused = match self.record(cx, bytes).await {
+            Err(refused) if !pictures.is_empty() && error::is_of_picture(&refused) => refused,
+            answer => return answer,
         };
-        let (mut refused, picture) = refused;
-        if error::is_lost_picture(&refused) && self.picture(cx, picture.body).await.as_ref() == Ok(picture.value) {
+        if error::is_lost_picture(&refused) && self.is_there_again(cx, pictures).await {
             match self.record(cx, bytes).await {
                 Err(again) if error::is_of_picture(&again) => refused = again,
                 answer => return answer,
             }
         }
-        let mut value = self.record(cx, picture.bare).await?;
+        let mut value = self.record(cx, bare).await?;
         value[WITHOUT] = json!(refused.to_string());
         Ok(value)
+    }
+
+    /// Sends pictures once more; whether each is the very same.
+    async fn is_there_again(&self, cx: &Context<'_>, pictures: &[&Sent<'_>]) -> bool {
+        for it in pictures {
+            if self.picture(cx, it.body).await.as_ref() != Ok(&it.value) {
+                return false;
+            }
+        }
+        true
     }
 
     async fn record(&self, cx: &Context<'_>, bytes: &[u8]) -> Result<Value, PublishError> {

@@ -7,6 +7,7 @@
 mod api;
 mod error;
 mod media;
+mod quota;
 mod record;
 mod session;
 
@@ -58,9 +59,10 @@ static SPEC: Spec = Spec {
     media_deadline: Duration::from_secs(120),
     connect: Connect::AppPassword,
     terms: Terms {
-        ask: "A bot should say so: label the profile once with the value `bot`, and do not mention people who did not ask.",
+        ask: "Accounts that post at regular intervals by themselves are welcome, within the rate limits. They should label \
+              their own profile with the value `bot`, and like, repost, reply to or mention only people who asked for it.",
         source: "https://docs.bsky.app/docs/starter-templates/bots",
-        read: "2026-03",
+        read: "2026-11",
     },
 };
 
@@ -156,18 +158,16 @@ impl Account for Repo {
         }
         // A link's card and pictures exclude each other: the card stays in the record for the case that the picture
         // cannot be had.
-        let upload = match &post.picture {
-            Some(own) => Some(picture::attached(own)),
-            None => {
-                let thumb = post.card.as_ref().and_then(|card| card.image.as_ref());
-                thumb.map(|url| Planned { step: UPLOAD, body: url.as_str().to_owned() })
-            }
-        };
+        let mut uploads: Vec<Planned> = picture::attached(post).collect();
+        if uploads.is_empty() {
+            let thumb = post.card.as_ref().and_then(|card| card.image.as_ref());
+            uploads.extend(thumb.map(|url| Planned { step: UPLOAD, body: url.as_str().to_owned() }));
+        }
         Ok(Payload {
             format: 1,
             revision: ids.revision,
             key,
-            steps: upload.into_iter().chain(creates).collect(),
+            steps: uploads.into_iter().chain(creates).collect(),
             text: post.whole(),
             link: post.link.clone(),
         })
@@ -187,15 +187,15 @@ impl Account for Repo {
             return wire::whole(parts?);
         }
         let repo = self.session(cx).await?.did;
-        let sent = match payload.planned(UPLOAD) {
-            None => None,
-            Some(upload) => {
-                let deadline = wire::scaled(cx, SPEC.media_deadline);
-                let send = || self.picture(cx, &upload.body);
-                let value = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
-                picture::missing(&value).is_none().then_some((upload.body.as_str(), value))
+        let mut sent: Vec<media::Sent<'_>> = Vec::new();
+        for upload in payload.uploads() {
+            let deadline = wire::scaled(cx, SPEC.media_deadline);
+            let send = || self.picture(cx, &upload.body);
+            let value = journal.step(upload.step, upload.body.as_bytes(), deadline, send).await?;
+            if picture::missing(&value).is_none() {
+                sent.push(media::Sent { body: &upload.body, value });
             }
-        };
+        }
         let deadline = wire::scaled(cx, SPEC.deadline);
         let mut done: Vec<Value> = Vec::new();
         for planned in payload.creates() {
@@ -209,14 +209,12 @@ impl Account for Repo {
             request["repo"] = json!(repo);
             request["swapRecord"] = Value::Null;
             let bare = request.to_string().into_bytes();
-            // An attached picture is the first part's; a thumbnail finds the part that has the card by itself.
-            let mine = sent.as_ref().filter(|(_, value)| planned.step.n == 0 || !value["image"].is_object());
-            if let Some((_, value)) = mine {
-                record::insert_picture(&mut request, value);
-            }
+            // Attached pictures are the first part's; a thumbnail finds the part that has the card by itself.
+            let is_mine = |it: &&media::Sent<'_>| planned.step.n == 0 || !it.value["image"].is_object();
+            let mine: Vec<&media::Sent<'_>> = sent.iter().filter(is_mine).collect();
+            record::insert_pictures(&mut request, mine.iter().map(|it| &it.value));
             let bytes = request.to_string().into_bytes();
-            let picture = mine.map(|(body, value)| media::Sent { body, value, bare: &bare });
-            let send = || self.put(cx, &bytes, picture.as_ref());
+            let send = || self.put(cx, &bytes, &mine, &bare);
             done.push(journal.step(planned.step, &bytes, deadline, send).await?);
         }
         let parts: Result<_, _> = done.iter().map(|value| receipt(value, Known::Answered, now())).collect();
@@ -292,6 +290,13 @@ impl Account for Repo {
             let why = me["status"].as_str().unwrap_or("no reason given");
             identity.remarks.push(format!("the account is not active: {why}"));
         }
+        if self.is_unlabelled(cx, &session, id).await {
+            identity.remarks.push(
+                "the profile does not say that it is automated: give the record app.bsky.actor.profile/self the self-label \
+                 `bot` (docs/platforms/bluesky.md)"
+                    .to_owned(),
+            );
+        }
         // What the server says of itself is good to know, nothing more: without it the account is known all the same.
         if let Ok((200, about)) = self.ask(cx, &session, "com.atproto.server.describeServer", "").await
             && let Some(most) = about["blobUploadLimit"].as_u64()
@@ -304,6 +309,17 @@ impl Account for Repo {
 }
 
 impl Repo {
+    /// Whether the account's profile is there to read, or certainly missing, and lacks the self-label `bot`. A question
+    /// that is not answered says nothing.
+    async fn is_unlabelled(&self, cx: &Context<'_>, session: &session::Session, did: &str) -> bool {
+        let query = format!("repo={did}&collection=app.bsky.actor.profile&rkey=self");
+        match self.ask(cx, session, "com.atproto.repo.getRecord", &query).await {
+            Ok((200, profile)) => !record::is_labelled(&profile["value"], "bot"),
+            Ok((400, answer)) => answer["error"] == "RecordNotFound",
+            _ => false,
+        }
+    }
+
     /// A changing call under the session; where the token is refused (so nothing was done), once more under a new one.
     async fn write(
         &self,

@@ -40,17 +40,22 @@ pub fn record(post: &Outgoing, text: &str, card: Option<&Card>, created: Timesta
     record
 }
 
-/// Puts what the upload gave into a frozen request: an attached picture instead of the card, a card's picture into it.
-pub fn insert_picture(request: &mut Value, sent: &Value) {
-    if sent["image"].is_object() {
-        let image = json!({
-            "image": sent["image"],
-            "alt": sent["alt"],
-            "aspectRatio": {"width": sent["width"], "height": sent["height"]},
-        });
-        request["record"]["embed"] = json!({"$type": IMAGES, "images": [image]});
-    } else if let Some(external) = request.pointer_mut("/record/embed/external").and_then(Value::as_object_mut) {
-        external.insert("thumb".to_owned(), sent.clone());
+/// Puts what the uploads gave into a frozen request: attached pictures instead of the card, a card's picture into it.
+pub fn insert_pictures<'a>(request: &mut Value, sent: impl Iterator<Item = &'a Value>) {
+    let mut images = Vec::new();
+    for value in sent {
+        if value["image"].is_object() {
+            images.push(json!({
+                "image": value["image"],
+                "alt": value["alt"],
+                "aspectRatio": {"width": value["width"], "height": value["height"]},
+            }));
+        } else if let Some(external) = request.pointer_mut("/record/embed/external").and_then(Value::as_object_mut) {
+            external.insert("thumb".to_owned(), value.clone());
+        }
+    }
+    if !images.is_empty() {
+        request["record"]["embed"] = json!({"$type": IMAGES, "images": images});
     }
 }
 
@@ -78,6 +83,11 @@ pub fn same(stored: &Value, frozen: &Value, parent: Option<&str>, attached: bool
         external.remove("thumb");
     }
     stored == frozen
+}
+
+/// Whether a profile's record gives itself that label. Source: lexicon com.atproto.label.defs#selfLabels, 2026-08.
+pub fn is_labelled(profile: &Value, label: &str) -> bool {
+    profile["labels"]["values"].as_array().is_some_and(|values| values.iter().any(|value| value["val"] == label))
 }
 
 /// The record key of part `n`: a TID of the story's own date, told apart within the millisecond by the seed; the parts of
@@ -177,6 +187,21 @@ fn is_language(tag: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_profile_labels_itself_or_does_not() {
+        let with = |labels: Value| json!({"$type": "app.bsky.actor.profile", "labels": labels});
+        let values = |val: &str| with(json!({"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": val}]}));
+        for (profile, labelled) in [
+            (values("bot"), true),
+            (values("!no-unauthenticated"), false),
+            (with(json!(null)), false),
+            (json!({"displayName": "bot"}), false),
+            (Value::Null, false),
+        ] {
+            assert_eq!(is_labelled(&profile, "bot"), labelled, "{profile}");
+        }
+    }
 
     fn ids(seed: &str, at: &str) -> Ids {
         Ids { seed: seed.to_owned(), created: at.parse().unwrap(), story: at.parse().unwrap(), revision: 0 }
@@ -285,7 +310,7 @@ mod tests {
     fn a_stored_record_is_the_same_with_and_without_its_picture() {
         let frozen = json!({"text": "a", "embed": {"external": {"uri": "u", "title": "t", "description": ""}}});
         let mut request = json!({"record": frozen});
-        insert_picture(&mut request, &json!({"ref": {"$link": "b"}}));
+        insert_pictures(&mut request, [json!({"ref": {"$link": "b"}})].iter());
         assert_eq!(request["record"]["embed"]["external"]["thumb"]["ref"]["$link"], "b");
         assert!(same(&request["record"], &frozen, None, false));
         request["record"]["reply"] = json!({"root": {"uri": "at://a"}, "parent": {"uri": "at://a"}});
@@ -296,11 +321,9 @@ mod tests {
         assert!(!same(&request["record"], &frozen, Some("at://a"), false));
         let sent = json!({"image": {"ref": {"$link": "b"}}, "alt": "A", "width": 4, "height": 3});
         let mut request = json!({"record": frozen});
-        insert_picture(&mut request, &sent);
-        assert_eq!(
-            request["record"]["embed"],
-            json!({"$type": IMAGES, "images": [{"image": {"ref": {"$link": "b"}}, "alt": "A", "aspectRatio": {"width": 4, "height": 3}}]})
-        );
+        insert_pictures(&mut request, [sent.clone(), sent.clone()].iter());
+        let image = json!({"image": {"ref": {"$link": "b"}}, "alt": "A", "aspectRatio": {"width": 4, "height": 3}});
+        assert_eq!(request["record"]["embed"], json!({"$type": IMAGES, "images": [image, image]}));
         assert!(same(&request["record"], &frozen, None, true));
         assert!(!same(&request["record"], &frozen, None, false), "pictures that nobody planned");
     }

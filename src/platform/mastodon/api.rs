@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Instance, SPEC, error, wire};
+use super::{Instance, SPEC, error, quota, wire};
 use crate::http::{Answer, Call};
 use crate::model::post::Rejection;
 use crate::model::receipt::Op;
@@ -30,6 +30,7 @@ impl Instance {
         let call = self.call(cx, reqwest::Method::POST, "/api/v1/statuses")?.bearer(token);
         let call = call.header("idempotency-key", key).body("application/json", body);
         let answer = cx.http.change(call).await.map_err(wire::unanswered)?;
+        quota::note(cx.meter, &answer);
         reference(&ok(&answer, Op::Create, cx)?)
     }
 

@@ -119,10 +119,11 @@ impl Instance {
     }
 }
 
-/// A frozen body that names the picture.
-pub(super) fn naming(body: &str, sent: &Value) -> Option<String> {
-    let mut body: Value = serde_json::from_str(body).ok()?;
-    body["media_ids"] = json!([sent["id"].as_str()?]);
+/// A frozen body that names the pictures; `None` where there are none.
+pub(super) fn naming(body: &str, sent: &[Value]) -> Option<String> {
+    let ids: Vec<&str> = picture::had(sent).filter_map(|value| value["id"].as_str()).collect();
+    let mut body: Value = serde_json::from_str(body).ok().filter(|_| !ids.is_empty())?;
+    body["media_ids"] = json!(ids);
     Some(body.to_string())
 }
 
@@ -131,11 +132,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_names_its_picture_and_keeps_the_rest() {
-        let body = naming(r#"{"status":"a","visibility":"public"}"#, &json!({"id": "7"})).unwrap();
-        let expected = json!({"status": "a", "visibility": "public", "media_ids": ["7"]});
+    fn a_body_names_its_pictures_in_order_and_keeps_the_rest() {
+        let sent = [json!({"id": "7"}), picture::without("gone"), json!({"id": "9"})];
+        let body = naming(r#"{"status":"a","visibility":"public"}"#, &sent).unwrap();
+        let expected = json!({"status": "a", "visibility": "public", "media_ids": ["7", "9"]});
         assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), expected);
-        assert!(naming("{}", &picture::without("gone")).is_none());
-        assert!(naming("no json", &json!({"id": "7"})).is_none());
+        assert!(naming("{}", &sent[1..2]).is_none() && naming("{}", &[]).is_none());
+        assert!(naming("no json", &sent).is_none());
     }
 }

@@ -1,12 +1,15 @@
 //! Mastodon and the servers that speak its API: one POST a part, each of a thread answering the one before, repeated safely under an `Idempotency-Key` where the
-//! server honours it. Which of them does is in `kin`, the table of refusals in `error`, the look-up in `seek`.
+//! server honours it. Which of them does is in `kin`, the table of refusals in `error`, the look-up in `seek`, the
+//! account's opening in `consent`.
 //!
 //! Pages: <https://docs.joinmastodon.org/methods/statuses/>, <https://docs.joinmastodon.org/methods/instance/>.
 
 mod api;
+mod consent;
 mod error;
 mod kin;
 mod media;
+mod quota;
 mod seek;
 
 use std::sync::Arc;
@@ -17,8 +20,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Mention, Outgoing,
-    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture, wire,
+    Account, Amend, Connect, ConnectError, Consent, Context, Identity, Ids, Journal, Lookup, MediaRules, Mention,
+    Outgoing, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::picture::Ratio;
@@ -28,7 +31,6 @@ use crate::text::limits;
 use crate::text::rules::{FittedText, TextRules};
 
 pub use self::error::classify;
-use super::picture::UPLOAD;
 
 /// What a link costs whatever its length. Source: Mastodon's StatusLengthValidator, 2026-08.
 const LINK: usize = limits::MASTODON_LINK;
@@ -56,9 +58,10 @@ static SPEC: Spec = Spec {
     media_deadline: Duration::from_secs(120),
     connect: Connect::OAuth2,
     terms: Terms {
-        ask: "Each instance has its own rules: many ask that an account which posts by itself is marked as automated and \
-              posts unlisted rather than to the public timelines.",
-        source: "https://docs.joinmastodon.org/user/profile/ (the mark), the instance's own rules",
+        ask: "Mastodon itself forbids no automation and has a mark for automated accounts (Preferences, Public profile, This \
+              is an automated account). The rules are each instance's own, on its About page: many want the mark, some want \
+              to be asked first, or `visibility = \"unlisted\"`.",
+        source: "https://docs.joinmastodon.org/user/profile/#bot",
         read: "2026-11",
     },
 };
@@ -135,6 +138,10 @@ impl Account for Instance {
         Some(&self.config.server)
     }
 
+    fn consent(&self) -> Option<&dyn Consent> {
+        Some(self)
+    }
+
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
         let mut texts = Vec::new();
         let mut steps = Vec::new();
@@ -164,7 +171,7 @@ impl Account for Instance {
             format: 1,
             revision: ids.revision,
             key: format!("bugle-{}", ids.seed),
-            steps: post.picture.iter().map(picture::attached).chain(steps).collect(),
+            steps: picture::attached(post).chain(steps).collect(),
             text: crate::text::thread::join(texts.iter().map(String::as_str)),
             link: post.link.clone(),
         })
@@ -186,13 +193,14 @@ impl Account for Instance {
                         None => planned.body.clone(),
                     };
                     let token = cx.token("token").await?;
-                    let mut naming = None;
-                    if let Some(upload) = payload.planned(UPLOAD).filter(|_| planned.step.n == 0) {
+                    // All pictures are the first part's.
+                    let mut sent = Vec::new();
+                    for upload in payload.uploads().filter(|_| planned.step.n == 0) {
                         let deadline = wire::scaled(cx, SPEC.media_deadline);
                         let send = || self.picture(cx, &token, &upload.body);
-                        let sent = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
-                        naming = media::naming(&body, &sent);
+                        sent.push(journal.step(upload.step, upload.body.as_bytes(), deadline, send).await?);
                     }
+                    let naming = media::naming(&body, &sent);
                     let (body, bare) =
                         naming.as_deref().map_or((body.as_str(), None), |with| (with, Some(body.as_str())));
                     let deadline = wire::scaled(cx, SPEC.deadline);
@@ -278,6 +286,12 @@ impl Account for Instance {
             _ => identity.remarks.push(
                 "this server is not known to honour an Idempotency-Key: a lost answer is settled by looking".to_owned(),
             ),
+        }
+        if me["bot"] == json!(false) {
+            identity.remarks.push(
+                "the account is not marked as automated: Preferences, Public profile, This is an automated account"
+                    .to_owned(),
+            );
         }
         if let Some(scopes) = self.scopes(cx, &token).await
             && !scopes.iter().any(|scope| scope == "write" || scope == "write:statuses")

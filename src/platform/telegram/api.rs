@@ -31,6 +31,23 @@ pub(super) struct Sent {
     pub chat_id: i64,
     /// The chat's public name, without the `@`.
     pub username: Option<String>,
+    /// The further messages of an album, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<i64>,
+}
+
+/// A message as Telegram answers it.
+#[derive(Deserialize)]
+struct Message {
+    message_id: i64,
+    chat: Place,
+}
+
+/// Where a message is.
+#[derive(Deserialize)]
+struct Place {
+    id: i64,
+    username: Option<String>,
 }
 
 /// A bot.
@@ -160,18 +177,19 @@ fn result<T: serde::de::DeserializeOwned>(answer: &Answer) -> Option<T> {
 }
 
 pub(super) fn sent(answer: &Answer, now: Timestamp) -> Result<Value, PublishError> {
-    #[derive(Deserialize)]
-    struct Message {
-        message_id: i64,
-        chat: Place,
-    }
-    #[derive(Deserialize)]
-    struct Place {
-        id: i64,
-        username: Option<String>,
-    }
     let Message { message_id, chat } = result(answer).ok_or_else(|| classify(answer, now))?;
-    Ok(json!(Sent { message_id, chat_id: chat.id, username: chat.username }))
+    Ok(json!(Sent { message_id, chat_id: chat.id, username: chat.username, further: Vec::new() }))
+}
+
+/// The messages of an album: one for each picture.
+pub(super) fn album(answer: &Answer, now: Timestamp) -> Result<Value, PublishError> {
+    let messages: Vec<Message> = result(answer).ok_or_else(|| classify(answer, now))?;
+    let mut messages = messages.into_iter();
+    let Message { message_id, chat } = messages
+        .next()
+        .ok_or_else(|| PublishError::Unknown { said: "expected the messages of an album, found none".to_owned() })?;
+    let further = messages.map(|message| message.message_id).collect();
+    Ok(json!(Sent { message_id, chat_id: chat.id, username: chat.username, further }))
 }
 
 /// `harmless`: the refusal that means that all is as it was asked for.
@@ -209,6 +227,21 @@ mod tests {
         ] {
             let error = sent(&answer(status, body), Timestamp::UNIX_EPOCH).unwrap_err();
             assert_eq!(error.class(), class, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn an_album_is_known_by_all_its_messages() {
+        let message = |id: i64| {
+            format!(
+                r#"{{"message_id":{id},"media_group_id":"9","chat":{{"id":-100,"type":"channel","username":"n"}}}}"#
+            )
+        };
+        let body = format!(r#"{{"ok":true,"result":[{},{},{}]}}"#, message(7), message(8), message(9));
+        let value = album(&answer(200, &body), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(value, json!({"message_id": 7, "chat_id": -100, "username": "n", "further": [8, 9]}));
+        for body in [r#"{"ok":true,"result":[]}"#, r#"{"ok":true,"result":true}"#, "<html>"] {
+            assert!(album(&answer(200, body), Timestamp::UNIX_EPOCH).is_err_and(|e| e.in_doubt()), "{body}");
         }
     }
 

@@ -72,6 +72,12 @@ const WORDS: &[(&str, Mark)] = &[
     ("photo_invalid_dimensions", Mark::Rejected(Rejection::Media)),
     ("image_process_failed", Mark::Rejected(Rejection::Media)),
     ("photo_save_file_invalid", Mark::Rejected(Rejection::Media)),
+    ("photo_invalid", Mark::Rejected(Rejection::Media)),
+    ("can't parse inputmedia", Mark::Rejected(Rejection::Media)),
+    ("media_group_invalid", Mark::Rejected(Rejection::Media)),
+    ("too many messages to send as an album", Mark::Rejected(Rejection::Media)),
+    ("there are no messages to send", Mark::Rejected(Rejection::Media)),
+    ("file must be non-empty", Mark::Rejected(Rejection::Media)),
     ("message to edit not found", Mark::Rejected(Rejection::Content)),
     ("message can't be edited", Mark::Rejected(Rejection::Content)),
     ("message can't be deleted", Mark::Rejected(Rejection::Content)),
@@ -84,17 +90,35 @@ pub(super) const SAME: &str = "message is not modified";
 /// The description of a delete that finds nothing: it is down.
 pub(super) const DOWN: &str = "message to delete not found";
 
+/// `failed to send message #2 with the error message "PHOTO_INVALID_DIMENSIONS"`: which, and what of it.
+fn of_album(words: &str) -> Option<(usize, &str)> {
+    let (number, rest) = words.strip_prefix("failed to send message #")?.split_once(' ')?;
+    let inner = rest.strip_prefix("with the error message")?.trim().trim_matches('"');
+    Some((number.parse().ok()?, inner))
+}
+
 impl Reply {
     /// Reads a body; `None`: not Telegram's words (a gateway's page).
     pub(super) fn read(answer: &Answer) -> Option<Self> {
         serde_json::from_slice(&answer.body).ok()
     }
 
-    /// The description in small letters, without the words for the status in front.
+    /// The description in small letters, without the words for the status in front; of an album, what is said of the
+    /// picture that is refused.
     fn words(&self) -> String {
         let text = self.description.trim().to_lowercase();
         let rest = ["bad request:", "forbidden:"].iter().find_map(|front| text.strip_prefix(front));
-        rest.map_or_else(|| text.clone(), |rest| rest.trim_start().to_owned())
+        let words = rest.map_or(text.as_str(), str::trim_start);
+        match of_album(words) {
+            Some((_, inner)) => inner.to_owned(),
+            None => words.to_owned(),
+        }
+    }
+
+    /// Which picture of an album is refused, counted from 0.
+    pub(super) fn refused_picture(&self) -> Option<usize> {
+        let text = self.description.trim().to_lowercase();
+        of_album(text.strip_prefix("bad request:")?.trim_start())?.0.checked_sub(1)
     }
 
     /// Whether it is a refusal of that description.
@@ -210,6 +234,15 @@ mod tests {
             (400, "Bad Request: message to edit not found", "rejected Content"),
             (400, "Bad Request: message can't be deleted", "rejected Content"),
             (400, "Bad Request: something new", "unknown"),
+            (
+                400,
+                "Bad Request: failed to send message #2 with the error message \"PHOTO_INVALID_DIMENSIONS\"",
+                "rejected Media",
+            ),
+            (400, "Bad Request: failed to send message #1 with the error message \"SOMETHING_NEW\"", "unknown"),
+            (400, "Bad Request: MEDIA_GROUP_INVALID", "rejected Media"),
+            (400, "Bad Request: can't parse InputMedia: media not found", "rejected Media"),
+            (500, "Internal Server Error: Group send failed", "unknown"),
             // The words count from the start only: a title may quote any of them.
             (400, "Bad Request: odd field chat not found", "unknown"),
             (401, "Unauthorized", "auth"),
@@ -251,6 +284,18 @@ mod tests {
             }
             let PublishError::RateLimited { until, .. } = classify(&answer, now()) else { panic!("{text}") };
             assert_eq!(until, secs.and_then(|s| Timestamp::from_second(1_800_000_000 + s).ok()), "{text} {header:?}");
+        }
+    }
+
+    #[test]
+    fn the_refused_picture_of_an_album_is_told() {
+        for (text, which) in [
+            ("Bad Request: failed to send message #2 with the error message \"IMAGE_PROCESS_FAILED\"", Some(1)),
+            ("Bad Request: failed to send message #0 with the error message \"X\"", None),
+            ("Bad Request: failed to send message #x with the error message \"X\"", None),
+            ("Bad Request: PHOTO_INVALID_DIMENSIONS", None),
+        ] {
+            assert_eq!(Reply::read(&refusal(400, text)).unwrap().refused_picture(), which, "{text}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! Telegram by its Bot API: one message to one chat, with a picture or without, its editing and its deletion. Bots are shown no history, so a
-//! message whose answer was lost waits for a person. Not here: albums, replies.
+//! Telegram by its Bot API: one message to one chat, with a picture, with several as an album or without, its editing and
+//! its deletion. Bots are shown no history, so a message whose answer was lost waits for a person. Not here: replies.
 //!
 //! Pages: <https://core.telegram.org/bots/api#sendmessage>, <https://core.telegram.org/bots/api#messageentity>,
 //! <https://core.telegram.org/bots/api#linkpreviewoptions>.
@@ -28,12 +28,11 @@ use crate::model::grant::{Credential, SecretRef};
 use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
-use crate::platform::picture::UPLOAD;
 use crate::platform::wire;
 use crate::text::limits;
 
-/// The layout of [`Payload::steps`]: one create step whose body is the JSON of `sendMessage`, before it an upload where
-/// the post has a picture.
+/// The layout of [`Payload::steps`]: one create step whose body is the JSON of `sendMessage`, before it an upload for
+/// each picture.
 const FORMAT: u32 = 1;
 
 static SPEC: Spec = Spec {
@@ -42,10 +41,10 @@ static SPEC: Spec = Spec {
     // 4096 after entities are parsed. The server counts code points, entities are placed in UTF-16 units: the larger
     // count holds for both. Source: Bot API 10.1, 2026-06; TDLib, 2026-07.
     text: limits::TELEGRAM.rules,
-    // 10 MB, width and height together 10,000, 20 times longer than wide, captions of 1024, no alternative text.
-    // Source: Bot API 10.1, sendPhoto, 2026-06.
+    // 10 MB, width and height together 10,000, 20 times longer than wide, captions of 1024, no alternative text; albums
+    // of 2 to 10. Source: Bot API 10.1, sendPhoto and sendMediaGroup, 2026-06.
     media: MediaRules {
-        max: 1,
+        max: 10,
         bytes: 10_000_000,
         side: 2000,
         longest: 20,
@@ -60,7 +59,13 @@ static SPEC: Spec = Spec {
     deadline: Duration::from_secs(60),
     media_deadline: Duration::from_secs(120),
     connect: Connect::BotToken,
-    terms: Terms { ask: "", source: "https://core.telegram.org/bots/api", read: "2026-06" },
+    terms: Terms {
+        ask: "A bot may post to the newsroom's own channel by itself. It must not send unsolicited messages, pose as \
+              somebody else or get round the rate limits; whoever runs it answers for what it posts, and it needs a privacy \
+              policy and an answer to /privacy (@BotFather).",
+        source: "https://telegram.org/tos/bot-developers (sections 4 and 5.2)",
+        read: "2026-11",
+    },
 };
 
 /// The platform.
@@ -206,12 +211,7 @@ impl Account for Config {
             format: FORMAT,
             revision: ids.revision,
             key: String::new(),
-            steps: post
-                .picture
-                .iter()
-                .map(picture::attached)
-                .chain([Planned { step: ONLY, body: body.to_string() }])
-                .collect(),
+            steps: picture::attached(post).chain([Planned { step: ONLY, body: body.to_string() }]).collect(),
             text: text.to_owned(),
             link: post.link.clone(),
         })
@@ -224,35 +224,46 @@ impl Account for Config {
         journal: &mut Journal<'_>,
     ) -> Result<Receipt, PublishError> {
         let body = body(payload)?;
-        let photo = match payload.planned(UPLOAD) {
-            Some(upload) => media::photo(cx, &upload.body, journal).await?,
-            None => None,
-        };
-        let deadline = if photo.is_some() { SPEC.media_deadline } else { SPEC.deadline }.mul_f64(cx.scale);
+        let mut photos = Vec::new();
+        let is_out = journal.done(ONLY).is_some();
+        for upload in payload.uploads().filter(|_| !is_out) {
+            photos.extend(media::photo(cx, upload, journal).await?);
+        }
+        let deadline = if photos.is_empty() { SPEC.deadline } else { SPEC.media_deadline }.mul_f64(cx.scale);
         let api = Api::new(cx, &self.server, deadline)?;
-        let send = || api.send_with(body, photo.as_ref());
+        let send = || api.send_with(body, photos);
         let value = journal.step(ONLY, body.as_bytes(), deadline, send).await?;
         receipt(value, cx.clock.now())
     }
 
     async fn amend(&self, cx: &Context<'_>, what: &Amend, journal: &mut Journal<'_>) -> Result<Receipt, PublishError> {
         let (Amend::Edit { receipt, .. } | Amend::Delete { receipt }) = what;
-        let (chat, message) = receipt.remote_id.as_deref().and_then(place).ok_or_else(|| {
-            invalid(format!("expected the id of a message (chat:message), found {:?}", receipt.remote_id))
-        })?;
+        let place = |id: Option<&str>| {
+            let found = id.and_then(place);
+            found.ok_or_else(|| invalid(format!("expected the id of a message (chat:message), found {id:?}")))
+        };
         let deadline = SPEC.deadline.mul_f64(cx.scale);
         let api = Api::new(cx, &self.server, deadline)?;
         match what {
             Amend::Edit { payload, .. } => {
+                // An album's caption is its first message's.
+                let (chat, message) = place(receipt.remote_id.as_deref())?;
                 let request = edit(body(payload)?, chat, message)?;
                 let step = Step { op: Op::Edit, n: 0 };
-                let has_picture = payload.planned(UPLOAD).is_some();
+                let has_picture = payload.uploads().next().is_some();
                 journal.step(step, request.as_bytes(), deadline, || api.edit_either(&request, has_picture)).await?;
             }
             Amend::Delete { .. } => {
-                let request = json!({ "chat_id": chat, "message_id": message }).to_string();
-                let step = Step { op: Op::Delete, n: 0 };
-                journal.step(step, request.as_bytes(), deadline, || api.delete(&request)).await?;
+                let messages = wire::last_first(receipt);
+                if messages.is_empty() {
+                    place(None)?;
+                }
+                for (n, id) in (0_u16..).zip(messages) {
+                    let (chat, message) = place(Some(id))?;
+                    let request = json!({ "chat_id": chat, "message_id": message }).to_string();
+                    let step = Step { op: Op::Delete, n };
+                    journal.step(step, request.as_bytes(), deadline, || api.delete(&request)).await?;
+                }
             }
         }
         Ok(receipt.clone())
@@ -334,7 +345,7 @@ fn place(remote_id: &str) -> Option<(i64, i64)> {
 fn receipt(value: Value, at: Timestamp) -> Result<Receipt, PublishError> {
     let sent: Sent = serde_json::from_value(value)
         .map_err(|e| PublishError::Unknown { said: format!("the stored step holds no message: {e}") })?;
-    let Sent { message_id, chat_id, username } = sent;
+    let Sent { message_id, chat_id, username, further } = sent;
     // A delayed message is accepted under the number 0: it is out, but nothing can be done to it.
     if message_id == 0 {
         return Ok(Receipt { remote_id: None, url: None, parts: Vec::new(), at, how: Known::Answered });
@@ -344,8 +355,13 @@ fn receipt(value: Value, at: Timestamp) -> Result<Receipt, PublishError> {
     // A person's chat has a positive id and no links; its name is the person's.
     let public = username.filter(|_| chat_id < 0).map(|name| format!("https://t.me/{name}/{message_id}"));
     let url = public.or(private);
-    let remote_id = Some(format!("{chat_id}:{message_id}"));
-    Ok(Receipt { remote_id, url, parts: Vec::new(), at, how: Known::Answered })
+    let id = |message: i64| format!("{chat_id}:{message}");
+    let parts = if further.is_empty() {
+        Vec::new()
+    } else {
+        std::iter::once(message_id).chain(further).filter(|message| *message != 0).map(id).collect()
+    };
+    Ok(Receipt { remote_id: Some(id(message_id)), url, parts, at, how: Known::Answered })
 }
 
 fn chat_remarks(configured: &ChatId, chat: &Chat) -> Vec<String> {

@@ -6,14 +6,16 @@ use std::time::Duration;
 use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
 use super::error::{Problem, classify};
 use super::find::Page;
+use super::keys::{Auth, Config};
 use super::oauth1::{Keys, authorization};
+use super::{price, quota};
 use crate::http::{Answer, Call};
 use crate::platform::{Context, PublishError, wire};
 
@@ -21,8 +23,16 @@ use crate::platform::{Context, PublishError, wire};
 pub(super) struct Api<'a> {
     pub(super) cx: &'a Context<'a>,
     server: &'a Url,
-    keys: Keys<'a>,
+    auth: Signing<'a>,
     timeout: Duration,
+}
+
+/// What a call is signed with.
+enum Signing<'a> {
+    /// OAuth 1.0a.
+    Keys(Keys<'a>),
+    /// OAuth 2.0.
+    Bearer(SecretString),
 }
 
 #[derive(Deserialize)]
@@ -50,21 +60,27 @@ pub(super) struct Me {
 }
 
 impl<'a> Api<'a> {
-    /// Takes the four keys from the credential.
+    /// Takes the four keys from the credential, or the token from the kept grant.
     ///
     /// # Errors
     /// `Auth` where one of them is not there.
-    pub(super) fn new(cx: &'a Context<'a>, server: &'a Url, timeout: Duration) -> Result<Self, PublishError> {
+    pub(super) async fn open(cx: &'a Context<'a>, of: &'a Config, timeout: Duration) -> Result<Self, PublishError> {
         let key = |name: &str| {
             cx.credential.get(name).ok_or_else(|| PublishError::Auth { said: format!("the channel has no {name}") })
         };
-        let keys = Keys {
-            consumer_key: key("consumer_key")?,
-            consumer_secret: key("consumer_secret")?,
-            access_token: key("access_token")?,
-            access_secret: key("access_secret")?,
+        let auth = match &of.auth {
+            Auth::One { .. } => Signing::Keys(Keys {
+                consumer_key: key("consumer_key")?,
+                consumer_secret: key("consumer_secret")?,
+                access_token: key("access_token")?,
+                access_secret: key("access_secret")?,
+            }),
+            Auth::Two { .. } => match cx.grant().await? {
+                Some(grant) => Signing::Bearer(grant.access),
+                None => return Err(PublishError::Auth { said: "the channel is not connected".to_owned() }),
+            },
         };
-        Ok(Self { cx, server, keys, timeout })
+        Ok(Self { cx, server: &of.server, auth, timeout })
     }
 
     /// Makes a post of a frozen body; the value is what the journal keeps.
@@ -72,6 +88,7 @@ impl<'a> Api<'a> {
     pub(super) async fn create(&self, body: &str) -> Result<Value, PublishError> {
         let call = self.call(Method::POST, &["2", "tweets"], &[]).body("application/json", body);
         let answer = self.cx.http.change(call).await.map_err(wire::unanswered)?;
+        quota::note(self.cx.meter, &answer);
         created(&answer, self.cx.clock.now())
     }
 
@@ -87,7 +104,9 @@ impl<'a> Api<'a> {
     /// <https://docs.x.com/x-api/users/get-posts>
     pub(super) async fn posts(&self, user: &str, query: &[(&str, &str)]) -> Result<Page, PublishError> {
         let answer = self.read(&["2", "users", user, "tweets"], query).await?;
-        match parse::<Page>(&answer)? {
+        let page = parse::<Page>(&answer)?;
+        self.cx.meter.spend("own posts read", price::READ.times(page.data.len() as u64));
+        match page {
             Page { errors: Some(_), .. } => {
                 Err(PublishError::Unknown { said: Problem::read(&answer.body).said(answer.status) })
             }
@@ -99,6 +118,7 @@ impl<'a> Api<'a> {
     /// <https://docs.x.com/x-api/users/get-my-user>
     pub(super) async fn me(&self) -> Result<Me, PublishError> {
         let answer = self.read(&["2", "users", "me"], &[]).await?;
+        self.cx.meter.spend("user read", price::USER);
         parse::<Wrapped<Me>>(&answer).map(|wrapped| wrapped.data)
     }
 
@@ -109,16 +129,22 @@ impl<'a> Api<'a> {
 
     pub(super) fn call(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> Call {
         let url = address(self.server, path, query);
-        let seconds = self.cx.clock.now().as_second();
-        let nonce = crate::text::plain::hex(&rand::random::<[u8; 16]>());
-        let header = authorization(&self.keys, method.as_str(), &url, seconds, &nonce);
-        let mut call = Call::new(method, url);
+        let mut call = match &self.auth {
+            Signing::Bearer(token) => Call::new(method, url).bearer(token),
+            Signing::Keys(keys) => {
+                let seconds = self.cx.clock.now().as_second();
+                let nonce = crate::text::plain::hex(&rand::random::<[u8; 16]>());
+                let header = authorization(keys, method.as_str(), &url, seconds, &nonce);
+                let mut call = Call::new(method, url);
+                // Every value in it is percent-encoded, so it is always a valid header.
+                if let Ok(mut value) = HeaderValue::from_str(header.expose_secret()) {
+                    value.set_sensitive(true);
+                    call.headers.insert(AUTHORIZATION, value);
+                }
+                call
+            }
+        };
         call.timeout = self.timeout;
-        // Every value in it is percent-encoded, so it is always a valid header.
-        if let Ok(mut value) = HeaderValue::from_str(header.expose_secret()) {
-            value.set_sensitive(true);
-            call.headers.insert(AUTHORIZATION, value);
-        }
         call
     }
 }

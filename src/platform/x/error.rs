@@ -43,6 +43,8 @@ pub(super) struct Listed {
     detail: String,
     #[serde(rename = "type")]
     kind: String,
+    /// The fields that are at fault, each with its values.
+    parameters: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What a text of the table means.
@@ -83,6 +85,13 @@ impl Problem {
 
     fn has_code(&self, codes: &[i64]) -> bool {
         self.errors.iter().any(|e| e.code.is_some_and(|code| codes.contains(&code)))
+    }
+
+    /// Whether the post's pictures alone are said to be at fault.
+    fn blames_the_media(&self) -> bool {
+        let of_media =
+            |e: &Listed| !e.parameters.is_empty() && e.parameters.keys().all(|name| name == "media.media_ids");
+        !self.errors.is_empty() && self.errors.iter().all(of_media)
     }
 
     fn mark(&self) -> Option<Mark> {
@@ -131,6 +140,9 @@ pub(super) fn classify(answer: &Answer, now: Timestamp) -> PublishError {
             PublishError::Auth { said: timed(answer, now, said) }
         }
         402 => PublishError::Forbidden { scope: PauseScopeKind::App, said },
+        400 if problem.is_kind("invalid-request") && problem.blames_the_media() => {
+            PublishError::Rejected { reason: Rejection::Media, said }
+        }
         400 if problem.is_kind("invalid-request") => PublishError::Rejected { reason: Rejection::Invalid, said },
         400 | 403 if problem.has_code(&[187]) => PublishError::Duplicate { said },
         400 | 403 if problem.has_code(&[186]) => PublishError::Rejected { reason: Rejection::TooLong, said },
@@ -223,12 +235,19 @@ mod tests {
         let problem = |kind: &str| {
             format!(r#"{{"title":"T","detail":"D","type":"https://api.twitter.com/2/problems/{kind}","status":403}}"#)
         };
+        let blaming = |fields: &str| {
+            let kind = "https://api.twitter.com/2/problems/invalid-request";
+            format!(r#"{{"errors":[{{"parameters":{{{fields}}},"message":"m"}}],"title":"T","type":"{kind}"}}"#)
+        };
         let code = |n: u16| format!(r#"{{"errors":[{{"code":{n},"message":"m"}}]}}"#);
         let detail =
             |text: &str| format!(r#"{{"detail":"{text}","type":"about:blank","title":"Forbidden","status":403}}"#);
         let page = "<html><body>502 Bad Gateway</body></html>".to_owned();
         let cases: Vec<(u16, String, &str)> = vec![
             (400, problem("invalid-request"), "rejected Invalid"),
+            (400, blaming(r#""media.media_ids":["7"]"#), "rejected Media"),
+            (400, blaming(r#""media.media_ids":["7"],"text":["a"]"#), "rejected Invalid"),
+            (400, blaming(r#""text":["a"]"#), "rejected Invalid"),
             (400, code(215), "auth"),
             (400, code(187), "duplicate"),
             (400, code(324), "rejected Media"),

@@ -39,9 +39,11 @@ pub(super) struct Tweet {
     #[serde(default)]
     entities: Entities,
     /// The whole text of a long post, where it was asked for.
+    // X's OpenAPI document of 2026-08 has another name for it.
+    #[serde(alias = "note_post")]
     note_tweet: Option<Note>,
     /// What it answers, quotes or repeats, where it was asked for.
-    #[serde(default)]
+    #[serde(default, alias = "referenced_posts")]
     referenced_tweets: Vec<Reference>,
 }
 

@@ -86,10 +86,11 @@ impl Api<'_> {
     }
 }
 
-/// A frozen body that names the picture.
-pub(super) fn naming(body: &str, sent: &Value) -> Option<String> {
-    let mut body: Value = serde_json::from_str(body).ok()?;
-    body["media"] = json!({ "media_ids": [sent["id"].as_str()?] });
+/// A frozen body that names the pictures; `None` where there are none.
+pub(super) fn naming(body: &str, sent: &[Value]) -> Option<String> {
+    let ids: Vec<&str> = picture::had(sent).filter_map(|value| value["id"].as_str()).collect();
+    let mut body: Value = serde_json::from_str(body).ok().filter(|_| !ids.is_empty())?;
+    body["media"] = json!({ "media_ids": ids });
     Some(body.to_string())
 }
 
@@ -98,9 +99,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_names_its_picture_and_keeps_the_rest() {
-        let body = naming(r#"{"text":"a"}"#, &json!({"id": "7"})).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), json!({"text": "a", "media": {"media_ids": ["7"]}}));
-        assert!(naming("{}", &picture::without("gone")).is_none());
+    fn a_body_names_its_pictures_in_order_and_keeps_the_rest() {
+        let sent = [json!({"id": "7"}), picture::without("gone"), json!({"id": "9"})];
+        let body: Value = serde_json::from_str(&naming(r#"{"text":"a"}"#, &sent).unwrap()).unwrap();
+        assert_eq!(body, json!({"text": "a", "media": {"media_ids": ["7", "9"]}}));
+        assert!(naming("{}", &sent[1..2]).is_none() && naming("{}", &[]).is_none());
     }
 }

@@ -1,39 +1,44 @@
-//! X by its API v2, with OAuth 1.0a user keys: text posts and threads of them (each part answers the one before), the
-//! picture of the first part, their look-up and their deletion. Not here: OAuth 2.0.
+//! X by its API v2: text posts and threads of them (each part answers the one before), the picture of the first part, their
+//! look-up and their deletion. Signed in with OAuth 1.0a user keys, or by OAuth 2.0; which of them, the keys say.
 //!
 //! Pages: <https://docs.x.com/x-api/posts/create-post>, <https://docs.x.com/x-api/users/get-posts>,
 //! <https://docs.x.com/fundamentals/authentication/oauth-1-0a/creating-a-signature>,
 //! <https://docs.x.com/fundamentals/counting-characters>.
 
 mod api;
+mod consent;
 mod error;
 mod find;
+mod keys;
 mod media;
 mod oauth1;
+mod price;
+mod quota;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
+use schemars::JsonSchema as _;
 use secrecy::ExposeSecret as _;
-use serde::de::{Deserialize as _, Error as _};
 use serde_json::{Value, json};
 use sha2::Digest as _;
 use url::Url;
 
 use self::api::Api;
 use self::find::Verdict;
+use self::keys::{Auth, Config, Keys};
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY, Outgoing,
-    PauseScopeKind, Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture,
+    Account, Amend, Connect, ConnectError, Consent, Context, Identity, Ids, Journal, Lookup, MediaRules, ONLY,
+    Outgoing, PauseScopeKind, Payload, Planned, Platform, PriceList, PublishError, Recovery, Sought, Spec, Terms,
+    picture,
 };
 use crate::model::grant::{Credential, SecretRef};
+use crate::model::money::Price;
 use crate::model::picture::Ratio;
 use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
-use crate::platform::picture::UPLOAD;
 use crate::platform::wire;
 use crate::text::limits;
 use crate::text::rules::TextRules;
@@ -85,11 +90,13 @@ static SPEC: Spec = Spec {
     deletes: true,
     deadline: DEADLINE,
     media_deadline: Duration::from_secs(120),
-    connect: Connect::OAuth1,
+    connect: Connect::OAuth1Or2,
     terms: Terms {
-        ask: "Automated posts of links and news are allowed; the account must be labelled as automated and name the \
-              person or organisation behind it, and the same text must not go out from several accounts.",
-        source: "https://help.x.com/en/rules-and-policies/x-automation",
+        ask: "News and feed updates may be posted automatically. The account must carry the label \"Automated\" (Settings, \
+              Your account, Automation), say in its bio that it is automated and whose it is, and be linked to an account \
+              that a person runs; no mentions nobody asked for, and not the same posts from several accounts. The API \
+              does not show the label: look at the profile.",
+        source: "https://docs.x.com/developer-guidelines (with https://help.x.com/en/rules-and-policies/x-automation)",
         read: "2026-11",
     },
 };
@@ -97,51 +104,6 @@ static SPEC: Spec = Spec {
 /// The platform.
 #[derive(Debug)]
 pub struct X;
-
-/// The keys of an X channel beside the common ones.
-#[derive(Debug, serde::Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    /// Where the API is.
-    #[serde(default = "default_server", deserialize_with = "wire::server")]
-    server: Url,
-    /// The app's API key.
-    consumer_key: SecretRef,
-    /// The app's API key secret.
-    consumer_secret: SecretRef,
-    /// The user's access token.
-    access_token: SecretRef,
-    /// The user's access token secret.
-    access_secret: SecretRef,
-    /// Weighted characters a post may have, 280 to 25000: more than 280 only for an account that may write long posts.
-    #[serde(default = "default_limit", deserialize_with = "limit")]
-    #[schemars(range(min = 280, max = 25000))]
-    limit: usize,
-    /// Whether the app's plan lets Bugle read the account's own posts. With `false` a post whose answer was lost waits
-    /// for a person.
-    #[serde(default = "yes")]
-    read: bool,
-}
-
-fn default_server() -> Url {
-    Url::parse("https://api.x.com").expect("a constant URL")
-}
-
-const fn default_limit() -> usize {
-    LIMIT
-}
-
-const fn yes() -> bool {
-    true
-}
-
-fn limit<'de, D: serde::Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
-    let limit = usize::deserialize(from)?;
-    if (LIMIT..=LONG_LIMIT).contains(&limit) {
-        return Ok(limit);
-    }
-    Err(D::Error::custom(format!("expected {LIMIT} to {LONG_LIMIT}, found {limit}")))
-}
 
 impl Platform for X {
     fn spec(&self) -> &'static Spec {
@@ -153,7 +115,7 @@ impl Platform for X {
     }
 
     fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        Config::json_schema(generator)
+        Keys::json_schema(generator)
     }
 }
 
@@ -172,24 +134,43 @@ impl Account for Config {
     }
 
     fn secrets(&self) -> Vec<(&'static str, SecretRef)> {
-        vec![
-            ("consumer_key", self.consumer_key.clone()),
-            ("consumer_secret", self.consumer_secret.clone()),
-            ("access_token", self.access_token.clone()),
-            ("access_secret", self.access_secret.clone()),
-        ]
+        self.secret_keys()
     }
 
     fn server(&self) -> Option<&Url> {
         Some(&self.server)
     }
 
+    fn consent(&self) -> Option<&dyn Consent> {
+        match self.auth {
+            Auth::One { .. } => None,
+            Auth::Two { .. } => Some(self),
+        }
+    }
+
     fn credential_scope(&self, credential: &Credential) -> Option<String> {
-        digest(credential, &["consumer_key", "access_token"])
+        match self.auth {
+            Auth::One { .. } => digest(credential, &["consumer_key", "access_token"]),
+            // A grant belongs to its channel alone.
+            Auth::Two { .. } => None,
+        }
     }
 
     fn app_scope(&self, credential: &Credential) -> Option<String> {
-        digest(credential, &["consumer_key"])
+        match &self.auth {
+            Auth::One { .. } => digest(credential, &["consumer_key"]),
+            Auth::Two { client_id, .. } => {
+                Some(crate::text::plain::hex(&sha2::Sha256::digest(format!("x\0client\0{client_id}"))))
+            }
+        }
+    }
+
+    fn prices(&self) -> Option<&'static PriceList> {
+        Some(&price::PRICES)
+    }
+
+    fn charge(&self, step: Step, body: &str) -> Price {
+        price::of(step, body)
     }
 
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
@@ -209,7 +190,7 @@ impl Account for Config {
             format: FORMAT,
             revision: ids.revision,
             key: String::new(),
-            steps: post.picture.iter().map(picture::attached).chain(steps).collect(),
+            steps: picture::attached(post).chain(steps).collect(),
             text: post.whole(),
             link: post.link.clone(),
         })
@@ -225,21 +206,22 @@ impl Account for Config {
         if payload.format != FORMAT {
             return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format)));
         }
-        let api = Api::new(cx, &self.server, deadline)?;
+        let api = Api::open(cx, self, deadline).await?;
         let mut parts: Vec<Receipt> = Vec::new();
         for planned in payload.creates() {
             let body = match parts.last().and_then(|part| part.remote_id.as_deref()) {
                 Some(parent) => answering(&planned.body, parent)?,
                 None => planned.body.clone(),
             };
-            let mut naming = None;
-            if let Some(upload) = payload.planned(UPLOAD).filter(|_| planned.step.n == 0) {
+            // All pictures are the first part's.
+            let mut sent = Vec::new();
+            for upload in payload.uploads().filter(|_| planned.step.n == 0) {
                 let deadline = SPEC.media_deadline.mul_f64(cx.scale);
-                let api = Api::new(cx, &self.server, deadline)?;
+                let api = Api::open(cx, self, deadline).await?;
                 let send = || api.picture(&upload.body);
-                let sent = journal.step(UPLOAD, upload.body.as_bytes(), deadline, send).await?;
-                naming = media::naming(&body, &sent);
+                sent.push(journal.step(upload.step, upload.body.as_bytes(), deadline, send).await?);
             }
+            let naming = media::naming(&body, &sent);
             let (body, bare) = naming.as_deref().map_or((body.as_str(), None), |with| (with, Some(body.as_str())));
             let send = || api.create_with(body, bare);
             let value = journal.step(planned.step, body.as_bytes(), deadline, send).await?;
@@ -257,7 +239,7 @@ impl Account for Config {
             return Err(invalid("the post's id on X is not known".to_owned()));
         }
         let deadline = SPEC.deadline.mul_f64(cx.scale);
-        let api = Api::new(cx, &self.server, deadline)?;
+        let api = Api::open(cx, self, deadline).await?;
         for (n, id) in (0u16..).zip(parts) {
             if !api::is_id(id) {
                 return Err(invalid(format!("expected an id of X, found {id:?}")));
@@ -293,7 +275,7 @@ impl Account for Config {
         if sought.step != ONLY {
             fields.push_str(",referenced_tweets");
         }
-        let api = Api::new(cx, &self.server, SPEC.deadline.mul_f64(cx.scale))?;
+        let api = Api::open(cx, self, SPEC.deadline.mul_f64(cx.scale)).await?;
         let mut tweets = Vec::new();
         let mut next: Option<String> = None;
         for _ in 0..PAGES {
@@ -327,7 +309,7 @@ impl Account for Config {
     }
 
     async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
-        let api = Api::new(cx, &self.server, SPEC.deadline.mul_f64(cx.scale)).map_err(refused)?;
+        let api = Api::open(cx, self, SPEC.deadline.mul_f64(cx.scale)).await.map_err(refused)?;
         let me = api.me().await.map_err(refused)?;
         let mut remarks = Vec::new();
         if !self.read {

@@ -131,7 +131,9 @@ fn a_receipt_needs_an_id() {
 fn the_schema_says_what_is_taken() {
     let schema = X.schema(&mut schemars::SchemaGenerator::default()).to_value();
     assert_eq!(schema["additionalProperties"], json!(false));
-    assert_eq!(schema["required"], json!(["consumer_key", "consumer_secret", "access_token", "access_secret"]));
+    // Which of them are needed depends on each other: `open` says it.
+    assert!(schema["required"].is_null());
+    assert!(schema["properties"]["consumer_key"].is_object() && schema["properties"]["client_id"].is_object());
     assert_eq!(schema["properties"]["limit"]["maximum"], json!(25_000));
     assert_eq!(schema["properties"]["server"]["default"], json!("https://api.x.com/"));
 }
@@ -157,4 +159,41 @@ fn freezes_a_thread_step_by_step() {
             .freeze(&Outgoing { more: vec![FittedText::new(" ".to_owned(), SPEC.text).unwrap()], ..post }, &ids())
             .is_err()
     );
+}
+
+fn open_bare(text: &str) -> Result<Arc<dyn Account>, toml::de::Error> {
+    X.open(DeTable::parse(text).unwrap().into_inner())
+}
+
+#[test]
+fn the_keys_say_how_the_account_is_opened_and_a_mixture_is_a_fault() {
+    assert!(open("").unwrap().consent().is_none());
+    for (keys, secrets) in [
+        ("client_id = \"id\"\n", 0),
+        ("client_id = \"id\"\nclient_secret = { env = \"S\" }\nsite = \"http://127.0.0.1:1\"\n", 1),
+    ] {
+        let account = open_bare(keys).unwrap();
+        assert!(account.consent().is_some_and(|consent| !consent.shows_code()), "{keys}");
+        assert_eq!(account.secrets().len(), secrets, "{keys}");
+        assert_eq!(account.credential_scope(&Credential::default()), None);
+    }
+    for (keys, words) in [
+        (format!("{KEYS}client_id = \"id\"\n"), "found both: `consumer_key` beside `client_id`"),
+        (format!("{KEYS}client_secret = {{ env = \"S\" }}\n"), "beside `client_secret`"),
+        ("client_id = \"id\"\naccess_secret = { env = \"S\" }\n".to_owned(), "`access_secret` beside `client_id`"),
+        ("client_secret = { env = \"S\" }\n".to_owned(), "missing key `client_id`"),
+        ("client_id = \" \"\n".to_owned(), "missing key `client_id`"),
+        ("limit = 280\n".to_owned(), "found neither"),
+    ] {
+        let error = open_bare(&keys).err().unwrap();
+        assert!(error.message().contains(words), "{keys}: {error}");
+    }
+}
+
+#[test]
+fn channels_of_one_client_share_its_credits() {
+    let scope = |id: &str| open_bare(&format!("client_id = \"{id}\"\n")).unwrap().app_scope(&Credential::default());
+    assert!(scope("a").is_some());
+    assert_eq!(scope("a"), scope("a"));
+    assert_ne!(scope("a"), scope("b"));
 }

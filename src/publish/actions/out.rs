@@ -122,7 +122,7 @@ fn known_id(row: &PostRow, receipt: &Receipt) -> Result<(), StoreError> {
     }
     let at = receipt.url.as_deref().unwrap_or("on the platform");
     Err(said(format!(
-        "post {} was confirmed by a person, so its id on the platform is not known: change it by hand, {at}",
+        "the id of post {} on its platform is not known (a person confirmed it, or the platform gives none): change it by hand, {at}",
         short(row.id())
     )))
 }
@@ -152,7 +152,10 @@ async fn edit_out(
     let wanted = Post { text: Some(text), ..row.post.clone() };
     let prepared = prepare(place.setting, place.channel, identity, &article, &wanted, row.revision, hand.now)
         .map_err(StoreError::Conflict)?;
-    let (out, new) = (receipt.parts.len().max(1), prepared.payload.creates().count());
+    // Texts are compared, not what is out in all: an album's pictures have ids of their own.
+    let frozen = row.payload.as_deref().and_then(|text| serde_json::from_str::<Payload>(text).ok());
+    let ids = receipt.parts.len().max(1);
+    let (out, new) = (frozen.map_or(ids, |it| it.parts().len().min(ids)), prepared.payload.parts().len());
     if out != new {
         return Err(said(format!(
             "post {0} is out in {out} parts, the new text has {new}: part it as often by a line of ---, or \

@@ -218,10 +218,12 @@ pub async fn confirm(store: &Store, hand: &Hand, id: &str, url: Option<url::Url>
             if !allowed {
                 return Err(refuse(&row, "confirm it (it was never sent, or is settled)", &known));
             }
+            // A step may be done without an id of its own: a picture that is a part and could not be had.
+            let ids: Vec<String> = known.parts.iter().filter(|id| !id.is_empty()).cloned().collect();
             let receipt = Receipt {
-                remote_id: known.parts.first().filter(|id| !id.is_empty()).cloned(),
+                remote_id: ids.first().cloned(),
                 url: url.map(String::from),
-                parts: if known.parts.len() > 1 { known.parts.clone() } else { Vec::new() },
+                parts: if ids.len() > 1 { ids } else { Vec::new() },
                 at: hand.now,
                 how: How::Confirmed,
             };

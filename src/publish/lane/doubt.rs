@@ -7,16 +7,24 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::super::book::{Ended, store_ended};
-use super::super::claim;
 use super::super::reconcile::{self, Doubt, Move, Seen};
+use super::super::{call, claim};
 use super::{Hands, Lane};
+use crate::model::channel::Block;
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState};
 use crate::model::receipt::{Op, Outcome, Receipt, Step};
 use crate::platform::{Journal, Lookup, Payload, PublishError, Sought, StepBook};
 use crate::store::post::PostRow;
-use crate::store::{StoreError, attempt, audit, channel, notice, post};
+use crate::store::{StoreError, attempt, audit, channel, notice, post, spend};
 use crate::telemetry::PostOutcome;
+
+/// A step is sent again.
+#[derive(Clone, Copy)]
+struct Resend {
+    /// Revision and step, where it proved not to be there: then nothing was paid for it.
+    absent: Option<(u16, Step)>,
+}
 
 impl Lane {
     pub(super) async fn reconcile(&mut self, hands: &Hands) -> Result<bool, StoreError> {
@@ -28,7 +36,7 @@ impl Lane {
         let (Some((step, last, first_begun)), Some(payload)) = (reconcile::in_doubt(&attempts, row.revision), payload)
         else {
             // Every visible step is proved done, or none was begun: the next claim goes on from there.
-            self.put_back(&row, hands.now, hands.now, "nothing of it is in doubt", false).await?;
+            self.put_back(&row, hands.now, hands.now, "nothing of it is in doubt", None).await?;
             return Ok(true);
         };
         let doubt = Doubt {
@@ -50,6 +58,7 @@ impl Lane {
             now: hands.now,
             scale: self.house.scale,
         };
+        let mut absent = None;
         let moved = match doubt.next() {
             Move::Look => {
                 let parent = parent_of(&attempts, row.revision, step.n);
@@ -91,13 +100,16 @@ impl Lane {
                         if matches!(moved, Move::Wait(_)) {
                             return Ok(true);
                         }
+                        if seen == Seen::Absent && matches!(moved, Move::Again(_)) {
+                            absent = Some((row.revision, step));
+                        }
                         moved
                     }
                 }
             }
             other => other,
         };
-        self.follow(row.id().to_owned(), moved, hands.now).await?;
+        self.follow(row.id().to_owned(), moved, hands.now, absent).await?;
         Ok(true)
     }
 
@@ -125,14 +137,12 @@ impl Lane {
         post: &str,
         sought: &Sought<'_>,
     ) -> Result<(serde_json::Value, Receipt), Seen> {
-        let deadline = self.channel.account.spec().deadline;
-        let answer = {
-            let cx = self.context(hands);
-            match tokio::time::timeout(deadline, self.channel.account.find(&cx, sought)).await {
-                Ok(answer) => answer,
-                Err(_) => Err(PublishError::Unknown { said: "the look-up had no answer in time".to_owned() }),
-            }
-        };
+        let answer = call::find(&self.house, &self.channel, &self.context(hands), sought).await;
+        if let Err(PublishError::Auth { said }) = &answer
+            && let Err(error) = self.block(Block::Token { said: said.clone() }, hands.now).await
+        {
+            return Err(Seen::Nothing(error.to_string()));
+        }
         if answer.is_ok() {
             self.breaker = None;
             self.unknowns = 0;
@@ -214,7 +224,14 @@ impl Lane {
         self.house.store.write(job).await
     }
 
-    async fn follow(&self, id: String, moved: Move, now: Timestamp) -> Result<(), StoreError> {
+    /// `absent`: the step that proved not to be there.
+    async fn follow(
+        &self,
+        id: String,
+        moved: Move,
+        now: Timestamp,
+        absent: Option<(u16, Step)>,
+    ) -> Result<(), StoreError> {
         let mut conn = self.house.store.read().await?;
         let Some(row) = post::one(&mut conn, &id).await? else { return Ok(()) };
         drop(conn);
@@ -228,7 +245,9 @@ impl Lane {
                 });
                 self.house.store.write(job).await
             }
-            Move::Again(due) => self.put_back(&row, due, now, "proved absent, or safe to repeat", true).await,
+            Move::Again(due) => {
+                self.put_back(&row, due, now, "proved absent, or safe to repeat", Some(Resend { absent })).await
+            }
             Move::Hold(why) => self.hold(row, why, now).await,
             Move::Look => Ok(()),
         }
@@ -240,17 +259,22 @@ impl Lane {
         due: Timestamp,
         now: Timestamp,
         why: &'static str,
-        resend: bool,
+        resend: Option<Resend>,
     ) -> Result<(), StoreError> {
         let row = row.clone();
         let post = row.post.clone().put_back(Some(why.to_owned())).map_err(|e| StoreError::Conflict(e.to_string()))?;
         let mut next = PostRow { post, next_look: None, ..row.clone() };
-        if resend {
+        if resend.is_some() {
             next.resends += 1;
             next.post.due = next.post.due.max(due);
         }
         let job = crate::store::job(move |conn| {
-            Box::pin(async move { post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop) })
+            Box::pin(async move {
+                if let Some(step) = resend.and_then(|resend| resend.absent) {
+                    spend::void_step(conn, row.id(), step, now).await?;
+                }
+                post::put(conn, &row, &next, now, &Actor::Bugle, why).await.map(drop)
+            })
         });
         self.house.store.write(job).await
     }

@@ -4,16 +4,18 @@
 mod doubt;
 mod next;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::meter::{Jotted, Notes, Origin};
 use super::ports::{SealedKeep, StoreWall};
 use super::settle::{self, Fate, Settlement};
-use super::{Channel, House, amend, identity_of, retry};
+use super::{Channel, House, amend, call, identity_of, retry, tokens};
 use crate::model::channel::Block;
 use crate::model::grant::Credential;
-use crate::model::notice::{Level, Notice};
+use crate::model::limit::Said;
 use crate::model::post::Actor;
 use crate::platform::{ConnectError, Context, Identity};
 use crate::store::channel::ChannelRow;
@@ -22,6 +24,8 @@ use crate::telemetry::PostOutcome;
 
 /// How long an answered introduction is trusted before the server is asked again.
 const TRUSTED: SignedDuration = SignedDuration::from_hours(24);
+/// How much earlier a channel's daily introduction may be, by its name, in seconds. Ours, 2026-11.
+const EARLIER: f64 = 3_600.0;
 /// How long to wait after an introduction that was not answered, in seconds under `[timing] scale`.
 const ASK_AGAIN: f64 = 60.0;
 /// Posts in a row after which take-downs and look-ups get their turn.
@@ -57,6 +61,8 @@ pub struct Lane {
     /// The channel's row as the last claim took it: what the next turn of a streak works with. A claim checks again
     /// whatever may have changed since.
     taken: Option<ChannelRow>,
+    /// What was last stored of the platform's limits, by their words.
+    said: HashMap<String, Said>,
 }
 
 /// What one turn works with.
@@ -67,12 +73,14 @@ struct Hands {
     credential: Credential,
     keep: SealedKeep,
     wall: StoreWall,
+    /// What is noted in this turn of limits and reads.
+    notes: Notes,
     now: Timestamp,
 }
 
 impl Lane {
     /// A worker for that channel.
-    pub const fn new(house: Arc<House>, channel: Channel) -> Self {
+    pub fn new(house: Arc<House>, channel: Channel) -> Self {
         Self {
             house,
             channel,
@@ -85,6 +93,7 @@ impl Lane {
             blind_looks: 0,
             streak: 0,
             taken: None,
+            said: HashMap::new(),
         }
     }
 
@@ -104,26 +113,54 @@ impl Lane {
             self.flush().await?;
             return Ok(Turn::Idle(Some(self.house.clock.now() + retry::scaled(15.0, self.house.scale))));
         };
+        let turn = self.work(&hands).await;
+        // What no outcome took with it.
+        let noted = self.noted(&hands);
+        if !noted.is_empty() {
+            let now = self.house.clock.now();
+            let job = crate::store::job(move |conn| Box::pin(async move { noted.keep(conn, now).await }));
+            self.house.store.write(job).await?;
+        }
+        turn
+    }
+
+    async fn work(&mut self, hands: &Hands) -> Result<Turn, StoreError> {
         self.streak += 1;
         if self.streak >= STREAK {
             self.flush().await?;
         }
         if self.pending.is_none() {
             self.streak = 0;
-            if let Some(turn) = self.introduce(&hands).await? {
+            if let Some(turn) = self.introduce(hands).await? {
                 return Ok(turn);
             }
-            if self.amend(&hands).await? || self.reconcile(&hands).await? {
+            if self.amend(hands).await? || self.reconcile(hands).await? {
                 return Ok(Turn::Again);
             }
         }
-        let turn = self.publish_next(&hands).await;
+        let turn = self.publish_next(hands).await;
         if turn != Ok(Turn::Again) && self.pending.is_some() {
             self.flush().await?;
             // What was stored just now may be work itself (a post in doubt), and the turn's time is from before it.
             return turn.map(|_| Turn::Again);
         }
         turn
+    }
+
+    /// What was noted since, ready for the store.
+    fn noted(&mut self, hands: &Hands) -> Jotted {
+        if hands.notes.is_empty() {
+            return Jotted::default();
+        }
+        let account = &self.channel.account;
+        let of = Origin {
+            channel: self.channel.name.as_str(),
+            app: account.app_scope(&hands.credential),
+            scope: &|kind| self.channel.scope(kind, &hands.credential),
+            ahead: account.server().and_then(|server| self.house.http.clock_ahead(server)),
+            zone: &self.house.zone,
+        };
+        hands.notes.take(&of, &mut self.said, self.house.clock.now())
     }
 
     /// Stores what is still kept back: before the process ends, or when there is nothing to claim with it.
@@ -232,7 +269,8 @@ impl Lane {
         let identity = identity_of(row.identity.as_deref());
         let scopes = self.channel.scopes(&credential);
         let is_paused = pauses.iter().any(|it| scopes.contains(&it.scope) && it.until.is_none_or(|until| until > now));
-        Ok(Some(Hands { is_paused, identity, credential, keep, wall: StoreWall { store, channel: name, clock }, now }))
+        let wall = StoreWall { store, channel: name, clock };
+        Ok(Some(Hands { is_paused, identity, credential, keep, wall, notes: Notes::default(), now }))
     }
 
     fn context<'a>(&'a self, hands: &'a Hands) -> Context<'a> {
@@ -245,7 +283,7 @@ impl Lane {
             clock: &*self.house.clock,
             scale: self.house.scale,
             identity: hands.identity.as_ref(),
-            meter: &crate::platform::NoMeter,
+            meter: &hands.notes,
         }
     }
 
@@ -255,9 +293,7 @@ impl Lane {
             Box::pin(async move {
                 channel::set_blocked(conn, &name, Some(&block), now).await?;
                 channel::set_closed(conn, &name, Some(now)).await?;
-                let text = format!("channel {name} is blocked: {block}");
-                let key = format!("channel.{name}.blocked");
-                notice::raise(conn, &Notice::new(Level::Alarm, key, text), now).await?;
+                notice::raise(conn, &settle::blocked(&name, &block), now).await?;
                 let why = block.to_string();
                 crate::store::audit::add(conn, now, &Actor::Bugle, "channel", &name, (None, Some("blocked")), &why)
                     .await
@@ -284,16 +320,12 @@ impl Lane {
         if self.introduce.is_some_and(|at| still(at, hands.now, TRUSTED)) {
             return Ok(None);
         }
-        let asked = {
-            let deadline = self.channel.account.spec().deadline;
-            let cx = self.context(hands);
-            match tokio::time::timeout(deadline, self.channel.account.whoami(&cx)).await {
-                Ok(said) => said,
-                Err(_) => Err(ConnectError::Unreachable("no answer in time".to_owned())),
-            }
-        };
+        let asked = call::whoami(&self.house, &self.channel, &self.context(hands)).await;
         let identity = match asked {
-            Ok(identity) => identity,
+            Ok(identity) => {
+                self.probed(None, hands.now).await?;
+                identity
+            }
             Err(ConnectError::Unreachable(said)) => {
                 // Posting does not wait for it: the send itself tells whether the platform can be reached.
                 tracing::debug!(channel.id = self.name(), said, "the account could not introduce itself");
@@ -301,11 +333,14 @@ impl Lane {
                 return Ok(None);
             }
             Err(ConnectError::Refused(said)) => {
+                self.probed(Some(said.clone()), hands.now).await?;
                 self.block(Block::Token { said }, hands.now).await?;
                 return Ok(Some(Turn::Again));
             }
         };
-        self.introduce = Some(hands.now + TRUSTED);
+        // Not all channels at the same time of the day.
+        let own = f64::from(tokens::spread(self.name())) / f64::from(u16::MAX);
+        self.introduce = Some(hands.now + TRUSTED - retry::scaled(EARLIER * own, 1.0));
         if let Some(first) = hands.identity.as_ref().filter(|first| first.id != identity.id) {
             let block = Block::OtherAccount {
                 expected: format!("{} ({})", first.handle, first.id),
@@ -322,6 +357,15 @@ impl Lane {
             crate::store::job(move |conn| Box::pin(async move { channel::set_identity(conn, &name, &text).await }));
         self.house.store.write(job).await?;
         Ok(Some(Turn::Again))
+    }
+
+    /// Notes what came of an introduction.
+    async fn probed(&self, refused: Option<String>, now: Timestamp) -> Result<(), StoreError> {
+        let name = self.name().to_owned();
+        let job = crate::store::job(move |conn| {
+            Box::pin(async move { crate::store::token::probed(conn, &name, refused.as_deref(), now).await })
+        });
+        self.house.store.write(job).await
     }
 
     async fn amend(&self, hands: &Hands) -> Result<bool, StoreError> {

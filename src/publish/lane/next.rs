@@ -7,17 +7,21 @@ use serde_json::Value;
 use sha2::Digest as _;
 
 use super::super::book::Book;
+use super::super::call;
 use super::super::claim::{self, Claim, Claimed, Wish};
+use super::super::money::{self, Bill, Spare};
 use super::super::prepare::{Setting, prepare};
 use super::super::reconcile::{self, Seen};
 use super::super::retry;
 use super::super::settle::{self, Circumstances, Fate, Settlement};
 use super::super::standing::{self, Bar};
 use super::{Hands, Lane, Turn, still};
+use crate::model::article::Article;
 use crate::model::id::AttemptId;
-use crate::model::post::{Actor, HoldReason};
+use crate::model::money::AtCap;
+use crate::model::post::{Actor, HoldReason, PostState};
 use crate::model::receipt::{Attempt, Op, Outcome, Receipt, Step};
-use crate::platform::{ConnectError, Journal, Payload, Planned, PublishError, Recovery, Sought};
+use crate::platform::{ConnectError, Payload, Planned, PublishError, Recovery, Sought};
 use crate::store::attempt::AttemptRow;
 use crate::store::post::PostRow;
 use crate::store::short_link::Link;
@@ -29,6 +33,15 @@ use crate::text::plain::hex;
 const LONGEST: SignedDuration = SignedDuration::from_mins(120);
 /// Look-ups without an answer after which a restored post goes to a person.
 const MOST_LOOKS: i64 = 24;
+
+/// What a claim may send.
+struct Goods {
+    payload: Payload,
+    /// The short link it carries, where it was made just now.
+    short: Option<Link>,
+    /// The same without its link.
+    spare: Option<Box<Spare>>,
+}
 
 impl Lane {
     pub(super) async fn publish_next(&mut self, hands: &Hands) -> Result<Turn, StoreError> {
@@ -56,6 +69,7 @@ impl Lane {
             return Ok(turn);
         }
         let frozen = row.payload.as_deref().map(serde_json::from_str::<Payload>);
+        let mut spare = None;
         let payload = match (frozen, found) {
             // Its short link was stored together with it.
             (Some(Ok(payload)), _) => Ok((payload, None)),
@@ -71,8 +85,17 @@ impl Lane {
                     look: &self.house.studio.brand.settings,
                 };
                 let (channel, identity) = (&self.channel, hands.identity.as_ref());
-                prepare(setting, channel, identity, &article, &row.post, row.revision, hands.now)
-                    .map(|prepared| (prepared.payload, prepared.short))
+                let make = |article: &Article| {
+                    prepare(setting, channel, identity, article, &row.post, row.revision, hands.now)
+                };
+                let prepared = make(&article).map(|prepared| (prepared.payload, prepared.short));
+                let may =
+                    channel.budget.is_some() && money::at_cap(&self.house, channel, row.post.route) == AtCap::NoLink;
+                if may && let (Ok(_), Ok(bare)) = (&prepared, make(&money::linkless(&article))) {
+                    let bill = self.bill(hands, &bare.payload);
+                    spare = bill.map(|bill| Box::new(Spare { payload: bare.payload, bill }));
+                }
+                prepared
             }
         };
         let (payload, short) = match payload {
@@ -90,7 +113,12 @@ impl Lane {
             self.verify(hands, row, &payload).await?;
             return Ok(Turn::Again);
         }
-        match self.claim(hands, row, (payload, short), repeat).await? {
+        if let Some(why) = self.unapproved(&row) {
+            self.flush().await?;
+            self.hold(row, HoldReason::Terms { why: why.to_owned() }, hands.now).await?;
+            return Ok(Turn::Again);
+        }
+        match self.claim(hands, row, Goods { payload, short, spare }, repeat).await? {
             Claimed::Go(claim) => {
                 self.house.store.count_claims(claim.claims);
                 self.taken = Some(claim.channel.clone());
@@ -106,6 +134,13 @@ impl Lane {
                 Ok(Turn::Idle(until.into_iter().chain(next).min()))
             }
         }
+    }
+
+    /// Why a post that a route let through must not go without a person: it was planned when the channel still accepted its
+    /// platform's terms. What may be out already goes on: that is settled first.
+    fn unapproved(&self, row: &PostRow) -> Option<&'static str> {
+        let by_route = matches!(&row.post.state, PostState::Scheduled { approval, .. } if approval.by == Actor::Route);
+        self.channel.account.must_approve().filter(|_| by_route && row.resends == 0)
     }
 
     /// What its story says against a post that is due is stronger than the queue: it is stopped, or put off.
@@ -145,12 +180,8 @@ impl Lane {
             return Some(Turn::Idle(Some(next)));
         }
         let answered = {
-            let cx = self.context(hands);
-            let deadline = self.channel.account.spec().deadline;
-            !matches!(
-                tokio::time::timeout(deadline, self.channel.account.whoami(&cx)).await,
-                Err(_) | Ok(Err(ConnectError::Unreachable(_)))
-            )
+            let asked = call::whoami(&self.house, &self.channel, &self.context(hands)).await;
+            !matches!(asked, Err(ConnectError::Unreachable(_)))
         };
         if answered {
             self.breaker = None;
@@ -231,9 +262,16 @@ impl Lane {
             }
         };
         let several = payload.creates().count() > 1;
+        let bill = self.bill(hands, payload);
         let job = crate::store::job(move |conn| {
             Box::pin(async move {
                 // What was found of a thread is noted step by step, so that the rest goes on from there.
+                for proved in &found {
+                    // What it cost was charged in the store that is lost.
+                    if let Some(bill) = &bill {
+                        bill.charge(conn, &proved.attempt.id, (row.id(), proved.attempt.step), now).await?;
+                    }
+                }
                 for proved in found.iter().filter(|_| several) {
                     attempt::begin(conn, proved).await?;
                     if let Some(outcome) = &proved.attempt.outcome {
@@ -266,11 +304,14 @@ impl Lane {
         &mut self,
         hands: &Hands,
         row: PostRow,
-        (payload, short): (Payload, Option<Link>),
+        Goods { payload, short, spare }: Goods,
         repeat: bool,
     ) -> Result<Claimed, StoreError> {
         let wish = Wish {
             deadline: self.deadline(&payload),
+            bill: self.bill(hands, &payload),
+            budget: self.channel.budget,
+            spare,
             row,
             payload,
             short,
@@ -312,6 +353,11 @@ impl Lane {
         }
     }
 
+    /// What a payload's steps cost here.
+    fn bill(&self, hands: &Hands, payload: &Payload) -> Option<Bill> {
+        Bill::of(&self.house, &self.channel, &hands.credential, Some(payload))
+    }
+
     fn clock_ahead(&self) -> Option<SignedDuration> {
         self.channel.account.server().and_then(|server| self.house.http.clock_ahead(server))
     }
@@ -328,7 +374,7 @@ impl Lane {
         let begun = self.house.clock.monotonic();
         let outcome = {
             let cx = self.context(hands);
-            self.channel.account.publish(&cx, &claim.payload, &mut Journal::new(&mut book)).await
+            call::publish(&self.house, &self.channel, &cx, &claim.payload, &mut book).await
         };
         let (ended, step, partly_out) = book.close();
         let at = self.house.clock.now();
@@ -347,7 +393,8 @@ impl Lane {
             self.unreachable = 0;
             self.backs_off = None;
         }
-        self.pending = Some(Settlement { row: claim.row, ended, fate, still_closed: claim.still_closed, at });
+        let noted = self.noted(hands);
+        self.pending = Some(Settlement { row: claim.row, ended, fate, still_closed: claim.still_closed, at, noted });
     }
 
     fn count(&mut self, outcome: &Result<Receipt, PublishError>, at: Timestamp) {

@@ -63,13 +63,24 @@ pub enum ArticlePage {
 pub enum WaitFor {
     /// For what the article's page says.
     Page,
+    /// For the page and its picture to be up, so that the card which a platform makes of them is whole.
+    Card,
 }
 
 impl WaitFor {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Page, Self::Card];
+
+    /// The one of that word in the store.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.word() == word)
+    }
+
     /// The word in the store.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Page => "page",
+            Self::Card => "card",
         }
     }
 }

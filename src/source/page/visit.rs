@@ -25,6 +25,11 @@ const MAX_KEPT: usize = 256;
 /// What a page may be.
 const ACCEPTED: &str = "text/html, application/xhtml+xml;q=0.9, */*;q=0.1";
 
+/// The most bytes of a page's picture that are fetched to see that it is there. Source: reliability.md section 6, 2026-11.
+const PICTURE_CAP: usize = 10 * 1024 * 1024;
+/// What a picture may be.
+const PICTURES: &str = "image/*, */*;q=0.1";
+
 /// A page that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
@@ -77,6 +82,18 @@ impl Pages {
             kept.push_front((url.clone(), now, read.clone()));
         }
         outcome
+    }
+
+    /// Whether a platform that looks at the page now would find all that its card is made of: the page, and the picture it
+    /// names for that. A page without a picture has none to wait for.
+    pub async fn preview(&self, http: &Http, robots: &Robots, url: &Url, trust: Trust, zone: &TimeZone) -> Outcome {
+        let outcome = self.read(http, robots, url, trust, zone).await;
+        let Outcome::Read(read) = &outcome else { return outcome };
+        let Some(picture) = read.facts.pictures.first() else { return outcome };
+        match shown(http, &picture.url).await {
+            None => outcome,
+            Some(not) => not,
+        }
     }
 
     fn known(&self, url: &Url, now: Timestamp) -> Option<Arc<Read>> {
@@ -134,6 +151,33 @@ async fn fetch(http: &Http, robots: &Robots, url: &Url, trust: Trust, zone: &Tim
     match read.await {
         Ok(read) => Outcome::Read(Arc::new(read)),
         Err(error) => Outcome::Never { said: format!("reading it failed: {error}") },
+    }
+}
+
+/// Asks for a page's picture as a platform does, as somebody whom nobody knows. `None`: it is there.
+async fn shown(http: &Http, picture: &Url) -> Option<Outcome> {
+    let later = |said: String, until, answers| Some(Outcome::Later { said, until, answers });
+    let mut headers = HeaderMap::new();
+    headers.insert(ACCEPT, HeaderValue::from_static(PICTURES));
+    let manner = Manner { trust: Trust::Content, cap: PICTURE_CAP, accept: PICTURES };
+    let visit = match visit(http, picture.clone(), headers, &manner).await {
+        Ok(visit) => visit,
+        Err((FailKind::Broken, said)) => return later(format!("its picture: {said}"), None, true),
+        Err((FailKind::Unreachable, said)) => return later(format!("its picture: {said}"), None, false),
+        Err((_, said)) => return Some(Outcome::Never { said: format!("its picture: {said}") }),
+    };
+    let status = visit.answer.status;
+    let said = format!("its picture: the server answers {status}");
+    let is_picture = visit.answer.header("content-type").is_none_or(|kind| {
+        let kind = kind.trim().to_ascii_lowercase();
+        kind.starts_with("image/") || kind.starts_with("application/octet-stream")
+    });
+    match means(status) {
+        Means::Page if is_picture => None,
+        // Many sites show a page of words in place of a picture that is not there yet.
+        Means::Page => later("its picture: the server sends something else".to_owned(), None, true),
+        Means::Later => later(said, retry_after(&visit.answer.headers, http.now()), true),
+        Means::Never => Some(Outcome::Never { said }),
     }
 }
 

@@ -176,7 +176,7 @@ pub const INSTAGRAM: Measured = Measured {
 /// The content of a message on Discord.
 pub const DISCORD: Measured = Measured::new(
     "discord",
-    rules(2000, Unit::Utf16),
+    rules(2000, Unit::Markdown),
     Sight::Discord,
     "discord-api-docs, message resource",
     "2026-08-06",

@@ -8,7 +8,7 @@ use axum::response::Response;
 use super::articles::titled;
 use super::look::{self, Out, When};
 use super::shown::{self, Shown, platform_name};
-use super::{Desk, Frame, Shared, Site, Trouble, answer, part};
+use super::{Desk, Frame, Shared, Site, Trouble, answer, money, part};
 use crate::model::receipt::Outcome;
 use crate::store::post::PostRow;
 use crate::store::{Conn, StoreError, article, attempt, audit, post, short_link};
@@ -160,8 +160,9 @@ async fn told(
         let word = if link.clicks == 1 { "click" } else { "clicks" };
         format!("{} {word} on /r/{}", link.clicks, link.id)
     });
+    let cost = money::cost(conn, desk, row).await?;
     Ok(Told {
-        shown: Shown::new(desk, row, Some((title.0.clone(), title.1.clone()))),
+        shown: Shown { cost, ..Shown::new(desk, row, Some((title.0.clone(), title.1.clone()))) },
         parts: shown::parts(row),
         clicks,
         lines: lines.collect(),

@@ -3,7 +3,10 @@
 
 pub(super) mod article;
 pub(super) mod articles;
+pub(super) mod channels;
+pub(super) mod connect;
 mod look;
+mod money;
 mod shown;
 pub(super) mod sources;
 pub(super) mod timeline;
@@ -49,6 +52,7 @@ struct Frame {
     today: bool,
     articles: bool,
     sources: bool,
+    channels: bool,
     timelines: Vec<Tab>,
 }
 
@@ -96,6 +100,7 @@ impl Desk {
             today: here == "/",
             articles: here.starts_with("/articles"),
             sources: here == "/sources",
+            channels: here == "/channels",
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
             here,
         }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::Desk;
 use super::look::{self, Out, When};
+use super::money;
 use crate::model::post::{HoldReason, Post, PostState};
 use crate::model::receipt::Known;
 use crate::platform::{self, Payload};
@@ -35,6 +36,8 @@ pub(super) struct Shown {
     pub at: When,
     /// Why, in a sentence; may be empty.
     pub note: String,
+    /// What it cost or will cost.
+    pub cost: Option<String>,
     /// Where it can be seen.
     pub out: Option<Out>,
     /// Where it stands on a timeline of ours.
@@ -67,7 +70,8 @@ impl Titles {
         let mut shown = Vec::with_capacity(rows.len());
         for row in rows {
             let title = self.of(conn, row.post.article.as_str()).await?;
-            shown.push(Shown::new(desk, row, title));
+            let cost = money::cost(conn, desk, row).await?;
+            shown.push(Shown { cost, ..Shown::new(desk, row, title) });
         }
         Ok(shown)
     }
@@ -99,6 +103,7 @@ impl Shown {
             at_word,
             at: desk.when(at),
             note: look::sentence(&note(post, desk.now)),
+            cost: None,
             out,
             id: post.id.to_string(),
             ways: ways(post),
@@ -186,6 +191,7 @@ const fn ways(post: &Post) -> &'static [&'static str] {
     match &post.state {
         PostState::Held { why, .. } if why.is_doubt() => &["confirm", "retry", "skip"],
         PostState::Held { why: HoldReason::Unfit { .. }, .. } => &["edit", "skip"],
+        PostState::Held { why: HoldReason::Budget { .. }, .. } => &["approve", "edit", "skip"],
         PostState::Held { .. } => &["approve", "skip"],
         PostState::Failed { .. } => &["edit", "retry", "skip"],
         _ => &[],

@@ -8,6 +8,7 @@ use axum::response::Response;
 use super::look::{self, Out, When};
 use super::shown::platform_name;
 use super::{Desk, Frame, Shared, Site, TIMELINE, Trouble, answer, part};
+use crate::model::picture::{Origin, Picture};
 use crate::platform::WallPost;
 use crate::store::{StoreError, wall};
 
@@ -23,6 +24,8 @@ struct Post {
     text: String,
     lang: Option<String>,
     card: Option<Card>,
+    /// Its pictures, in order.
+    pictures: Vec<Shown>,
     /// Its link, where it has no card.
     link: Option<Out>,
     /// Which part of a thread it is, as "Part 2 of 3".
@@ -31,6 +34,16 @@ struct Post {
     limit: usize,
     /// Length of limit, in percent, at most 100.
     share: usize,
+}
+
+/// A picture that is attached, in words: it is not loaded either.
+struct Shown {
+    /// Where it is; `None`: it is drawn.
+    out: Option<Out>,
+    /// What is said of it to people who do not see it.
+    alt: String,
+    /// What is drawn, as "headline card, 16:9".
+    drawn: Option<String>,
 }
 
 /// A link card.
@@ -97,12 +110,15 @@ fn post(desk: &Desk, row: &wall::Stored) -> Result<Post, StoreError> {
             picture: card.image.as_ref().and_then(Out::new).map(|out| out.host),
         })
     });
+    // As on the platforms: a picture of the post's own stands where the card would be.
+    let own = own.filter(|_| stored.picture.is_none());
     let link = if own.is_none() { stored.link.as_ref().and_then(Out::new) } else { None };
     Ok(Post {
         id: row.id.clone(),
         at: desk.when(row.at),
         down: row.down.map(|at| desk.when(at)),
         card: own,
+        pictures: stored.picture.iter().chain(&stored.further).map(shown).collect(),
         link,
         part: stored.part.map(|place| format!("Part {} of {}", place.n, place.of)),
         length: stored.length,
@@ -111,4 +127,12 @@ fn post(desk: &Desk, row: &wall::Stored) -> Result<Post, StoreError> {
         text: stored.text,
         lang: stored.language,
     })
+}
+
+fn shown(picture: &Picture) -> Shown {
+    let (out, drawn) = match &picture.origin {
+        Origin::Photo { urls } => (urls.first().and_then(Out::new), None),
+        Origin::Headline(card) => (None, Some(format!("headline card, {}", card.ratio.word()))),
+    };
+    Shown { out, alt: picture.alt.clone(), drawn }
 }

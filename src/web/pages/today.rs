@@ -4,8 +4,9 @@ use askama::Template;
 use axum::response::Response;
 
 use super::look::{self, When};
+use super::money::ChannelLine;
 use super::shown::{Shown, Titles};
-use super::{Desk, Frame, Shared, Site, Trouble, answer};
+use super::{Desk, Frame, Shared, Site, Trouble, answer, money};
 use crate::model::channel::{Block, PauseScope};
 use crate::store::{article, channel, notice, pause, post};
 
@@ -48,6 +49,8 @@ struct Today {
     waiting: List,
     next: List,
     lately: Vec<Shown>,
+    /// What channels spent, and how much of their limits is used up.
+    money: Vec<ChannelLine>,
     /// Nothing was ever seen.
     empty: bool,
     sources: usize,
@@ -136,6 +139,7 @@ async fn build(site: &Site, desk: &Desk) -> Result<Today, Trouble> {
         },
         next: List { rows: titles.show(&mut conn, desk, &next[..next.len().min(MOST)]).await?, total: next.len() },
         lately: titles.show(&mut conn, desk, &lately).await?,
+        money: money::lines(&mut conn, desk).await?,
         empty,
         sources: desk.view.sources.len(),
         channels: desk.view.channels.len(),

@@ -86,7 +86,7 @@ fn house(store: &Store, http: &Http, clock: &Arc<FakeClock>, scale: f64) -> Hous
     let key = "07".repeat(32);
     House {
         store: store.clone(),
-        studio: Workshop { http: http.clone(), brand: Arc::new(Brand::plain("The Trial")), scale },
+        studio: Workshop { http: http.clone(), brand: Arc::new(Brand::plain("The Trial")), scale, shelf: None },
         http: http.clone(),
         vault: Arc::new(Vault::with_key(&key.into()).expect("a key of 32 bytes")),
         clock: clock.clone(),
@@ -155,6 +155,9 @@ impl Stage {
             account,
             policy: Arc::new(Policy::default()),
             picture: set.carry.unwrap_or_else(|| stand.carry()),
+            budget: None,
+            card: Default::default(),
+            pictures: 1,
             on_uncertain: OnUncertain::Hold,
             strict_order: false,
         };

@@ -138,6 +138,7 @@ fn opened(connect: Connect, consents: bool) -> &'static str {
         Connect::None => "nothing to open",
         Connect::AppPassword => "app password",
         Connect::BotToken => "bot's token",
+        Connect::OAuth1Or2 => "four keys (OAuth 1.0a), or consent in a browser",
         Connect::OAuth1 => "four keys (OAuth 1.0a)",
         Connect::OAuth2 => "OAuth 2.0 token",
     }

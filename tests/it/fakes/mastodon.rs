@@ -39,12 +39,16 @@ pub const ME: &str = "me";
 pub const INSTANCE: &str = "instance";
 /// Takes a picture.
 pub const MEDIA: &str = "media";
+/// Tells whether a picture is ready.
+pub const READY: &str = "media_ready";
 /// Registers an app.
 pub const APPS: &str = "apps";
 /// Where a person consents.
 pub const AUTHORIZE: &str = "authorize";
 /// Gives tokens.
 pub const TOKEN: &str = "token";
+/// Takes them back.
+pub const REVOKE: &str = "revoke";
 /// Anything else.
 pub const OTHER: &str = "other";
 
@@ -95,9 +99,15 @@ pub struct Mastodon {
     statuses: Vec<Status>,
     remembered: HashMap<(String, String), (u64, Timestamp)>,
     media: BTreeMap<String, String>,
+    /// How often a picture is asked for before it is ready; 0: at once, as small ones are.
+    pub slow: u32,
+    /// Pictures that are worked on, and how often they were asked for.
+    working: BTreeMap<String, u32>,
     apps: Vec<App>,
     codes: BTreeMap<String, Code>,
     next: u64,
+    /// Who is signed in at its page and allows everything.
+    pub person: String,
     /// What it makes of `Idempotency-Key`.
     pub keys: Keys,
     /// The most characters of a status.
@@ -106,6 +116,8 @@ pub struct Mastodon {
     pub version: String,
     /// How long a new status stays out of its account's list.
     pub lag: Duration,
+    /// Whether its accounts are marked as automated.
+    pub bot: bool,
 }
 
 /// A running fake Mastodon.
@@ -163,13 +175,17 @@ impl Mastodon {
             statuses: Vec::new(),
             remembered: HashMap::new(),
             media: BTreeMap::new(),
+            slow: 0,
+            working: BTreeMap::new(),
             apps: Vec::new(),
             codes: BTreeMap::new(),
             next: 115_000_000_000_000_000,
+            person: "editor".to_owned(),
             keys: Keys::Remember(Duration::from_secs(3600)),
             limit: 500,
             version: "4.5.3".to_owned(),
             lag: Duration::ZERO,
+            bot: false,
         }
     }
 
@@ -262,6 +278,10 @@ impl Mastodon {
             return Err(error(422, &format!("Media {id} not found or already attached to another post")));
         }
         let (status, spoiler) = (text(&fields, "status"), text(&fields, "spoiler_text"));
+        if media.iter().any(|id| self.working.contains_key(id)) {
+            let why = "Cannot attach files that have not finished processing. Try again in a moment!";
+            return Err(error(422, why));
+        }
         if status.trim().is_empty() && media.is_empty() && spoiler.is_empty() {
             return Err(error(422, "Validation failed: Text can't be blank"));
         }
@@ -367,7 +387,24 @@ impl Mastodon {
         let id = self.fresh().to_string();
         let url = format!("{}/media/{id}", request.base());
         self.media.insert(id.clone(), alt.clone());
+        if self.slow > 0 {
+            self.working.insert(id.clone(), 0);
+            return Reply::json(202, &json!({"id": id, "type": "image", "url": null, "description": alt}));
+        }
         Reply::json(200, &json!({"id": id, "type": "image", "url": url, "description": alt}))
+    }
+
+    /// What a picture says that was answered with 202: 206 while it is worked on.
+    fn ready(&mut self, id: &str) -> Reply {
+        let Some(alt) = self.media.get(id) else { return error(404, "Record not found") };
+        if let Some(asked) = self.working.get_mut(id) {
+            *asked += 1;
+            if *asked < self.slow {
+                return Reply::json(206, &json!({"id": id, "type": "image", "url": null, "description": alt}));
+            }
+        }
+        self.working.remove(id);
+        Reply::json(200, &json!({"id": id, "type": "image", "url": "https://m.example/a.jpg", "description": alt}))
     }
 
     fn register(&mut self, request: &Request) -> Reply {
@@ -393,7 +430,7 @@ impl Mastodon {
         Reply::json(200, &json)
     }
 
-    /// A person who consents at once: sends them back with a code, of the account `editor`.
+    /// A person who consents at once: sends them back with a code.
     fn authorize(&mut self, request: &Request) -> Reply {
         let get = |name: &str| request.query(name).unwrap_or_default();
         let redirect = get("redirect_uri").to_owned();
@@ -408,7 +445,7 @@ impl Mastodon {
             app: app.id.clone(),
             redirect: redirect.clone(),
             challenge: request.query("code_challenge").map(str::to_owned),
-            account: "editor".to_owned(),
+            account: self.person.clone(),
         };
         let word = format!("code-{}", self.fresh());
         self.codes.insert(word.clone(), code);
@@ -462,6 +499,25 @@ impl Mastodon {
     }
 }
 
+impl Mastodon {
+    /// Takes a token back, for the app it was made for alone.
+    fn take_back(&mut self, request: &Request) -> Reply {
+        let fields = request.fields().unwrap_or_default();
+        let (id, secret) = (text(&fields, "client_id"), text(&fields, "client_secret"));
+        if !self.apps.iter().any(|app| app.id == id && app.secret == secret) {
+            let why = "You are not authorized to revoke this token";
+            return Reply::json(403, &json!({"error": "unauthorized_client", "error_description": why}));
+        }
+        self.tokens.remove(&text(&fields, "token"));
+        Reply::json(200, &json!({}))
+    }
+
+    /// Whether there is that token.
+    pub fn knows(&self, prefix: &str) -> bool {
+        self.tokens.keys().any(|token| token.starts_with(prefix))
+    }
+}
+
 impl Rules for Mastodon {
     fn endpoint(&self, request: &Request) -> &'static str {
         let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
@@ -475,9 +531,11 @@ impl Rules for Mastodon {
             ("GET", ["api", "v1", "accounts", _, "statuses"]) => LOOK,
             ("GET", ["api", "v1" | "v2", "instance"]) => INSTANCE,
             ("POST", ["api", "v1" | "v2", "media"]) => MEDIA,
+            ("GET", ["api", "v1", "media", _]) => READY,
             ("POST", ["api", "v1", "apps"]) => APPS,
             ("GET", ["oauth", "authorize"]) => AUTHORIZE,
             ("POST", ["oauth", "token"]) => TOKEN,
+            ("POST", ["oauth", "revoke"]) => REVOKE,
             _ => OTHER,
         }
     }
@@ -489,6 +547,7 @@ impl Rules for Mastodon {
             APPS => return self.register(request),
             AUTHORIZE => return self.authorize(request),
             TOKEN => return self.token(request),
+            REVOKE => return self.take_back(request),
             OTHER => return error(404, "Not found"),
             _ => {}
         }
@@ -501,10 +560,11 @@ impl Rules for Mastodon {
         let reply = match (endpoint, at) {
             (CREATE, _) => self.create(request, &account, now),
             (MEDIA, _) => self.take_media(request),
+            (READY, _) => self.ready(&word),
             (ME, _) => Reply::json(
                 200,
                 &json!({
-                    "id": account_id(&account), "username": account, "acct": account, "url": format!("{}/@{account}", request.base()),
+                    "id": account_id(&account), "username": account, "acct": account, "bot": self.bot, "url": format!("{}/@{account}", request.base()),
                     "source": {"privacy": "public", "language": null},
                 }),
             ),

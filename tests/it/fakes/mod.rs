@@ -12,15 +12,25 @@
 //! ```
 
 pub mod bluesky;
+pub mod discord;
+pub mod facebook;
 pub mod fault;
 pub mod feed;
 pub mod http;
 pub mod hub;
+pub mod instagram;
+pub mod linkedin;
 pub mod mastodon;
+pub mod matrix;
+pub mod meta;
+pub mod oauth;
+pub mod slack;
 pub mod telegram;
+pub mod threads;
+pub mod webhook;
+pub mod x;
 #[cfg(test)]
 mod trials;
-pub mod x;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as Bound};

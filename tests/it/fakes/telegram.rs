@@ -1,5 +1,5 @@
 //! Telegram's Bot API as documented (10.1 of 2026-06-11) and as its server counts: messages, edits, deletions, photos by
-//! URL or upload. There is no history to look at, as there. Stricter than Telegram: an unknown field is refused.
+//! URL or upload, albums. There is no history to look at, as there. Stricter than Telegram: an unknown field is refused.
 
 use std::ops::Deref;
 
@@ -17,6 +17,8 @@ use crate::ledger::{Entry, Event, Ledger};
 pub const SEND: &str = "sendMessage";
 /// Makes a message of a photo.
 pub const PHOTO: &str = "sendPhoto";
+/// Makes an album of messages.
+pub const ALBUM: &str = "sendMediaGroup";
 /// Changes a message's text.
 pub const EDIT: &str = "editMessageText";
 /// Changes a photo's caption.
@@ -66,6 +68,8 @@ pub struct Telegram {
     pub revoked: bool,
     /// Whether the bot may post; where not, it is no member of its chats.
     pub member: bool,
+    /// Which picture of the next album is refused, counted from 1.
+    pub refuses: Option<usize>,
 }
 
 /// A running fake Telegram.
@@ -144,7 +148,7 @@ type Parsed = (String, Vec<Value>);
 impl Telegram {
     fn new(ledger: Ledger) -> Self {
         let chats = vec![Chat { id: -1_001_000_000_001, username: "newsroom".to_owned() }];
-        Self { ledger, chats, messages: Vec::new(), next: 41, revoked: false, member: true }
+        Self { ledger, chats, messages: Vec::new(), next: 41, revoked: false, member: true, refuses: None }
     }
 
     fn chat(&self, fields: &Map<String, Value>) -> Result<Chat, Reply> {
@@ -209,6 +213,63 @@ impl Telegram {
         Ok(answer)
     }
 
+    /// 2 to 10 photos, each a file of the form, all or none.
+    fn album(&mut self, fields: &Map<String, Value>, now: Timestamp) -> Result<Reply, Reply> {
+        let chat = self.chat(fields)?;
+        let media = items(fields);
+        match media.len() {
+            0 => return Err(bad("there are no messages to send")),
+            1 => return Err(bad("an album has 2 to 10 items (Telegram itself would send one)")),
+            2..=10 => {}
+            _ => return Err(bad("too many messages to send as an album")),
+        }
+        let mut used = Vec::new();
+        let mut texts = Vec::new();
+        for (n, item) in media.iter().enumerate() {
+            let allowed = [
+                "type",
+                "media",
+                "caption",
+                "caption_entities",
+                "parse_mode",
+                "has_spoiler",
+                "show_caption_above_media",
+            ];
+            let item = item.as_object().ok_or_else(|| bad("can't parse InputMedia: expected an object"))?;
+            if let Some(name) = item.keys().find(|name| !allowed.contains(&name.as_str())) {
+                return Err(bad(&format!("InputMediaPhoto has no field {name}")));
+            }
+            if item.get("type") != Some(&json!("photo")) {
+                return Err(bad("can't parse InputMedia: only photos are modelled here"));
+            }
+            let file = item.get("media").and_then(Value::as_str).and_then(|at| at.strip_prefix("attach://"));
+            let file = file.filter(|file| fields.contains_key(*file) && !used.contains(file));
+            used.push(file.ok_or_else(|| bad("can't parse InputMedia: media not found"))?);
+            if self.refuses == Some(n + 1) {
+                self.refuses = None;
+                let inner = "PHOTO_INVALID_DIMENSIONS";
+                return Err(bad(&format!("failed to send message #{} with the error message \"{inner}\"", n + 1)));
+            }
+            texts.push(parsed(item, "caption", "caption_entities", CAPTION_LIMIT)?);
+        }
+        let date = now.as_second();
+        let mut answer = Vec::new();
+        let first = self.next + 1;
+        for (n, (text, entities)) in texts.into_iter().enumerate() {
+            self.next += 1;
+            let message = Message { chat: chat.id, id: self.next, text, entities, photo: true, preview: None, date };
+            // What readers see is one post: the further pictures stand under the first.
+            let parent = (n > 0).then(|| first.to_string());
+            let event = Event::Published { text: message.text.clone(), link: message.link(), parent };
+            self.write(&chat, message.id, event, now);
+            let mut json = message.json(&chat);
+            json["media_group_id"] = json!(first.to_string());
+            answer.push(json);
+            self.messages.push(message);
+        }
+        Ok(ok(&json!(answer)))
+    }
+
     fn edit(&mut self, fields: &Map<String, Value>, photo: bool, now: Timestamp) -> Result<Reply, Reply> {
         let chat = self.chat(fields)?;
         let (text, entities) = match photo {
@@ -218,7 +279,8 @@ impl Telegram {
         let at = self.message(&chat, fields).ok_or_else(|| bad("message to edit not found"))?;
         let message = &mut self.messages[at];
         if message.photo != photo {
-            return Err(bad("there is no text in the message to edit"));
+            let missing = if photo { "caption" } else { "text" };
+            return Err(bad(&format!("there is no {missing} in the message to edit")));
         }
         if (&message.text, &message.entities) == (&text, &entities) {
             return Err(bad(
@@ -247,25 +309,10 @@ impl Telegram {
 
     fn call(&mut self, method: &str, request: &Request, now: Timestamp) -> Result<Reply, Reply> {
         let fields = fields(request)?;
-        let known: &[&str] = match method {
-            SEND => &["text", "entities", "parse_mode", "link_preview_options"],
-            PHOTO => &["photo", "caption", "caption_entities", "parse_mode", "show_caption_above_media", "has_spoiler"],
-            EDIT => &["message_id", "text", "entities", "parse_mode", "link_preview_options"],
-            CAPTION => &["message_id", "caption", "caption_entities", "parse_mode"],
-            DELETE => &["message_id"],
-            MEMBER => &["user_id"],
-            _ => &[],
-        };
-        let sending: &[&str] = match method {
-            SEND | PHOTO => {
-                &["disable_notification", "protect_content", "reply_parameters", "reply_markup", "message_thread_id"]
-            }
-            _ => &[],
-        };
-        let strange = |name: &&String| {
-            name.as_str() != "chat_id" && !known.contains(&name.as_str()) && !sending.contains(&name.as_str())
-        };
-        if let Some(name) = fields.keys().find(strange) {
+        let known = known(method);
+        // The files of an album are parts of the form under names of the sender's choice.
+        let is_file = |name: &str| method == ALBUM && attached(&fields).iter().any(|file| file == name);
+        if let Some(name) = fields.keys().find(|name| !known.contains(&name.as_str()) && !is_file(name)) {
             return Err(bad(&format!("{method} has no field {name} (Telegram itself would ignore it)")));
         }
         if let Some(options) = fields.get("link_preview_options") {
@@ -277,6 +324,7 @@ impl Telegram {
                 Some(Value::String(photo)) if !photo.is_empty() => self.send(&fields, true, now),
                 _ => Err(bad("there is no photo in the request")),
             },
+            ALBUM => self.album(&fields, now),
             EDIT => self.edit(&fields, false, now),
             CAPTION => self.edit(&fields, true, now),
             DELETE => self.delete(&fields, now),
@@ -296,7 +344,7 @@ impl Telegram {
 impl Rules for Telegram {
     fn endpoint(&self, request: &Request) -> &'static str {
         let method = request.path.rsplit('/').next().unwrap_or_default();
-        let methods = [SEND, PHOTO, EDIT, CAPTION, DELETE, ME, CHAT, MEMBER];
+        let methods = [SEND, PHOTO, ALBUM, EDIT, CAPTION, DELETE, ME, CHAT, MEMBER];
         methods.into_iter().find(|known| known.eq_ignore_ascii_case(method)).unwrap_or(OTHER)
     }
 
@@ -347,6 +395,52 @@ impl Message {
         let hidden = self.entities.iter().find_map(|entity| entity["url"].as_str());
         hidden.or_else(|| links(&self.text).first().copied()).map(str::to_owned)
     }
+}
+
+/// The fields of a method that this fake takes. Compared with the machine-readable description of the Bot API.
+pub fn known(method: &str) -> Vec<&'static str> {
+    let own: &[&str] = match method {
+        SEND => &["chat_id", "text", "entities", "parse_mode", "link_preview_options"],
+        PHOTO => &[
+            "chat_id",
+            "photo",
+            "caption",
+            "caption_entities",
+            "parse_mode",
+            "show_caption_above_media",
+            "has_spoiler",
+        ],
+        ALBUM => &["chat_id", "media"],
+        EDIT => &["chat_id", "message_id", "text", "entities", "parse_mode", "link_preview_options"],
+        CAPTION => &["chat_id", "message_id", "caption", "caption_entities", "parse_mode"],
+        DELETE => &["chat_id", "message_id"],
+        MEMBER => &["chat_id", "user_id"],
+        CHAT => &["chat_id"],
+        _ => &[],
+    };
+    let sending: &[&str] = match method {
+        SEND | PHOTO => {
+            &["disable_notification", "protect_content", "reply_parameters", "reply_markup", "message_thread_id"]
+        }
+        ALBUM => &["disable_notification", "protect_content", "reply_parameters", "message_thread_id"],
+        _ => &[],
+    };
+    [own, sending].concat()
+}
+
+/// The items of an album, which in a form are JSON in a text.
+fn items(fields: &Map<String, Value>) -> Vec<Value> {
+    match fields.get("media") {
+        Some(Value::Array(items)) => items.clone(),
+        Some(Value::String(text)) => serde_json::from_str(text).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// The names of an album's files.
+fn attached(fields: &Map<String, Value>) -> Vec<String> {
+    let name = |item: &Value| item["media"].as_str()?.strip_prefix("attach://").map(str::to_owned);
+    items(fields).iter().filter_map(name).collect()
 }
 
 /// A request's fields, from JSON, a form, a multipart body or the query. A part with a file counts as its name.

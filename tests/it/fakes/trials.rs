@@ -268,6 +268,41 @@ async fn x_checks_signature_fields_length_and_repetition() {
     assert_eq!(fake.ledger().count_by_link()["https://news.example/1?a=b"], 1);
 }
 
+/// The fields that the fake takes are those of the machine-readable description of the Bot API, and none is left out that
+/// is needed.
+#[test]
+fn telegrams_fields_are_the_documented_ones() {
+    let spec: Value = serde_json::from_str(include_str!("../../fixtures/telegram/bot-api.json")).expect("JSON");
+    let names = |entry: &Value, which: &str| -> Vec<String> {
+        let list = entry[which].as_array().unwrap_or_else(|| panic!("no {which} in {entry}"));
+        list.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let methods = spec["methods"].as_object().expect("methods");
+    let ours = [
+        telegram::SEND,
+        telegram::PHOTO,
+        telegram::ALBUM,
+        telegram::EDIT,
+        telegram::CAPTION,
+        telegram::DELETE,
+        telegram::ME,
+        telegram::CHAT,
+        telegram::MEMBER,
+    ];
+    for method in ours {
+        let entry = methods.get(method).unwrap_or_else(|| panic!("{method} is not in the description"));
+        let known = telegram::known(method);
+        let all = [names(entry, "required"), names(entry, "optional")].concat();
+        for name in &known {
+            assert!(all.iter().any(|it| it == name), "{method} has no field {name}");
+        }
+        for name in names(entry, "required") {
+            assert!(known.contains(&name.as_str()), "{method} needs {name}");
+        }
+    }
+    assert_eq!(methods.len(), ours.len(), "each described method is modelled");
+}
+
 #[tokio::test]
 async fn telegram_sends_edits_and_deletes() {
     let fake = FakeTelegram::start();

@@ -1,23 +1,26 @@
 //! X as its API v2 documents it (OpenAPI 2.167 of 2026-08-22; facts in docs of the adapter): posts, own timeline, media,
-//! OAuth 1.0a signatures checked with code of this file's own. Stricter than X where leniency would hide a fault.
+//! OAuth 1.0a signatures checked with code of this file's own, OAuth 2.0 by `oauth`. Stricter than X where leniency would
+//! hide a fault. What a text weighs is in `count`; which names a request may have, in `contract`.
+
+mod contract;
+mod count;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Deref;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use base64::Engine as _;
 use bugle::clock::SharedClock;
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use regex::Regex;
 use serde_json::{Map, Value, json};
 use sha1::{Digest as _, Sha1};
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_segmentation::UnicodeSegmentation as _;
 
+pub use self::count::links;
+use self::count::{shortened, weight};
 use super::fault::Wait;
 use super::http::{Reply, Request};
+use super::oauth::{App, OAuth};
 use super::{Fake, Rules};
 use crate::ledger::{Entry, Event, Ledger};
 
@@ -31,8 +34,16 @@ pub const DELETE: &str = "delete";
 pub const ME: &str = "me";
 /// Takes a picture.
 pub const UPLOAD: &str = "upload";
+/// Tells how far a picture is.
+pub const READY: &str = "upload_status";
 /// Takes a picture's alternative text.
 pub const METADATA: &str = "metadata";
+/// Where a person consents.
+pub const AUTHORIZE: &str = "authorize";
+/// Gives tokens.
+pub const TOKEN: &str = "token";
+/// Takes them back.
+pub const REVOKE: &str = "revoke";
 /// Anything else.
 pub const OTHER: &str = "other";
 
@@ -69,6 +80,11 @@ pub struct X {
     nonces: HashSet<(String, String)>,
     tweets: Vec<Tweet>,
     media: BTreeMap<String, usize>,
+    /// How often a picture is asked for before X has processed it; 0: at once.
+    pub slow: u32,
+    /// Whether the processing fails.
+    pub broken: bool,
+    working: BTreeMap<String, u32>,
     next: u64,
     /// How long a new post stays out of the timeline.
     pub lag: Duration,
@@ -76,6 +92,12 @@ pub struct X {
     pub duplicate_guard: bool,
     /// Whether tokens are refused as revoked.
     pub revoked: bool,
+    /// Its OAuth 2.0.
+    pub oauth: OAuth,
+    /// How many posts may be made in a window that begins with the first of them; `None`: nobody counts.
+    pub rate: Option<(usize, Duration)>,
+    /// When the window began, and the posts asked for in it.
+    window: Option<(Timestamp, usize)>,
 }
 
 /// A running fake X.
@@ -116,6 +138,12 @@ impl FakeX {
         };
         rules.accounts.push(keys.clone());
         keys
+    }
+
+    /// Registers an app for OAuth 2.0 with that one redirect URI.
+    pub fn app(&self, id: &str, secret: Option<&str>, redirect: &str) {
+        let app = App { id: id.to_owned(), secret: secret.map(str::to_owned), redirects: vec![redirect.to_owned()] };
+        self.rules().oauth.apps.push(app);
     }
 
     /// What X answers over its rate limit.
@@ -164,10 +192,16 @@ impl X {
             nonces: HashSet::new(),
             tweets: Vec::new(),
             media: BTreeMap::new(),
+            slow: 0,
+            broken: false,
+            working: BTreeMap::new(),
             next: 1_880_000_000_000_000_001,
             lag: Duration::ZERO,
             duplicate_guard: true,
             revoked: false,
+            oauth: OAuth::new(),
+            rate: None,
+            window: None,
         }
     }
 
@@ -237,24 +271,37 @@ impl X {
         Ok(keys)
     }
 
+    /// Whose the request is, by its OAuth 2.0 token, and whether the token's scopes allow it.
+    fn bearer(&mut self, token: &str, request: &Request, now: Timestamp) -> Result<Keys, String> {
+        if request.query.iter().any(|(name, _)| name == "access_token") {
+            return Err("a token in the address".to_owned());
+        }
+        let (username, scope) = self.oauth.holder(token, now)?;
+        let needed = contract::call(request).map_or(&[][..], |call| &call.scopes);
+        if let Some(missing) = needed.iter().find(|needed| !scope.split(' ').any(|given| given == *needed)) {
+            return Err(format!("the token has no {missing}"));
+        }
+        let user_id = match self.accounts.iter().find(|keys| keys.username == username) {
+            Some(known) => known.user_id.clone(),
+            // An account of its own for each name, the same each time.
+            None => username.bytes().fold(8_u64, |sum, byte| (sum * 31 + u64::from(byte)) % 1_000_000_007).to_string(),
+        };
+        let (none, token) = (String::new(), token.to_owned());
+        Ok(Keys {
+            consumer_key: none.clone(),
+            consumer_secret: none.clone(),
+            token,
+            token_secret: none,
+            user_id,
+            username,
+        })
+    }
+
     fn create(&mut self, request: &Request, keys: &Keys, now: Timestamp) -> Reply {
         if request.content_type() != "application/json" {
             return invalid("Content-Type must be application/json");
         }
         let Some(Value::Object(body)) = request.json() else { return invalid("the body is no JSON object") };
-        let known = [
-            "text",
-            "media",
-            "reply",
-            "reply_settings",
-            "nullcast",
-            "made_with_ai",
-            "paid_partnership",
-            "community_id",
-        ];
-        if let Some(unknown) = body.keys().find(|key| !known.contains(&key.as_str())) {
-            return invalid(&format!("[$.{unknown}: is not defined in the schema]"));
-        }
         let (text, media, parent) = match (text_of(&body), self.media_of(&body), self.parent_of(&body)) {
             (Ok(text), Ok(media), Ok(parent)) => (text, media, parent),
             (Err(fault), _, _) | (_, Err(fault), _) | (_, _, Err(fault)) => return invalid(&fault),
@@ -286,6 +333,21 @@ impl X {
         Reply::json(201, &json!({"data": {"id": id, "text": shown, "edit_history_tweet_ids": [id]}}))
     }
 
+    /// Counts a request to make a post; how many are left after it and when they count anew, or `Err` with that instant
+    /// where it is one too many.
+    fn counted(&mut self, now: Timestamp) -> Result<(usize, i64), i64> {
+        let Some((most, lasts)) = self.rate else { return Ok((99, now.as_second() + 900)) };
+        let ends = |begun: Timestamp| begun + jiff::SignedDuration::try_from(lasts).expect("a test's window is short");
+        let (begun, used) = self.window.filter(|(begun, _)| now < ends(*begun)).unwrap_or((now, 0));
+        // X tells whole seconds, never too early.
+        let reset = ends(begun).as_second() + 1;
+        if used >= most {
+            return Err(reset);
+        }
+        self.window = Some((begun, used + 1));
+        Ok((most - used - 1, reset))
+    }
+
     fn media_of(&self, body: &Map<String, Value>) -> Result<usize, String> {
         let Some(media) = body.get("media") else { return Ok(0) };
         let ids = media.get("media_ids").and_then(Value::as_array).ok_or("[$.media.media_ids: is missing]")?;
@@ -296,6 +358,9 @@ impl X {
             let id = id.as_str().ok_or("[$.media.media_ids: must be texts]")?;
             if !self.media.contains_key(id) {
                 return Err("Your media IDs are invalid.".to_owned());
+            }
+            if self.working.contains_key(id) {
+                return Err("One or more of your media is still being processed.".to_owned());
             }
         }
         Ok(ids.len())
@@ -311,19 +376,6 @@ impl X {
     }
 
     fn timeline(&self, request: &Request, user: &str, now: Timestamp) -> Reply {
-        let known = [
-            "max_results",
-            "start_time",
-            "end_time",
-            "since_id",
-            "until_id",
-            "exclude",
-            "tweet.fields",
-            "pagination_token",
-        ];
-        if let Some((unknown, _)) = request.query.iter().find(|(name, _)| !known.contains(&name.as_str())) {
-            return invalid(&format!("The query parameter [{unknown}] is not one of the known ones"));
-        }
         let max: usize = match request.query("max_results").map_or(Ok(10), str::parse) {
             Ok(max @ 5..=100) => max,
             _ => return invalid("The `max_results` query parameter value is not between 5 and 100"),
@@ -378,6 +430,25 @@ impl X {
         Reply::json(200, &json!({"data": {"deleted": true}}))
     }
 
+    /// How far the processing of a picture is: `command=STATUS`.
+    fn ready(&mut self, request: &Request) -> Reply {
+        let id = request.query("media_id").filter(|id| self.media.contains_key(*id)).map(str::to_owned);
+        let Some(id) = id.filter(|_| request.query("command") == Some("STATUS")) else {
+            return invalid("command is STATUS and media_id an id of yours");
+        };
+        let asked = self.working.entry(id.clone()).or_insert(0);
+        *asked += 1;
+        let info = match (self.broken, *asked < self.slow) {
+            (true, _) => json!({"state": "failed", "error": {"code": 1, "name": "InvalidMedia", "message": "bad"}}),
+            (false, true) => json!({"state": "in_progress", "check_after_secs": 1, "progress_percent": 50}),
+            (false, false) => json!({"state": "succeeded", "progress_percent": 100}),
+        };
+        if info["state"] == "succeeded" {
+            self.working.remove(&id);
+        }
+        Reply::json(200, &json!({"data": {"id": id, "processing_info": info}}))
+    }
+
     fn upload(&mut self, request: &Request) -> Reply {
         let (category, size) = if let Some(parts) = request.multipart() {
             let part = |name: &str| parts.iter().find(|(n, _, _)| n == name).map(|(_, _, bytes)| bytes.clone());
@@ -394,6 +465,11 @@ impl X {
         }
         let id = self.fresh_id().to_string();
         self.media.insert(id.clone(), size);
+        if self.slow > 0 {
+            self.working.insert(id.clone(), 0);
+            let info = json!({"state": "pending", "check_after_secs": 1});
+            return Reply::json(200, &json!({"data": {"id": id, "processing_info": info}}));
+        }
         Reply::json(
             200,
             &json!({"data": {"id": id, "media_key": format!("3_{id}"), "expires_after_secs": 86400, "size": size}}),
@@ -416,7 +492,11 @@ impl Rules for X {
             ("POST", "/2/tweets") => CREATE,
             ("GET", "/2/users/me") => ME,
             ("POST", "/2/media/upload") => UPLOAD,
+            ("GET", "/2/media/upload") => READY,
             ("POST", "/2/media/metadata") => METADATA,
+            ("GET", "/i/oauth2/authorize") => AUTHORIZE,
+            ("POST", "/2/oauth2/token") => TOKEN,
+            ("POST", "/2/oauth2/revoke") => REVOKE,
             ("GET", path) if path.starts_with("/2/users/") && path.ends_with("/tweets") => LOOK,
             ("DELETE", path) if path.starts_with("/2/tweets/") => DELETE,
             _ => OTHER,
@@ -424,11 +504,37 @@ impl Rules for X {
     }
 
     fn answer(&mut self, request: &Request, now: Timestamp) -> Reply {
-        let keys = match self.signer(request, now) {
+        match self.endpoint(request) {
+            AUTHORIZE => return self.oauth.authorize(request, now),
+            // Observed: X says of a spent refresh token that the request is invalid.
+            TOKEN => return self.oauth.token(request, now, "invalid_request"),
+            REVOKE => return self.oauth.revoke(request),
+            _ => {}
+        }
+        let signed = match request.bearer() {
+            Some(token) => self.bearer(token, request, now),
+            None => self.signer(request, now),
+        };
+        let keys = match signed {
             Ok(keys) => keys,
             Err(why) => return unauthorized(&why),
         };
+        if let Some(fault) = contract::fault(request) {
+            return invalid(&fault);
+        }
         let last = request.path.rsplit('/').next().unwrap_or_default();
+        let (left, reset) = match self.endpoint(request) {
+            CREATE => match self.counted(now) {
+                Ok(counted) => counted,
+                Err(reset) => {
+                    return problem(429, "about:blank", "Too Many Requests", "Too Many Requests")
+                        .header("x-rate-limit-remaining", "0")
+                        .header("x-rate-limit-reset", reset.to_string());
+                }
+            },
+            _ => (99, now.as_second() + 900),
+        };
+        let most = self.rate.map_or(100, |(most, _)| most);
         let reply = match self.endpoint(request) {
             CREATE => self.create(request, &keys, now),
             LOOK => self.timeline(request, request.path.split('/').nth(3).unwrap_or_default(), now),
@@ -438,14 +544,14 @@ impl Rules for X {
                 Reply::json(200, &json!({ "data": data }))
             }
             UPLOAD => self.upload(request),
+            READY => self.ready(request),
             METADATA => self.metadata(request),
             _ => problem(404, "about:blank", "Not Found", "Not Found"),
         };
-        let reset = (now.as_second() + 900).to_string();
         reply
-            .header("x-rate-limit-limit", "100")
-            .header("x-rate-limit-remaining", "99")
-            .header("x-rate-limit-reset", reset)
+            .header("x-rate-limit-limit", most.to_string())
+            .header("x-rate-limit-remaining", left.to_string())
+            .header("x-rate-limit-reset", reset.to_string())
     }
 }
 
@@ -476,55 +582,6 @@ fn text_of(body: &Map<String, Value>) -> Result<String, String> {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(_) => Err("[$.text: must be a text]".to_owned()),
     }
-}
-
-/// The links of a text: with a scheme only, without the punctuation that ends a sentence.
-pub fn links(text: &str) -> Vec<&str> {
-    static LINK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"https?://\S+").expect("the pattern is fixed"));
-    LINK.find_iter(text)
-        .map(|found| found.as_str().trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '"', '\'']))
-        .collect()
-}
-
-/// The text with its links rewritten, and the entities that tell of it.
-fn shortened(text: &str, id: u64) -> (String, Vec<Value>) {
-    let (mut shown, mut rest, mut urls) = (String::new(), text, Vec::new());
-    for link in links(text) {
-        let Some((before, after)) = rest.split_once(link) else { continue };
-        shown.push_str(before);
-        let short = format!("https://t.co/{}{}", id % 1_000_000, urls.len());
-        let start = shown.chars().count();
-        urls.push(json!({
-            "start": start, "end": start + short.len(), "url": short, "expanded_url": link,
-            "display_url": link.split("://").nth(1).unwrap_or_default().chars().take(26).collect::<String>(),
-        }));
-        shown.push_str(&short);
-        rest = after;
-    }
-    shown.push_str(rest);
-    (shown, urls)
-}
-
-/// Weighted length, counted simply: links 23, emoji 2, other characters by twitter-text's table of ranges.
-fn weight(text: &str) -> usize {
-    let text: String = text.nfc().collect();
-    let (mut total, mut rest) = (0, text.as_str());
-    for link in links(&text) {
-        let Some((before, after)) = rest.split_once(link) else { continue };
-        total += plain_weight(before) + 23;
-        rest = after;
-    }
-    total + plain_weight(rest)
-}
-
-fn plain_weight(text: &str) -> usize {
-    let emoji = |c: char| matches!(u32::from(c), 0x1f000..=0x1faff | 0xfe0f | 0x20e3 | 0x2600..=0x27bf);
-    let light = |c: char| matches!(u32::from(c), 0..=0x10ff | 0x2000..=0x200d | 0x2010..=0x201f | 0x2032..=0x2037);
-    let one = |cluster: &str| match cluster.chars().any(emoji) {
-        true => 2,
-        false => cluster.chars().map(|c| if light(c) { 1 } else { 2 }).sum(),
-    };
-    text.graphemes(true).map(one).sum()
 }
 
 /// Everything but the unreserved characters of RFC 3986.
@@ -567,19 +624,5 @@ mod tests {
             hex(hmac_sha1(&[0xaa; 80], b"Test Using Larger Than Block-Size Key - Hash Key First")),
             "aa4ae5e15272d00e95705637ce8a3b55ed402112"
         );
-    }
-
-    #[test]
-    fn weighs_as_x_documents() {
-        for (text, expected) in [
-            ("ab https://example.org/a/very/long/path?x=1", 26),
-            (&"字".repeat(140), 280),
-            ("A\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}\u{200d}\u{1f466}", 3),
-            ("e\u{301}", 1),
-            ("x…", 3),
-            ("See https://example.org/a.", 28),
-        ] {
-            assert_eq!(weight(text), expected, "{text}");
-        }
     }
 }

@@ -4,6 +4,7 @@
 mod doubt;
 mod gates;
 mod outcomes;
+mod tokens;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,14 +16,15 @@ use bugle::clock::{Clock as _, FakeClock};
 use bugle::expr::Templates;
 use bugle::http::Http;
 use bugle::model::article::{Entry, Image};
-use bugle::model::grant::{Credential, SecretRef};
+use bugle::model::grant::{Credential, Grant, SecretRef};
 use bugle::model::id::{ArticleId, PostId, WorkerId};
 use bugle::model::notice;
 use bugle::model::post::{Actor, HoldReason, Post, PostState, Rejection};
 use bugle::model::receipt::{Known, Op, Receipt, Step};
+use bugle::platform::consent::{Asked, Back, Choice, RenewError, Way};
 use bugle::platform::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing, Payload,
-    Planned, PublishError, Recovery, Sought, Spec,
+    Account, Amend, Connect, ConnectError, Consent, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing,
+    Payload, Planned, PublishError, Recovery, Sought, Spec,
 };
 use bugle::publish::lane::{Lane, Turn};
 use bugle::publish::studio::Workshop;
@@ -36,6 +38,7 @@ use bugle::text::rules::{TextRules, Unit};
 use bugle::vault::Vault;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -66,6 +69,8 @@ pub enum Call {
     Find(Step, Option<String>),
     /// A change to what is out.
     Amend(Op),
+    /// A new grant for the one with that refresh token.
+    Renew(String),
 }
 
 /// How it answers.
@@ -75,6 +80,11 @@ struct Script {
     who: VecDeque<Result<Identity, ConnectError>>,
     steps: HashMap<Step, VecDeque<Result<Value, PublishError>>>,
     finds: VecDeque<Result<Lookup, PublishError>>,
+    renewals: VecDeque<Result<Grant, RenewError>>,
+    /// The only tokens that are good; empty: any.
+    good: Vec<String>,
+    renewing: Option<(tokio::sync::oneshot::Sender<()>, tokio::sync::oneshot::Receiver<()>)>,
+    sunset: Option<(String, jiff::civil::Date)>,
     gate: Option<(tokio::sync::oneshot::Sender<()>, tokio::sync::oneshot::Receiver<()>)>,
     refuses: Option<String>,
 }
@@ -88,6 +98,7 @@ pub struct Scripted {
     secret: Option<SecretRef>,
     credential_scope: Option<String>,
     app_scope: Option<String>,
+    consents: bool,
 }
 
 impl Scripted {
@@ -119,6 +130,50 @@ impl Scripted {
         let ((entered, on_entry), (go, on_go)) = (tokio::sync::oneshot::channel(), tokio::sync::oneshot::channel());
         self.script().gate = Some((entered, on_go));
         (on_entry, go)
+    }
+
+    /// The answers to renewals, in order.
+    pub fn renewals(&self, answers: impl IntoIterator<Item = Result<Grant, RenewError>>) {
+        self.script().renewals.extend(answers);
+    }
+
+    /// Only these tokens are good from now on.
+    pub fn only(&self, tokens: &[&str]) {
+        self.script().good = tokens.iter().map(|&token| token.to_owned()).collect();
+    }
+
+    /// The API version it is configured for, and when that ends.
+    pub fn sunset_at(&self, version: &str, date: &str) {
+        self.script().sunset = Some((version.to_owned(), date.parse().expect("a date")));
+    }
+
+    /// The next renewal stops when it is asked for: the first end tells when, the second lets it be answered.
+    pub fn renewal_gate(&self) -> (tokio::sync::oneshot::Receiver<()>, tokio::sync::oneshot::Sender<()>) {
+        let ((entered, on_entry), (go, on_go)) = (tokio::sync::oneshot::channel(), tokio::sync::oneshot::channel());
+        self.script().renewing = Some((entered, on_go));
+        (on_entry, go)
+    }
+
+    /// The refresh tokens that were traded, in order.
+    pub fn traded(&self) -> Vec<String> {
+        let renew = |(_, call)| match call {
+            Call::Renew(token) => Some(token),
+            _ => None,
+        };
+        self.calls().into_iter().filter_map(renew).collect()
+    }
+
+    /// Refuses a call whose token is not good.
+    async fn admit(&self, cx: &Context<'_>) -> Result<(), PublishError> {
+        if self.script().good.is_empty() {
+            return Ok(());
+        }
+        let token = cx.token("token").await?;
+        let said = format!("401: invalid token {}", token.expose_secret());
+        match self.script().good.iter().any(|good| good == token.expose_secret()) {
+            true => Ok(()),
+            false => Err(PublishError::Auth { said }),
+        }
     }
 
     /// Nothing can be frozen for it any more.
@@ -193,6 +248,14 @@ impl Account for Scripted {
         self.app_scope.clone()
     }
 
+    fn consent(&self) -> Option<&dyn Consent> {
+        self.consents.then_some(self)
+    }
+
+    fn sunset(&self) -> Option<(String, jiff::civil::Date)> {
+        self.script().sunset.clone()
+    }
+
     fn freeze(&self, post: &Outgoing, ids: &Ids) -> Result<Payload, (Rejection, String)> {
         if let Some(said) = &self.script().refuses {
             return Err((Rejection::Content, said.clone()));
@@ -220,6 +283,7 @@ impl Account for Scripted {
                     entered.send(()).expect("the trial waits for it");
                     go.await.expect("the trial lets it go on");
                 }
+                self.admit(cx).await?;
                 let answer = self.script().steps.get_mut(&planned.step).and_then(VecDeque::pop_front);
                 answer.unwrap_or_else(|| Ok(json!({ "id": format!("id of {}", planned.step) })))
             };
@@ -232,20 +296,48 @@ impl Account for Scripted {
         Ok(Receipt { remote_id: ids.first().cloned(), url: None, parts, at: cx.clock.now(), how: Known::Answered })
     }
 
-    async fn amend(&self, _: &Context<'_>, what: &Amend, _: &mut Journal<'_>) -> Result<Receipt, PublishError> {
+    async fn amend(&self, cx: &Context<'_>, what: &Amend, _: &mut Journal<'_>) -> Result<Receipt, PublishError> {
         self.note(Call::Amend(if matches!(what, Amend::Edit { .. }) { Op::Edit } else { Op::Delete }));
+        self.admit(cx).await?;
         let (Amend::Edit { receipt, .. } | Amend::Delete { receipt }) = what;
         Ok(receipt.clone())
     }
 
-    async fn find(&self, _: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
+    async fn find(&self, cx: &Context<'_>, sought: &Sought<'_>) -> Result<Lookup, PublishError> {
         self.note(Call::Find(sought.step, sought.parent.map(str::to_owned)));
+        self.admit(cx).await?;
         self.script().finds.pop_front().unwrap_or(Ok(Lookup::Absent))
     }
 
-    async fn whoami(&self, _: &Context<'_>) -> Result<Identity, ConnectError> {
+    async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
         self.note(Call::Who);
+        self.admit(cx).await.map_err(|error| ConnectError::Refused(error.to_string()))?;
         self.script().who.pop_front().unwrap_or_else(|| Ok(me()))
+    }
+}
+
+#[async_trait]
+impl Consent for Scripted {
+    async fn ask(&self, _: &Context<'_>, _: &Way) -> Result<Asked, ConnectError> {
+        Err(ConnectError::Refused("nobody signs in on this stage".to_owned()))
+    }
+
+    async fn exchange(&self, _: &Context<'_>, _: &Way, _: &Back) -> Result<Vec<Choice>, ConnectError> {
+        Err(ConnectError::Refused("nobody signs in on this stage".to_owned()))
+    }
+
+    async fn renew(&self, _: &Context<'_>, grant: &Grant) -> Result<Grant, RenewError> {
+        let refresh = grant.refresh.as_ref().map_or("", |token| token.expose_secret()).to_owned();
+        self.note(Call::Renew(refresh));
+        let gate = self.script().renewing.take();
+        if let Some((entered, go)) = gate {
+            entered.send(()).expect("the trial waits for it");
+            // Where the trial lets go of its end, the answer never comes.
+            if go.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        self.script().renewals.pop_front().unwrap_or_else(|| Err(RenewError::Spent("400: invalid_grant".to_owned())))
     }
 }
 
@@ -275,6 +367,7 @@ pub struct Set {
     pub strict_order: bool,
     pub secret: Option<SecretRef>,
     pub policy: Policy,
+    pub consents: bool,
 }
 
 impl Default for Set {
@@ -286,6 +379,7 @@ impl Default for Set {
             strict_order: false,
             secret: None,
             policy: Policy::default(),
+            consents: false,
         }
     }
 }
@@ -298,7 +392,7 @@ pub struct Stage {
     pub house: Arc<House>,
     pub channel: Channel,
     pub lane: Lane,
-    _place: Place,
+    place: Place,
 }
 
 impl Stage {
@@ -312,26 +406,14 @@ impl Stage {
 
     /// At noon; nothing has happened yet.
     pub async fn unknown(set: Set) -> Self {
-        let place = Place::sqlite();
+        Self::on(Place::sqlite(), set).await
+    }
+
+    /// The same on that database.
+    pub async fn on(place: Place, set: Set) -> Self {
         let store = place.open().await;
         let clock = Arc::new(FakeClock::at(at(0)));
-        let key = "07".repeat(32);
-        let http = Http::build(&bugle::http::Settings::default(), &[], clock.clone()).expect("plain settings");
-        let house = House {
-            store: store.clone(),
-            studio: Workshop { http: http.clone(), brand: Arc::new(Brand::plain("The Trial")), scale: 1.0 },
-            http,
-            vault: Arc::new(Vault::with_key(&key.into()).expect("a key of 32 bytes")),
-            clock: clock.clone(),
-            worker: WorkerId::fresh(),
-            zone: TimeZone::UTC,
-            newsroom: "The Trial".to_owned(),
-            language: None,
-            templates: Templates::load(None).expect("the built-in templates are sound"),
-            words: bugle::compose::words::Words::default(),
-            scale: 1.0,
-            metrics: Arc::new(Metrics::new()),
-        };
+        let house = house(store.clone(), &clock);
         let platform = Arc::new(Scripted {
             script: Mutex::default(),
             clock: clock.clone(),
@@ -340,19 +422,28 @@ impl Stage {
             secret: set.secret,
             credential_scope: Some("the credential".to_owned()),
             app_scope: Some("the app".to_owned()),
+            consents: set.consents,
         });
         let channel = Channel {
             name: "main".into(),
             account: platform.clone(),
             policy: Arc::new(set.policy),
             picture: bugle::model::picture::Carry::Card,
+            card: Default::default(),
+            pictures: 1,
             on_uncertain: set.on_uncertain,
             strict_order: set.strict_order,
+            budget: None,
         };
         commit!(store, |conn| channel::ensure(conn, "main", "mastodon", at(0)).await).expect("stored");
         let house = Arc::new(house);
         let lane = Lane::new(house.clone(), channel.clone());
-        Self { store, clock, platform, house, channel, lane, _place: place }
+        Self { store, clock, platform, house, channel, lane, place }
+    }
+
+    /// Another process on the same store, with the same clock and the same master key.
+    pub async fn replica(&self) -> Arc<House> {
+        Arc::new(house(self.place.open().await, &self.clock))
     }
 
     /// The worker ends and a new one takes over, as after a restart of the process.
@@ -466,6 +557,27 @@ impl Stage {
         next.post = change(row.post.clone());
         let by = Actor::Person("ada".to_owned());
         commit!(self.store, |conn| post::put(conn, &row, &next, at(0), &by, "the trial").await).expect("written");
+    }
+}
+
+/// What all channels of a process share.
+pub fn house(store: Store, clock: &Arc<FakeClock>) -> House {
+    let key = "07".repeat(32);
+    let http = Http::build(&bugle::http::Settings::default(), &[], clock.clone()).expect("plain settings");
+    House {
+        store,
+        studio: Workshop { http: http.clone(), brand: Arc::new(Brand::plain("The Trial")), scale: 1.0, shelf: None },
+        http,
+        vault: Arc::new(Vault::with_key(&key.into()).expect("a key of 32 bytes")),
+        clock: clock.clone(),
+        worker: WorkerId::fresh(),
+        zone: TimeZone::UTC,
+        newsroom: "The Trial".to_owned(),
+        language: None,
+        templates: Templates::load(None).expect("the built-in templates are sound"),
+        words: bugle::compose::words::Words::default(),
+        scale: 1.0,
+        metrics: Arc::new(Metrics::new()),
     }
 }
 

@@ -4,9 +4,11 @@
 #[cfg(feature = "ghost")]
 pub mod ghost;
 pub mod hub;
+pub mod oidc;
 pub mod pds;
 pub mod postgres;
 pub mod snac;
+pub mod synapse;
 
 /// A variable that `scripts/servers.sh` exports.
 ///

@@ -2,12 +2,16 @@
 //! Here is what the trials share; the trials stand by what they are about.
 
 mod backup;
+mod consents;
 mod listed;
+mod money;
 mod nouns;
 mod pages;
 mod posts;
 mod pushes;
 mod short_links;
+mod vault;
+mod shown;
 mod writer;
 
 use bugle::model::article::{Article, Entry};

@@ -98,13 +98,12 @@ async fn pages_and_waits_are_kept_and_forgotten(place: Place) {
     .unwrap();
     let mut conn = store.read().await.unwrap();
     assert_eq!(page::of_article(&mut conn, "a").await.unwrap(), Some(row));
-    assert_eq!(page::due(&mut conn, "page", at(4), 9).await.unwrap(), []);
-    assert_eq!(page::due(&mut conn, "card", at(9), 9).await.unwrap(), []);
-    assert_eq!(page::next(&mut conn, "page", at(4)).await.unwrap(), Some(at(5)));
-    assert_eq!(page::next(&mut conn, "page", at(7)).await.unwrap(), None);
-    let all = page::due(&mut conn, "page", at(9), 9).await.unwrap();
+    assert_eq!(page::due(&mut conn, at(4), 9).await.unwrap(), []);
+    assert_eq!(page::next(&mut conn, at(4)).await.unwrap(), Some(at(5)));
+    assert_eq!(page::next(&mut conn, at(7)).await.unwrap(), None);
+    let all = page::due(&mut conn, at(9), 9).await.unwrap();
     assert_eq!(all.iter().map(|it| (it.article.as_str(), it.tries)).collect::<Vec<_>>(), [("gone", 0), ("a", 3)]);
-    assert_eq!(page::due(&mut conn, "page", at(9), 1).await.unwrap().len(), 1);
+    assert_eq!(page::due(&mut conn, at(9), 1).await.unwrap().len(), 1);
     drop(conn);
     commit!(store, |conn| page::forget(conn).await).unwrap();
     let mut conn = store.read().await.unwrap();

@@ -275,6 +275,9 @@ async fn of_eight_claims_one_wins(place: Place) {
     for n in 0..8 {
         let store = if n % 2 == 0 { one_process.clone() } else { another.clone() };
         let wish = Wish {
+            bill: None,
+            budget: None,
+            spare: None,
             row: row.clone(),
             payload: payload("the text"),
             short: None,

@@ -127,6 +127,9 @@ async fn a_claim_stores_its_link_or_holds_the_post(place: Place) {
     for post in ["p1", "p2"] {
         let row = add(&store, scheduled(post, post)).await;
         let wish = Wish {
+            bill: None,
+            budget: None,
+            spare: None,
             row,
             payload: payload.clone(),
             short: Some(link("one", post)),

@@ -1,0 +1,348 @@
+//! Connecting in the browser: `/connect/CHANNEL` (where a person brings the ticket of `bugle connect`), the callback of
+//! each channel's platform, and the choice among several accounts.
+//!
+//! Nobody signs in yet, so the gate of the pages does not stand here. Each of these paths asks for a secret of its own: a
+//! one-time ticket that was printed in a terminal of this machine, then the session cookie that the ticket was traded
+//! for. Without them nothing is shown but a form, and nothing changes. See docs/adr/0015-connecting.md.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use secrecy::ExposeSecret as _;
+use url::Url;
+
+use super::{Desk, Frame, Shared, Site, html, message};
+use crate::connect::{Came, Connected, Connector, Fault, Offer, Session, WITHIN};
+
+/// The most bytes of a form: a ticket, or an id. 4 KiB, ours.
+const CAP: usize = 4 * 1024;
+
+/// The cookie of a browser that connects: over https a name that only this very host can set.
+const COOKIE: &str = "__Host-bugle-connect";
+/// The same on a loopback address without https.
+const PLAIN_COOKIE: &str = "bugle-connect";
+
+pub(in crate::web) fn routes() -> Router<Arc<Site>> {
+    Router::new()
+        .route("/connect/{channel}", get(ask).post(begin))
+        .route("/connect/callback/{channel}", get(callback))
+        .route("/connect/choose/{channel}", post(choose))
+        .layer(DefaultBodyLimit::max(CAP))
+}
+
+#[derive(Template)]
+#[template(path = "web/connect.html")]
+struct Ask {
+    frame: Frame,
+    channel: String,
+    platform: &'static str,
+    terms: &'static str,
+    source: &'static str,
+    read: &'static str,
+    ticket: String,
+    way_off: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "web/consent.html")]
+struct Go {
+    frame: Frame,
+    channel: String,
+    platform: &'static str,
+    url: String,
+    host: String,
+}
+
+#[derive(Template)]
+#[template(path = "web/choose.html")]
+struct Choose {
+    frame: Frame,
+    channel: String,
+    offers: Vec<Offer>,
+}
+
+/// `GET /connect/CHANNEL`: shows what the platform asks, and a form for the ticket. Changes nothing: a browser may fetch
+/// an address for its own reasons, and must not use the ticket up by it.
+async fn ask(site: Shared, Path(channel): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let desk = Desk::new(&site);
+    let Some(connector) = connector(&site) else { return not_here(&desk) };
+    let subject = match connector.subject(&channel).and_then(|subject| subject.consent().map(|_| subject)) {
+        Ok(subject) => subject,
+        Err(fault) => return refuse(&desk, &fault),
+    };
+    let ticket = field(query.as_deref().unwrap_or_default().as_bytes(), "ticket").unwrap_or_default();
+    let terms = subject.platform.terms;
+    let page = Ask {
+        frame: desk.frame(format!("Connect {channel}"), ""),
+        platform: subject.platform.name,
+        terms: terms.ask,
+        source: terms.source,
+        read: terms.read,
+        ticket,
+        way_off: connector.page(&channel).err().map(|fault| fault.to_string()),
+        channel,
+    };
+    html(StatusCode::OK, &page)
+}
+
+/// `POST /connect/CHANNEL`: takes the ticket and gives the browser a session; shows the way to the platform.
+async fn begin(site: Shared, Path(channel): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let desk = Desk::new(&site);
+    let Some(connector) = connector(&site) else { return not_here(&desk) };
+    if let Err(why) = is_own(&headers, connector.public_url.as_ref()) {
+        return foreign(&desk, why);
+    }
+    let ticket = field(&body, "ticket").unwrap_or_default();
+    let session = Session::browser();
+    // A task of its own: a browser that goes away must not break off what has begun.
+    let (name, held, with) = (channel.clone(), session.clone(), Arc::clone(&connector));
+    let begun = tokio::spawn(async move { with.begin_with(&name, ticket.trim(), &held).await }).await;
+    let (begun, subject) = match begun {
+        Ok(Ok(begun)) => match connector.subject(&channel) {
+            Ok(subject) => (begun, subject),
+            Err(fault) => return refuse(&desk, &fault),
+        },
+        Ok(Err(fault)) => return refuse(&desk, &fault),
+        Err(_) => return broke(&desk),
+    };
+    let page = Go {
+        frame: desk.frame(format!("Connect {channel}"), ""),
+        platform: subject.platform.name,
+        host: begun.url.host_str().unwrap_or_default().to_owned(),
+        url: begun.url.to_string(),
+        channel,
+    };
+    with_cookie(html(StatusCode::OK, &page), connector.public_url.as_ref(), session.secret().expose_secret())
+}
+
+/// `GET /connect/callback/CHANNEL`: what the platform sends the browser back with.
+async fn callback(
+    site: Shared,
+    Path(channel): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let desk = Desk::new(&site);
+    let Some(connector) = connector(&site) else { return not_here(&desk) };
+    let session = session(&headers, connector.public_url.as_ref());
+    let (name, with) = (channel.clone(), Arc::clone(&connector));
+    let came =
+        tokio::spawn(async move { with.returned(&name, query.as_deref().unwrap_or_default(), session.as_ref()).await });
+    match came.await {
+        Ok(Ok(Came::Connected(connected))) => done(&desk, &connected),
+        Ok(Ok(Came::Choose(offers))) => {
+            let frame = desk.frame(format!("Connect {channel}"), "");
+            html(StatusCode::OK, &Choose { frame, channel, offers })
+        }
+        Ok(Err(fault)) => refuse(&desk, &fault),
+        Err(_) => broke(&desk),
+    }
+}
+
+/// `POST /connect/choose/CHANNEL`: the account the person chose.
+async fn choose(site: Shared, Path(channel): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    let desk = Desk::new(&site);
+    let Some(connector) = connector(&site) else { return not_here(&desk) };
+    if let Err(why) = is_own(&headers, connector.public_url.as_ref()) {
+        return foreign(&desk, why);
+    }
+    let Some(session) = session(&headers, connector.public_url.as_ref()) else {
+        return refuse(&desk, &Fault::Foreign);
+    };
+    let id = field(&body, "id").unwrap_or_default();
+    match tokio::spawn(async move { connector.choose(&channel, &id, &session).await }).await {
+        Ok(Ok(connected)) => done(&desk, &connected),
+        Ok(Err(fault)) => refuse(&desk, &fault),
+        Err(_) => broke(&desk),
+    }
+}
+
+fn connector(site: &Site) -> Option<Arc<Connector>> {
+    site.state.connector.borrow().clone()
+}
+
+fn done(desk: &Desk, connected: &Connected) -> Response {
+    let Connected { channel, handle, blocked, .. } = connected;
+    let mut words = format!("The channel {channel} is connected as {handle}. This window can be closed.");
+    if let Some(what) = blocked {
+        words.push_str(&format!(" It stays blocked: {what}."));
+    }
+    message(desk, StatusCode::OK, "Connected", words)
+}
+
+/// What went wrong, in words. The status tells machines; the sentence is for the person.
+fn refuse(desk: &Desk, fault: &Fault) -> Response {
+    let status = match fault {
+        Fault::NoChannel(_) | Fault::ByKeys(_) => StatusCode::NOT_FOUND,
+        Fault::Ticket | Fault::Foreign | Fault::Elsewhere | Fault::Issuer { .. } => StatusCode::FORBIDDEN,
+        Fault::Platform(_) => StatusCode::BAD_GATEWAY,
+        Fault::Store(_) | Fault::Keep(_) => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    tracing::info!(%fault, "an account was not connected");
+    let mut words = match fault {
+        // Not with the name: it is whatever somebody wrote into the address.
+        Fault::NoChannel(_) => "there is no such channel".to_owned(),
+        other => other.to_string(),
+    };
+    if let Some(first) = words.get(..1).map(str::to_uppercase) {
+        words.replace_range(..1, &first);
+    }
+    message(desk, status, "Not connected", format!("{words}."))
+}
+
+fn foreign(desk: &Desk, why: &'static str) -> Response {
+    tracing::info!(why, "a form of another site was turned away");
+    message(desk, StatusCode::FORBIDDEN, "Not from here", format!("Nothing was changed: {why}."))
+}
+
+fn not_here(desk: &Desk) -> Response {
+    let words = "This process does not connect accounts now: another one publishes, or it has just begun. Load again.";
+    message(desk, StatusCode::SERVICE_UNAVAILABLE, "Not now", words.to_owned())
+}
+
+fn broke(desk: &Desk) -> Response {
+    message(desk, StatusCode::INTERNAL_SERVER_ERROR, "Not connected", "This broke; the log says why.".to_owned())
+}
+
+/// The first value of that name in a form.
+fn field(form: &[u8], name: &str) -> Option<String> {
+    url::form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+/// Whether a form was sent by our own page: a browser says where it comes from, and cannot be made to say otherwise.
+fn is_own(headers: &HeaderMap, public: Option<&Url>) -> Result<(), &'static str> {
+    let one = |name: &str| {
+        let mut all = headers.get_all(name).iter();
+        match (all.next(), all.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => value.to_str().map(Some).map_err(|_| "a header is no text"),
+            _ => Err("a header came twice"),
+        }
+    };
+    let origin = one("origin")?;
+    match one("sec-fetch-site")? {
+        None | Some("same-origin") => {}
+        Some(_) => return Err("the form was sent by another site (Sec-Fetch-Site)"),
+    }
+    let Some(public) = public else { return Err("[web] public_url is not set") };
+    match origin {
+        Some(origin) if origin == public.origin().ascii_serialization() => Ok(()),
+        Some(_) => Err("the form was sent by another site (Origin), or [web] public_url is not this address"),
+        None => Err("the form does not say where it was sent from (Origin)"),
+    }
+}
+
+/// The session that the browser's cookie holds.
+fn session(headers: &HeaderMap, public: Option<&Url>) -> Option<Session> {
+    let name = cookie_name(public);
+    let mut found = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter(|(key, _)| *key == name)
+        .map(|(_, value)| value);
+    match (found.next(), found.next()) {
+        (Some(secret), None) if !secret.is_empty() => Some(Session::of_browser(secret)),
+        // Two of that name: one of them was planted.
+        _ => None,
+    }
+}
+
+fn cookie_name(public: Option<&Url>) -> &'static str {
+    match public.map(Url::scheme) {
+        Some("https") => COOKIE,
+        _ => PLAIN_COOKIE,
+    }
+}
+
+fn with_cookie(mut response: Response, public: Option<&Url>, secret: &str) -> Response {
+    let name = cookie_name(public);
+    let secure = if name == COOKIE { "; Secure" } else { "" };
+    // Lax: the callback is a navigation from another site, and has to bring it.
+    let cookie = format!("{name}={secret}; Path=/; Max-Age={}; HttpOnly; SameSite=Lax{secure}", WITHIN.as_secs() * 2);
+    if let Ok(mut value) = HeaderValue::from_str(&cookie) {
+        value.set_sensitive(true);
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(list: &[(&'static str, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in list {
+            map.append(*name, value.parse().unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn only_a_form_of_our_own_page_counts() {
+        let desk = Url::parse("https://desk.example/bugle").unwrap();
+        let own = ("origin", "https://desk.example");
+        for (list, good) in [
+            (&[own][..], true),
+            (&[own, ("sec-fetch-site", "same-origin")], true),
+            (&[own, ("sec-fetch-site", "cross-site")], false),
+            (&[own, ("sec-fetch-site", "same-site")], false),
+            (&[own, ("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "same-origin")], false),
+            (&[], false),
+            (&[("origin", "null")], false),
+            (&[("origin", "https://evil.example")], false),
+            (&[("origin", "http://desk.example")], false),
+            (&[("origin", "https://desk.example:8443")], false),
+            (&[("origin", "https://desk.example.evil.example")], false),
+            (&[own, ("origin", "https://evil.example")], false),
+            (&[own, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")], false),
+        ] {
+            assert_eq!(is_own(&headers(list), Some(&desk)).is_ok(), good, "{list:?}");
+        }
+        assert!(is_own(&headers(&[own]), None).is_err());
+    }
+
+    #[test]
+    fn a_session_is_in_one_cookie_of_that_name() {
+        let https = Url::parse("https://desk.example").unwrap();
+        let found = |cookies: &[(&'static str, &str)]| {
+            session(&headers(cookies), Some(&https)).map(|it| it.secret().expose_secret().to_owned())
+        };
+        assert_eq!(found(&[("cookie", "a=b; __Host-bugle-connect=s3ss; c=d")]).as_deref(), Some("s3ss"));
+        for cookies in [
+            &[][..],
+            &[("cookie", "bugle-connect=s3ss")],
+            &[("cookie", "__Host-bugle-connect=")],
+            &[("cookie", "__Host-bugle-connect=a; __Host-bugle-connect=b")],
+            &[("cookie", "__Host-bugle-connect=a"), ("cookie", "__Host-bugle-connect=b")],
+            &[("cookie", "__host-bugle-connect=a")],
+        ] {
+            assert_eq!(found(cookies), None, "{cookies:?}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_is_for_this_host_and_no_script() {
+        let made = |public: &str| {
+            let public = Url::parse(public).unwrap();
+            let response = with_cookie(Response::new(axum::body::Body::empty()), Some(&public), "s3ss");
+            response.headers()[header::SET_COOKIE].to_str().unwrap().to_owned()
+        };
+        assert_eq!(
+            made("https://desk.example"),
+            "__Host-bugle-connect=s3ss; Path=/; Max-Age=1200; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(made("http://127.0.0.1:8080"), "bugle-connect=s3ss; Path=/; Max-Age=1200; HttpOnly; SameSite=Lax");
+    }
+}
