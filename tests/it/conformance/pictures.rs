@@ -4,7 +4,7 @@
 use bugle::model::picture::Carry;
 use bugle::model::receipt::Op;
 
-use super::stage::{LINK, Set, Stage};
+use super::stage::{LINK, PICTURE, Set, Stage};
 use super::stand::Make;
 use crate::fakes::fault::Fault;
 use crate::fakes::http::Reply;
@@ -110,7 +110,7 @@ pub async fn a_picture_that_cannot_be_had_is_left_out(make: Make) {
     if stage.stand.carry() == Carry::Photo {
         return;
     }
-    stage.web.remove("/p.png");
+    stage.web.remove(PICTURE);
     stage.post("p").await;
     assert_eq!(stage.rest("p").await, "published", "{}", stage.story().await);
     is_out_once(&stage, "gone", 0).await;

@@ -33,7 +33,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::stand::{Make, Names, Secrets, Stand};
 use crate::fakes::fault::Fault;
 use crate::fakes::feed::FakeFeed;
-use crate::fakes::http::Request;
+use crate::fakes::http::{Reply, Request};
 use crate::fakes::lock;
 use crate::ledger::{Event, PATIENCE};
 use crate::store::{Place, at, commit};
@@ -46,7 +46,7 @@ pub fn link(id: &str) -> String {
     format!("https://news.example/{}", id.replace(' ', "-"))
 }
 /// Where the newsroom's picture is on its web server.
-const PICTURE: &str = "/p.png";
+pub const PICTURE: &str = "/p.jpg";
 /// Longer than any doubt lasts.
 const LONGEST: SignedDuration = SignedDuration::from_hours(27);
 
@@ -101,6 +101,14 @@ fn house(store: &Store, http: &Http, clock: &Arc<FakeClock>, scale: f64) -> Hous
     }
 }
 
+/// A picture that every platform takes.
+pub fn jpeg() -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let picture = image::RgbImage::from_pixel(320, 180, image::Rgb([200, 30, 30]));
+    picture.write_to(&mut bytes, image::ImageFormat::Jpeg).expect("a small picture of one colour can be written");
+    bytes.into_inner()
+}
+
 /// The channel's own keys as a table of TOML.
 pub fn table(keys: &[(&'static str, String)]) -> String {
     keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
@@ -126,7 +134,7 @@ impl Stage {
         let clock = Arc::new(FakeClock::at(at(0)));
         let stand = make(clock.clone());
         let (web, secrets) = (FakeFeed::with_clock(clock.clone()), Secrets::new());
-        web.picture(PICTURE, 320, 180);
+        web.reply(PICTURE, Reply::text(200, "image/jpeg", jpeg()));
         let keys = table(&stand.keys(&secrets));
         let platform = by_id(stand.platform()).unwrap_or_else(|| panic!("no platform {}", stand.platform()));
         let table = toml::de::DeTable::parse(&keys).expect("a stand's keys are TOML").into_inner();

@@ -41,6 +41,8 @@ pub struct Tally {
     pub doubts: i64,
     /// How often one was sent again because of it.
     pub again: i64,
+    /// How often a picture was sent.
+    pub pictures: usize,
     /// Anything else that should not be.
     pub odd: Vec<String>,
     /// What became of the posts at fault.
@@ -168,6 +170,7 @@ async fn count(
         held,
         doubts,
         again,
+        pictures: side.pictures(),
         odd,
         history: String::new(),
     };
@@ -320,6 +323,7 @@ fn summed(tallies: &[Tally]) -> Vec<Tally> {
         row.expected += it.expected;
         row.doubts += it.doubts;
         row.again += it.again;
+        row.pictures += it.pictures;
         for (all, more) in [
             (&mut row.lost, &it.lost),
             (&mut row.doubled, &it.doubled),
@@ -337,18 +341,19 @@ fn summed(tallies: &[Tally]) -> Vec<Tally> {
 pub fn table(tallies: &[Tally]) -> String {
     let tallies = summed(tallies);
     let mut text = String::from(
-        "class   engine    scale  kills  stories  in doubt  sent again  lost  doubled  falsely published  held in doubt  \
+        "class   engine    scale  kills  stories  pictures  in doubt  sent again  lost  doubled  falsely published  held in doubt  \
          other faults\n",
     );
     for it in &tallies {
         writeln!(
             text,
-            "{:<7} {:<9} {:>5} {:>6} {:>8} {:>9} {:>11} {:>5} {:>8} {:>18} {:>14} {:>13}",
+            "{:<7} {:<9} {:>5} {:>6} {:>8} {:>9} {:>9} {:>11} {:>5} {:>8} {:>18} {:>14} {:>13}",
             it.class.word(),
             format!("{:?}", it.campaign.engine).to_lowercase(),
             it.campaign.scale,
             it.kills,
             it.expected,
+            it.pictures,
             it.doubts,
             it.again,
             it.lost.len(),

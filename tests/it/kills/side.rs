@@ -155,6 +155,16 @@ impl Side {
         }
     }
 
+    /// How many pictures came, each before its post or with it.
+    pub fn pictures(&self) -> usize {
+        match self {
+            Self::OwnId(fake) => fake.count(bluesky::UPLOAD),
+            Self::Key(fake) => fake.count(mastodon::MEDIA),
+            Self::Look(fake) => fake.count(x::UPLOAD),
+            Self::Blind(fake) => fake.count(telegram::PHOTO),
+        }
+    }
+
     /// How many look-ups came.
     pub fn looks(&self) -> usize {
         match self {
