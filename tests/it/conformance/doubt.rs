@@ -139,10 +139,12 @@ pub async fn a_look_up_without_an_answer_proves_nothing(make: Make) {
         let ends = stage.stand.ends();
         stage.post("p").await;
         stage.strike(ends.create, Fault::ResetAfter);
+        stage.settle_until_sent(ends.create).await;
         stage.strike_from(ends.find, 0, usize::MAX, Fault::Instead(reply));
+        let looks = stage.count(ends.find);
         let minutes = Duration::from_secs(1800).mul_f64(stage.scale());
         stage.run_for(i64::try_from(minutes.as_secs()).expect("half an hour")).await;
-        assert!(stage.count(ends.find) > 0, "{what}: it was looked up\n{}", stage.story().await);
+        assert!(stage.count(ends.find) > looks, "{what}: it was looked up\n{}", stage.story().await);
         let (state, sends, shown) = (stage.state("p").await, stage.sends(), stage.shown().await.len());
         assert_eq!(shown, 1, "{what}\n{}", stage.story().await);
         if matches!(recovery, Recovery::Key { .. }) {
