@@ -174,6 +174,9 @@ impl Stand for Discord {
     fn marked(&self) -> Vec<Sign> {
         let rules = self.fake.rules();
         let mut signs: Vec<Sign> = rules.called.iter().cloned().map(Sign::Mention).collect();
+        // As it is sent: what a backslash stands before is text.
+        let alive = Eye { mention: Some(r"(?:^|[^\\])(@everyone|@here|<@[!&]?\d+>|<#\d+>|<t:\d+)"), ..Eye::default() };
+        signs.extend(rules.messages.last().map(|it| alive.see(&it.content)).unwrap_or_default());
         signs.extend(rules.formatted.iter().cloned().map(Sign::Markup));
         let embeds = rules.messages.last().map(|it| it.embeds.clone()).unwrap_or_default();
         let link = |it: &Value| it["url"].as_str().map(|url| Sign::Link(url.to_owned()));
@@ -183,6 +186,6 @@ impl Stand for Discord {
 
     fn eye(&self) -> Eye {
         // Source: discord-api-docs, "Message Formatting". Bare names of hosts are no links there.
-        Eye { mention: Some(r"(@everyone|@here|<@[!&]?\d+>|<#\d+>)"), link: Some(WITH_SCHEME), markup: None }
+        Eye { mention: None, link: Some(WITH_SCHEME), markup: None }
     }
 }

@@ -6,7 +6,7 @@ use bugle::clock::SharedClock;
 use bugle::platform::{PauseScopeKind, Recovery};
 use serde_json::json;
 
-use super::stand::{BARE, Class, Ends, Eye, Limit, Make, Names, Refusal, Secrets, Server, Sign, Stand};
+use super::stand::{Class, Ends, Eye, Limit, Make, Names, Refusal, Secrets, Server, Sign, Stand, WITH_SCHEME};
 use crate::fakes::facebook::{self as fake, FakeFacebook};
 use crate::fakes::fault::Wait;
 use crate::fakes::http::Reply;
@@ -40,6 +40,11 @@ pub fn limited(code: i64, minutes: Option<u64>) -> Reply {
     let entry = json!({"type": "pages", "call_count": 100, "total_cputime": 1, "total_time": 1,
         "estimated_time_to_regain_access": minutes});
     reply.header("X-Business-Use-Case-Usage", json!({"4242": [entry]}).to_string())
+}
+
+/// How long Meta's platforms rest, in seconds, where nobody says: a quarter of an hour, scaled.
+pub fn silent(scale: f64) -> i64 {
+    Duration::from_secs(900).mul_f64(scale).as_secs().try_into().expect("a quarter of an hour")
 }
 
 /// The limits that mean the same on all of Meta's platforms.
@@ -125,6 +130,10 @@ impl Stand for Facebook {
         &[(Class::Credits, "the API costs nothing"), (Class::Gone, "what is gone is refused as what one may not see")]
     }
 
+    fn rest(&self, _wait: Wait, asked: Option<i64>) -> Option<i64> {
+        asked.or(Some(silent(self.scale())))
+    }
+
     fn too_many(&self, wait: Wait) -> Option<Reply> {
         matches!(wait, Wait::Absent).then(|| limited(32, None))
     }
@@ -174,8 +183,8 @@ impl Stand for Facebook {
     }
 
     fn eye(&self) -> Eye {
-        // Source: Pages API, "Posts": a mention is written @[ID]; the site links bare names of hosts too.
-        Eye { mention: Some(r"(@\[[^\]]+\])"), link: Some(BARE), markup: None }
+        // Source: Pages API, "Posts": a mention is written @[ID]; links have a scheme.
+        Eye { mention: Some(r"(@\[[^\]]+\])"), link: Some(WITH_SCHEME), markup: None }
     }
 }
 

@@ -4,7 +4,7 @@ use bugle::clock::SharedClock;
 use bugle::model::picture::Carry;
 use bugle::platform::Recovery;
 
-use super::facebook::{keys, limited, limits};
+use super::facebook::{keys, limited, limits, silent};
 use super::stand::{Class, Ends, Eye, Limit, Make, Names, Refusal, Secrets, Server, Sign, Stand};
 use crate::fakes::fault::Wait;
 use crate::fakes::http::Reply;
@@ -101,6 +101,10 @@ impl Stand for Instagram {
             (Class::Gone, "what is gone is refused as what one may not see"),
             (Class::Duplicate, "the same picture may be posted again; a container is published once"),
         ]
+    }
+
+    fn rest(&self, _wait: Wait, asked: Option<i64>) -> Option<i64> {
+        asked.or(Some(silent(self.scale())))
     }
 
     fn too_many(&self, wait: Wait) -> Option<Reply> {

@@ -7,7 +7,7 @@ use bugle::model::picture::Carry;
 use bugle::platform::{PauseScopeKind, Recovery};
 use serde_json::json;
 
-use super::stand::{Class, Ends, Eye, Make, Names, Refusal, Secrets, Server, Sign, Stand, WITH_SCHEME, last};
+use super::stand::{Class, Ends, Eye, Make, Names, Proof, Refusal, Secrets, Server, Sign, Stand, WITH_SCHEME, last};
 use crate::fakes::fault::Wait;
 use crate::fakes::http::Reply;
 use crate::fakes::linkedin::{self as fake, FakeLinkedIn};
@@ -93,6 +93,10 @@ impl Stand for LinkedIn {
 
     fn recovery(&self) -> Recovery {
         if self.page { Recovery::Look } else { Recovery::Blind }
+    }
+
+    fn proof(&self) -> Proof {
+        Proof::Header
     }
 
     fn scale(&self) -> f64 {

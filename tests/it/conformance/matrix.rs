@@ -177,7 +177,7 @@ impl Stand for Matrix {
                 match (element.name(), element.attr("href")) {
                     ("a", Some(href)) => signs.push(Sign::Link(href.to_owned())),
                     // Paragraphs and line ends are how a text is written.
-                    ("html" | "p" | "br", _) => {}
+                    ("html" | "body" | "p" | "br", _) => {}
                     (other, _) => signs.push(Sign::Markup(other.to_owned())),
                 }
             }

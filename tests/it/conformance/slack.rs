@@ -7,7 +7,7 @@ use bugle::model::receipt::Op;
 use bugle::platform::{PauseScopeKind, Recovery};
 use serde_json::Value;
 
-use super::stand::{Class, Ends, Eye, Make, Names, Proof, Refusal, Secrets, Server, Sign, Stand, WITH_SCHEME, last};
+use super::stand::{Class, Ends, Eye, Make, Names, Proof, Refusal, Secrets, Server, Sign, Stand, last};
 use crate::fakes::fault::Wait;
 use crate::fakes::http::Reply;
 use crate::fakes::slack::{self as fake, FakeSlack};
@@ -179,7 +179,7 @@ impl Stand for Slack {
     }
 
     fn eye(&self) -> Eye {
-        // Source: docs.slack.dev, "Formatting message text": links with a scheme are found in plain text.
-        Eye { mention: Some(r"(<![^>]+>|<@[^>]+>|<#[^>]+>)"), link: Some(WITH_SCHEME), markup: None }
+        // Source: docs.slack.dev, "Rich text block": a text element is text; what is alive in the fallback, the fake notes.
+        Eye::default()
     }
 }

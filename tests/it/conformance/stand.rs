@@ -129,6 +129,8 @@ pub struct Limit {
 pub enum Proof {
     /// An answer that names it.
     Id,
+    /// An answer that names it in a header, and has no body that could break off.
+    Header,
     /// A word of the platform's own, which names nothing.
     Word,
     /// The status alone.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bugle::clock::SharedClock;
 use bugle::platform::Recovery;
 
-use super::facebook::{field, keys, limited, limits};
-use super::stand::{BARE, Class, Ends, Eye, Limit, Make, Names, Refusal, Secrets, Server, Sign, Stand, last};
+use super::facebook::{field, keys, limited, limits, silent};
+use super::stand::{Class, Ends, Eye, Limit, Make, Names, Refusal, Secrets, Server, Sign, Stand, WITH_SCHEME, last};
 use crate::fakes::fault::Wait;
 use crate::fakes::http::Reply;
 use crate::fakes::meta::refusal;
@@ -98,6 +98,10 @@ impl Stand for Threads {
         ]
     }
 
+    fn rest(&self, _wait: Wait, asked: Option<i64>) -> Option<i64> {
+        asked.or(Some(silent(self.scale())))
+    }
+
     fn too_many(&self, wait: Wait) -> Option<Reply> {
         matches!(wait, Wait::Absent).then(|| limited(32, None))
     }
@@ -137,6 +141,6 @@ impl Stand for Threads {
 
     fn eye(&self) -> Eye {
         // Source: Threads API, posts guide: @name of an account is a mention, links are found in the text.
-        Eye { mention: Some(r"(?:^|[^\w@.])(@[A-Za-z0-9_.]{2,30})"), link: Some(BARE), markup: None }
+        Eye { mention: Some(r"(?:^|[^\w@.])(@[A-Za-z0-9_.]{2,30})"), link: Some(WITH_SCHEME), markup: None }
     }
 }
