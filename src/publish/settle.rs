@@ -151,7 +151,12 @@ async fn without_picture(conn: &mut Conn, it: &Settlement) -> Result<Option<Stri
     let is_picture = |planned: &&Planned| picture::Planned::read(&planned.body).is_ok();
     let planned = payload.map_or(0, |payload| payload.uploads().filter(is_picture).count());
     if planned == 0 {
-        return Ok(None);
+        // One that is named in the message itself is refused with it.
+        let said = it.ended.iter().find_map(|end| match &end.outcome {
+            Outcome::Done { value } => value.get(picture::WITHOUT)?.as_str(),
+            Outcome::Not { .. } | Outcome::Unknown { .. } => None,
+        });
+        return Ok(said.map(|said| format!("without its picture: {said}")));
     }
     let attempts = attempt::of(conn, it.row.id()).await?;
     let (mut missing, mut refused) = (Vec::new(), None);

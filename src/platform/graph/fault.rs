@@ -25,7 +25,7 @@ pub struct Fault {
     pub transient: bool,
     /// What Meta's support asks for.
     pub trace: String,
-    /// When the calls are allowed again, by the usage headers.
+    /// When the calls are allowed again, by the usage headers or as a gateway says it.
     pub regain: Option<Timestamp>,
 }
 
@@ -55,7 +55,7 @@ impl Fault {
             message: wire::excerpt(&message),
             transient: error["is_transient"].as_bool().unwrap_or_default(),
             trace: wire::excerpt(text("fbtrace_id")),
-            regain: usage::regain(answer, now),
+            regain: usage::regain(answer, now).max(crate::http::retry_after(&answer.headers, now)),
         }
     }
 
@@ -84,7 +84,13 @@ impl Fault {
 /// What is temporary or not the API's at all is `Unknown`: it may have been carried out.
 pub fn common(fault: &Fault) -> Option<PublishError> {
     let said = fault.said();
-    let Some(code) = fault.code else { return Some(PublishError::Unknown { said }) };
+    let Some(code) = fault.code else {
+        return Some(match fault.status {
+            // Whoever says it, also something in between: nothing was done.
+            429 => fault.wait(PauseScopeKind::Channel),
+            _ => PublishError::Unknown { said },
+        });
+    };
     let words = fault.message.to_ascii_lowercase();
     Some(match code {
         // Session or token: 458 app removed, 459 checkpoint, 460 password changed, 463 expired, 464 unconfirmed,

@@ -20,7 +20,8 @@ pub async fn publishes(make: Make) {
         stage.post(id).await;
         assert_eq!(stage.rest(id).await, "published", "{}", stage.story().await);
         let receipt = stage.receipt(id).await;
-        let named = receipt.remote_id.is_some() || stage.stand.proof() != Proof::Id;
+        let nameless = matches!(stage.stand.proof(), Proof::Word | Proof::Status);
+        let named = receipt.remote_id.is_some() || nameless;
         assert!(named && receipt.parts.is_empty(), "{receipt:?}");
         stage.run_for(5).await;
     }

@@ -44,8 +44,12 @@ fn empty_answers() -> Vec<(&'static str, Fault)> {
 }
 
 pub async fn a_broken_wire_leads_to_one_post(make: Make) {
+    let proof = Stage::set(make).await.stand.proof();
     for (what, fault) in broken_wire() {
         // A body that is cut short is no answer, where there is a body.
+        if proof == Proof::Header && matches!(fault, Fault::HalfBody) {
+            continue;
+        }
         lost(make, what, fault).await;
     }
 }
@@ -57,7 +61,7 @@ pub async fn an_odd_answer_leads_to_one_post(make: Make) {
     let proof = Stage::set(make).await.stand.proof();
     for (what, fault) in empty_answers() {
         match proof {
-            Proof::Id | Proof::Word => lost(make, what, fault).await,
+            Proof::Id | Proof::Header | Proof::Word => lost(make, what, fault).await,
             Proof::Status => {
                 let mut stage = Stage::set(make).await;
                 stage.post("p").await;
@@ -139,10 +143,12 @@ pub async fn a_look_up_without_an_answer_proves_nothing(make: Make) {
         let ends = stage.stand.ends();
         stage.post("p").await;
         stage.strike(ends.create, Fault::ResetAfter);
+        stage.settle_until_sent(ends.create).await;
         stage.strike_from(ends.find, 0, usize::MAX, Fault::Instead(reply));
+        let looks = stage.count(ends.find);
         let minutes = Duration::from_secs(1800).mul_f64(stage.scale());
         stage.run_for(i64::try_from(minutes.as_secs()).expect("half an hour")).await;
-        assert!(stage.count(ends.find) > 0, "{what}: it was looked up\n{}", stage.story().await);
+        assert!(stage.count(ends.find) > looks, "{what}: it was looked up\n{}", stage.story().await);
         let (state, sends, shown) = (stage.state("p").await, stage.sends(), stage.shown().await.len());
         assert_eq!(shown, 1, "{what}\n{}", stage.story().await);
         if matches!(recovery, Recovery::Key { .. }) {

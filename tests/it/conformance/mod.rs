@@ -53,9 +53,17 @@ macro_rules! trials {
 pub(crate) use trials;
 
 mod bluesky;
+mod discord;
+mod facebook;
+mod instagram;
+mod linkedin;
 mod mastodon;
+mod matrix;
+mod slack;
 mod telegram;
+mod threads;
 mod timeline;
+mod webhook;
 mod x;
 
 use std::sync::Arc;
@@ -66,7 +74,21 @@ use bugle::platform::ALL;
 use self::stand::Make;
 
 /// Every stand.
-const STANDS: &[&[Make]] = &[bluesky::STANDS, mastodon::STANDS, telegram::STANDS, timeline::STANDS, x::STANDS];
+const STANDS: &[&[Make]] = &[
+    bluesky::STANDS,
+    discord::STANDS,
+    facebook::STANDS,
+    instagram::STANDS,
+    linkedin::STANDS,
+    mastodon::STANDS,
+    matrix::STANDS,
+    slack::STANDS,
+    telegram::STANDS,
+    threads::STANDS,
+    timeline::STANDS,
+    webhook::STANDS,
+    x::STANDS,
+];
 
 #[test]
 fn every_platform_has_its_stand() {

@@ -54,12 +54,16 @@ pub async fn a_picture_is_attached_with_its_words(make: Make) {
 pub async fn a_refused_picture_is_left_out(make: Make) {
     let Some(mut stage) = stage(make).await else { return };
     let Some(refusal) = stage.stand.refused_picture() else {
+        if stage.stand.names_pictures() {
+            return;
+        }
         panic!("{} takes pictures and has no answer to one that it refuses", stage.stand.platform())
     };
     stage.post("p").await;
     let ends = stage.stand.ends();
     // Where pictures go with the message, the message without them is not struck.
-    let times = if ends.upload == ends.create { 1 } else { 5 };
+    let together = ends.upload == ends.create || ends.upload == ends.prepare;
+    let times = if together { 1 } else { 5 };
     stage.strike_from(ends.upload, 0, times, Fault::Instead(refusal));
     stage.rest("p").await;
     if stage.stand.carry() == Carry::Photo {
@@ -107,7 +111,7 @@ pub async fn a_limit_on_pictures_is_waited_for(make: Make) {
 
 pub async fn a_picture_that_cannot_be_had_is_left_out(make: Make) {
     let Some(mut stage) = stage(make).await else { return };
-    if stage.stand.carry() == Carry::Photo {
+    if stage.stand.carry() == Carry::Photo || stage.stand.names_pictures() {
         return;
     }
     stage.web.remove(PICTURE);

@@ -244,7 +244,9 @@ pub async fn a_redirect_is_followed_by_nothing(make: Make) {
             match what {
                 "create" | "prepare" => stage.strike(at, Fault::Instead(redirect)),
                 "find" => {
-                    stage.strike(stage.stand.ends().create, Fault::ResetAfter);
+                    let create = stage.stand.ends().create;
+                    stage.strike(create, Fault::ResetAfter);
+                    stage.settle_until_sent(create).await;
                     stage.strike_from(at, 0, 2, Fault::Instead(redirect));
                 }
                 _ => {}

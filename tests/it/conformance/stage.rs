@@ -289,7 +289,9 @@ impl Stage {
         loop {
             let until = self.settle().await;
             let state = self.state(id).await;
-            if !matches!(state, "scheduled" | "publishing" | "uncertain") || self.clock.now() >= end {
+            let waits = matches!(state, "scheduled" | "publishing" | "uncertain");
+            // A blocked channel waits for a person.
+            if !waits || self.clock.now() >= end || self.channel_row().await.blocked.is_some() {
                 return state;
             }
             self.sleep(until, end);

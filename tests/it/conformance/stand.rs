@@ -129,6 +129,8 @@ pub struct Limit {
 pub enum Proof {
     /// An answer that names it.
     Id,
+    /// An answer that names it in a header, and has no body that could break off.
+    Header,
     /// A word of the platform's own, which names nothing.
     Word,
     /// The status alone.
@@ -158,6 +160,8 @@ pub struct Eye {
     pub markup: Option<&'static str>,
 }
 
+/// Links with a scheme, wherever they lead.
+pub const WITH_SCHEME: &str = r#"(?i)(https?://[^\s<>"|]+)"#;
 /// Links with a scheme to a name of the public Internet.
 pub const PUBLIC: &str = r#"(?i)(https?://(?:[a-z0-9-]+\.)+(?:com|org|net|io|az|info)(?:$|[^\w.-][^\s<>"|]*))"#;
 /// The same, and bare names of the public Internet.
@@ -303,6 +307,11 @@ pub trait Stand: Send + Sync {
 
     /// The last post appears a second time, by another hand; `false`: it cannot.
     fn twin(&self) -> bool {
+        false
+    }
+
+    /// Whether a picture is named by its address and never sent: then nobody here knows whether it can be had.
+    fn names_pictures(&self) -> bool {
         false
     }
 

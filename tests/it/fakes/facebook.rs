@@ -171,6 +171,18 @@ impl Facebook {
         Reply::json(200, &answer)
     }
 
+    /// Another hand makes the newest post once more; `false`: there is none.
+    pub fn twin(&mut self) -> bool {
+        let Some(post) = self.posts.last().cloned() else { return false };
+        let id = format!("{}_{}", post.page, self.gate.fresh());
+        let link = post.link.clone().or_else(|| links(&post.message).first().map(|link| (*link).to_owned()));
+        let event = Event::Published { text: post.message.clone(), link, parent: None };
+        let (account, at) = (post.page.clone(), post.at);
+        self.ledger.write(Entry { platform: PLATFORM, account, id: id.clone(), event, at });
+        self.posts.push(Made { id, ..post });
+        true
+    }
+
     fn photo(&mut self, request: &Request) -> Reply {
         let Some(parts) = request.multipart() else { return bad("expected multipart/form-data") };
         let text = |name: &str| {

@@ -76,6 +76,7 @@ struct Image {
 pub struct LinkedIn {
     ledger: Ledger,
     tokens: BTreeMap<String, Opens>,
+    withdrawn: BTreeMap<String, Opens>,
     /// Codes that a person's consent gave: whose, for which redirect, with which scopes.
     codes: BTreeMap<String, (String, String, String)>,
     refreshes: BTreeMap<String, Opens>,
@@ -140,6 +141,22 @@ impl FakeLinkedIn {
         let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
         rules.tokens.insert(token.clone(), Opens { person: person.to_owned(), scopes });
         token
+    }
+
+    /// Somebody withdraws that token.
+    pub fn revoke(&self, token: &str) {
+        let mut rules = self.rules();
+        if let Some(opens) = rules.tokens.remove(token) {
+            rules.withdrawn.insert(token.to_owned(), opens);
+        }
+    }
+
+    /// And gives it back.
+    pub fn give_back(&self, token: &str) {
+        let mut rules = self.rules();
+        if let Some(opens) = rules.withdrawn.remove(token) {
+            rules.tokens.insert(token.to_owned(), opens);
+        }
     }
 
     /// A role of a page for a person.
@@ -248,6 +265,7 @@ impl LinkedIn {
         Self {
             ledger,
             tokens: BTreeMap::new(),
+            withdrawn: BTreeMap::new(),
             codes: BTreeMap::new(),
             refreshes: BTreeMap::new(),
             roles: Vec::new(),
