@@ -86,6 +86,15 @@ pub fn key_lives(window: Duration, begun: Timestamp, now: Timestamp, scale: f64)
     now < begun + SignedDuration::try_from(safe).unwrap_or(SignedDuration::ZERO)
 }
 
+/// What an absence means for a post that was sent under a key which does not live any more, and whose repeat was refused:
+/// such a post counts as look. `looks`: absences seen before this one since then; `begun`: when it was last sent.
+/// `None`: absent; else when it is to be looked for again.
+pub fn late_absence(looks: i64, begun: Timestamp, now: Timestamp, scale: f64) -> Option<Timestamp> {
+    let second = begun + retry::scaled(LOOKS_AFTER.1, scale);
+    let again = second.max(now + retry::scaled(LOOKS_AFTER.0, scale));
+    (looks < 1 || now < second).then_some(again)
+}
+
 impl Doubt {
     fn after(&self, seconds: f64) -> Timestamp {
         self.begun + retry::scaled(seconds, self.scale)
@@ -223,6 +232,20 @@ mod tests {
     }
 
     const KEY: Recovery = Recovery::Key { window: Duration::from_secs(3600) };
+
+    #[test]
+    fn a_key_that_died_takes_two_looks() {
+        for (looks, now, again) in [
+            (0, 110, Some(300)),
+            (0, 290, Some(350)),
+            (0, 4000, Some(4060)),
+            (1, 299, Some(359)),
+            (1, 300, None),
+            (2, 4000, None),
+        ] {
+            assert_eq!(late_absence(looks, at(0), at(now), 1.0), again.map(at), "{looks} {now}");
+        }
+    }
 
     #[test]
     fn each_class_looks_when_it_may() {

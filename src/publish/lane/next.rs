@@ -34,6 +34,13 @@ const LONGEST: SignedDuration = SignedDuration::from_mins(120);
 /// Look-ups without an answer after which a restored post goes to a person.
 const MOST_LOOKS: i64 = 24;
 
+/// `looks` of a post that was looked for often enough after its key had died; the claim counts anew. Ours, far above what
+/// is ever counted.
+const PROVED_ABSENT: i64 = 1_000_000;
+
+/// Which of the growing pauses stands between look-ups for a post whose key has died. Ours: a quarter of an hour or so.
+const LATE_PACE: u32 = 4;
+
 /// What a claim may send.
 struct Goods {
     payload: Payload,
@@ -106,11 +113,12 @@ impl Lane {
                 return Ok(Turn::Again);
             }
         };
-        // Sent before without an answer, and a repeat is not harmless any more: it is asked for once more before it goes.
-        let late = row.resends > 0 && matches!(recovery, Recovery::Key { .. }) && !repeat;
+        // Sent before without an answer, and a repeat is not harmless any more: it counts as look, and is looked for twice
+        // before it goes.
+        let late = row.resends > 0 && matches!(recovery, Recovery::Key { .. }) && !repeat && row.looks < PROVED_ABSENT;
         if row.verify || late {
             self.flush().await?;
-            self.verify(hands, row, &payload).await?;
+            self.verify(hands, row, &payload, late).await?;
             return Ok(Turn::Again);
         }
         if let Some(why) = self.unapproved(&row) {
@@ -194,7 +202,7 @@ impl Lane {
     }
 
     /// A post that came back with a backup may be out already: one look-up decides, for each part of a thread.
-    async fn verify(&mut self, hands: &Hands, row: PostRow, payload: &Payload) -> Result<(), StoreError> {
+    async fn verify(&mut self, hands: &Hands, row: PostRow, payload: &Payload, late: bool) -> Result<(), StoreError> {
         if self.channel.account.recovery(hands.identity.as_ref()) == Recovery::Blind {
             return self.hold(row, HoldReason::Restored, hands.now).await;
         }
@@ -240,6 +248,18 @@ impl Lane {
             }
             // Nothing is open any more: the next claim makes the receipt.
             (None, None) => (PostRow { verify: false, resends: 0, ..row.clone() }, "every part is out"),
+            (Some(Seen::Absent), _) if late => {
+                let begun = attempts.iter().map(|it| it.attempt.begun).max().unwrap_or(row.post.created);
+                match reconcile::late_absence(row.looks, begun, now, self.house.scale) {
+                    Some(again) => {
+                        let mut next = PostRow { looks: row.looks + 1, ..row.clone() };
+                        next.post.due = again;
+                        (next, "not on the platform as far as it shows: looked for once more before it is sent again")
+                    }
+                    // How often it may be sent again goes on counting.
+                    None => (PostRow { looks: PROVED_ABSENT, ..row.clone() }, "not on the platform"),
+                }
+            }
             (Some(Seen::Absent), _) => {
                 let next = PostRow { verify: false, resends: 0, looks: 0, ..row.clone() };
                 (
@@ -249,6 +269,12 @@ impl Lane {
             }
             (Some(Seen::Ambiguous(evidence)), _) => {
                 return self.hold(row, HoldReason::Doubt { evidence }, now).await;
+            }
+            // Here `looks` counts absences alone: it is asked at an even pace, until the news is old.
+            (Some(Seen::Nothing(_)), _) if late => {
+                let mut next = row.clone();
+                next.post.due = now + retry::look_again(LATE_PACE, self.house.scale);
+                (next, "looked up without an answer")
             }
             (Some(Seen::Nothing(evidence)), _) if row.looks >= MOST_LOOKS => {
                 return self.hold(row, HoldReason::Doubt { evidence }, now).await;

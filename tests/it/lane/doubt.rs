@@ -118,6 +118,29 @@ async fn a_key_is_repeated_whatever_the_look_up_says_while_it_lives() {
     }
 }
 
+/// The repeat is refused for certain, and when it may go the platform has forgotten the key: a new send would be a second
+/// post where the first one shows late. It is looked for twice, five minutes after it was last sent.
+#[tokio::test]
+async fn a_key_that_died_before_its_repeat_counts_as_look() {
+    let minutes = Recovery::Key { window: Duration::from_secs(120) };
+    let limited = PublishError::RateLimited {
+        until: Some(at(130)),
+        scope: bugle::platform::PauseScopeKind::Channel,
+        said: "429".to_owned(),
+    };
+    for (shows, sends, state) in
+        [(Ok(Lookup::Absent), vec![0, 60, 360], "published"), (Ok(found("77")), vec![0, 60], "published")]
+    {
+        let mut stage = Stage::set(Set { recovery: minutes, ..Set::default() }).await;
+        stage.post("p").await;
+        stage.platform.answers(FIRST, [Err(lost()), Err(limited.clone())]);
+        stage.platform.finds([Ok(Lookup::Absent), Ok(Lookup::Absent), shows.clone()]);
+        stage.run_until(1000).await;
+        assert_eq!(stage.platform.looks(), [60, 130, 360], "{shows:?}");
+        assert_eq!((sent(&stage), stage.state("p").await), (sends, state), "{shows:?}");
+    }
+}
+
 #[tokio::test]
 async fn no_answer_is_no_absence() {
     for recovery in [Recovery::OwnId, Recovery::Look] {
