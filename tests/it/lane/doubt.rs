@@ -136,7 +136,7 @@ async fn a_key_that_died_before_its_repeat_counts_as_look() {
         stage.platform.answers(FIRST, [Err(lost()), Err(limited.clone())]);
         stage.platform.finds([Ok(Lookup::Absent), Ok(Lookup::Absent), shows.clone()]);
         stage.run_until(1000).await;
-        assert_eq!(stage.platform.looks(), [60, 130, 360], "{shows:?}");
+        assert_eq!(stage.platform.looks(), [60, 120, 360], "{shows:?}");
         assert_eq!((sent(&stage), stage.state("p").await), (sends, state), "{shows:?}");
     }
 }
