@@ -141,7 +141,7 @@ async fn for_cards(
 fn shows_card(setup: &Setup, channel: &Channel, row: &PostRow, article: &Article) -> bool {
     let attached = match carry(&setup.house.words, channel, row.post.route) {
         Carry::None | Carry::Card => false,
-        Carry::Photo => crate::card::best(&article.entry).first().is_some(),
+        Carry::Photo => !crate::card::best(&article.entry).is_empty(),
         Carry::Headline => true,
     };
     channel.card == CardTime::Wait && !attached

@@ -31,7 +31,9 @@ use crate::fakes::feed::{FakeFeed, Item, rss};
 use crate::fakes::lock;
 use crate::fakes::mastodon::FakeMastodon;
 use crate::fakes::matrix::FakeMatrix;
+use crate::fakes::meta::{APP_ID, APP_SECRET};
 use crate::fakes::telegram::FakeTelegram;
+use crate::fakes::threads::FakeThreads;
 use crate::fakes::x::FakeX;
 use crate::ledger::{Event, Ledger, PATIENCE};
 use crate::servers::postgres;
@@ -245,6 +247,19 @@ impl Newsroom {
         self.allow(&fake.host());
         let token = self.secret("MATRIX_TOKEN", &fake.token());
         self.channel(name, "matrix", Some(&fake.url()), &[("room", format!("{room:?}")), ("token", token)])
+    }
+
+    /// The channel `threads`, whose calls must be proved.
+    pub fn threads(mut self, fake: &FakeThreads) -> Self {
+        self.allow(&fake.host());
+        let token = fake.account("newsroom");
+        fake.rules().gate.require_proof = true;
+        let given = [
+            ("token", self.secret("THREADS_TOKEN", &token)),
+            ("app_secret", self.secret("META_APP_SECRET", APP_SECRET)),
+            ("app_id", format!("{APP_ID:?}")),
+        ];
+        self.channel("threads", "threads", Some(&fake.url()), &given)
     }
 
     /// A local timeline.

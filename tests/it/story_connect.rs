@@ -210,7 +210,7 @@ async fn mastodon_is_connected_with_a_redirect_and_without_one() {
     // On a machine without a public address the instance shows a code; another redirect is another registration. Its vault
     // has another key: what was kept before cannot be read, and connecting is the way out of that.
     let mut newsroom = channel(Newsroom::new("shown"));
-    newsroom.at(&books.0.url().to_owned());
+    newsroom.at(books.0.url());
     newsroom.write("bugle.toml", &newsroom.config().await);
     let mut terminal = newsroom.talk(&["connect", "m"]);
     let (_, page) = Browser::default().go(&terminal.line().await).await.shown();

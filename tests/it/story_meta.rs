@@ -34,11 +34,8 @@ fn with_facebook(mut newsroom: Newsroom, fake: &FakeFacebook) -> Newsroom {
     newsroom.allowing(&fake.host()).channel("facebook", "facebook", Some(&fake.url()), &keys)
 }
 
-fn with_threads(mut newsroom: Newsroom, fake: &FakeThreads) -> Newsroom {
-    let token = fake.account("newsroom");
-    fake.rules().gate.require_proof = true;
-    let keys = keys(&mut newsroom, &token, "THREADS_TOKEN");
-    newsroom.allowing(&fake.host()).channel("threads", "threads", Some(&fake.url()), &keys)
+fn with_threads(newsroom: Newsroom, fake: &FakeThreads) -> Newsroom {
+    newsroom.threads(fake)
 }
 
 fn with_instagram(mut newsroom: Newsroom, fake: &FakeInstagram) -> Newsroom {

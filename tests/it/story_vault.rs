@@ -52,7 +52,7 @@ async fn turned_over(engine: Engine) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     let status = json(&newsroom.command(&["vault", "status", "--json"]).await);
     let sealed: Vec<_> = status["sealed"]["data_keys"].as_object().expect("counts").keys().cloned().collect();
-    assert_eq!(sealed, [new.clone()], "{status:#}");
+    assert_eq!(sealed, std::slice::from_ref(&new), "{status:#}");
     assert_eq!(status["master_key"], new.as_str());
 
     // The old key is thrown away, the service started anew.

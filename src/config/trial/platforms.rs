@@ -102,6 +102,8 @@ trial_platform!(X, "x", X_SPEC, XKeys {
     server: Option<Url>,
     consumer_key: SecretRef,
     consumer_secret: SecretRef,
+    client_id: Option<String>,
+    client_secret: Option<SecretRef>,
     access_token: SecretRef,
     access_secret: SecretRef,
 }, |keys| keys.server.clone().or_else(|| Url::parse("https://api.x.com").ok()));

@@ -54,7 +54,7 @@ static SPEC: Spec = Spec {
     terms: Terms {
         ask: "Only Pages can be posted to, never profiles or groups. A refused text must not be varied to get it past the \
               guard against duplicates; posting too fast is blocked as spam.",
-        source: "Pages API posts guide and error handling guide",
+        source: "https://developers.facebook.com/docs/pages-api/posts/ (with its guide to error handling)",
         read: "2026-11",
     },
 };

@@ -128,7 +128,11 @@ mod tests {
         assert_eq!(of(&[own("1", text, new), own("2", "Other https://e.org/a", new)]), "1", "the text chooses");
         assert!(of(&[own("1", text, "never")]).contains("no date"));
         let carded = Own { links: vec!["https://e.org/a".to_owned()], ..own("1", "News", new) };
-        assert_eq!(verdict(&[carded.clone()], Mark::Links(&link), "News"), "1", "the link stands in its card alone");
+        assert_eq!(
+            verdict(std::slice::from_ref(&carded), Mark::Links(&link), "News"),
+            "1",
+            "the link stands in its card alone"
+        );
         assert_eq!(verdict(&[carded], Mark::Answers("0"), "News"), "none");
         let reply = Own { parent: Some("0".to_owned()), ..own("2", "More", new) };
         assert_eq!(verdict(std::slice::from_ref(&reply), Mark::Answers("0"), "More"), "2");

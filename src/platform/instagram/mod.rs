@@ -54,7 +54,7 @@ static SPEC: Spec = Spec {
     terms: Terms {
         ask: "Only professional accounts (business or creator) can be posted to, within a number of posts a day that the \
               account is told; what looks like spam blocks the account for hours.",
-        source: "Instagram Platform, content publishing guide",
+        source: "https://developers.facebook.com/docs/instagram-platform/content-publishing/",
         read: "2026-11",
     },
 };

@@ -57,7 +57,7 @@ static SPEC: Spec = Spec {
     terms: Terms {
         ask: "At most 250 posts, 1,000 answers and 100 take-downs of a profile in 24 hours; a profile that posts like spam \
               is restricted.",
-        source: "Threads API overview of 2025-12-22",
+        source: "https://developers.facebook.com/docs/threads/overview/ (of 2025-12-22)",
         read: "2026-11",
     },
 };

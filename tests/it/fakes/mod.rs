@@ -27,10 +27,10 @@ pub mod oauth;
 pub mod slack;
 pub mod telegram;
 pub mod threads;
-pub mod webhook;
-pub mod x;
 #[cfg(test)]
 mod trials;
+pub mod webhook;
+pub mod x;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as Bound};

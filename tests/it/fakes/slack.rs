@@ -356,7 +356,7 @@ impl Slack {
             HISTORY => return self.history(request, now),
             _ => {}
         }
-        if !request.header("content-type").is_some_and(|it| it == "application/json; charset=utf-8") {
+        if request.header("content-type") != Some("application/json; charset=utf-8") {
             return Err(refused("invalid_post_type"));
         }
         let fields = request.fields().ok_or_else(|| refused("invalid_json"))?;

@@ -58,14 +58,16 @@ macro_rules! kills {
 kills! {
     own_id_sqlite: OwnId, Sqlite;
     own_id_postgres: OwnId, Postgres;
+    container_sqlite: Container, Sqlite;
+    container_postgres: Container, Postgres;
     key_sqlite: Key, Sqlite;
     key_postgres: Key, Postgres;
     look_sqlite: Look, Sqlite;
     look_postgres: Look, Postgres;
     blind_sqlite: Blind, Sqlite;
     blind_postgres: Blind, Postgres;
-    all_sqlite: OwnId Key Look Blind, Sqlite;
-    all_postgres: OwnId Key Look Blind, Postgres;
+    all_sqlite: OwnId Container Key Look Blind, Sqlite;
+    all_postgres: OwnId Container Key Look Blind, Postgres;
 }
 
 fn are_clean(tallies: &[Tally]) {
@@ -94,7 +96,8 @@ fn seed(name: &str) -> u64 {
 /// without it one of each class and engine.
 #[tokio::test]
 async fn torture() {
-    let each: [&'static [Class]; 4] = [&[Class::OwnId], &[Class::Key], &[Class::Look], &[Class::Blind]];
+    let each: [&'static [Class]; 5] =
+        [&[Class::OwnId], &[Class::Container], &[Class::Key], &[Class::Look], &[Class::Blind]];
     let both = |classes| [Engine::Sqlite, Engine::Postgres].map(|engine| (classes, engine));
     let all: Vec<_> = each.into_iter().flat_map(both).collect();
     let wanted = number("BUGLE_TORTURE").map_or(all.len(), |n| usize::try_from(n).unwrap_or(usize::MAX));

@@ -7,8 +7,9 @@ use crate::fakes::bluesky::FakeBluesky;
 use crate::fakes::fault::Fault;
 use crate::fakes::mastodon::FakeMastodon;
 use crate::fakes::telegram::FakeTelegram;
+use crate::fakes::threads::FakeThreads;
 use crate::fakes::x::FakeX;
-use crate::fakes::{bluesky, mastodon, telegram, x};
+use crate::fakes::{bluesky, mastodon, telegram, threads, x};
 use crate::harness::Newsroom;
 use crate::ledger::Ledger;
 
@@ -21,6 +22,8 @@ const LAG: f64 = 200.0;
 pub enum Class {
     /// Bluesky.
     OwnId,
+    /// Threads: an own id that the platform chose in a first, invisible step.
+    Container,
     /// Mastodon.
     Key,
     /// X.
@@ -34,6 +37,7 @@ impl Class {
     pub const fn word(self) -> &'static str {
         match self {
             Self::OwnId => "own-id",
+            Self::Container => "container",
             Self::Key => "key",
             Self::Look => "look",
             Self::Blind => "blind",
@@ -44,6 +48,7 @@ impl Class {
     pub const fn channel(self) -> &'static str {
         match self {
             Self::OwnId => "bluesky",
+            Self::Container => "threads",
             Self::Key => "mastodon",
             Self::Look => "x",
             Self::Blind => "telegram",
@@ -54,6 +59,7 @@ impl Class {
 /// The fake of a class.
 pub enum Side {
     OwnId(FakeBluesky),
+    Container(FakeThreads),
     Key(FakeMastodon),
     Look(FakeX),
     Blind(FakeTelegram),
@@ -65,6 +71,12 @@ impl Side {
         let lag = Duration::from_secs_f64(LAG * scale);
         match class {
             Class::OwnId => Self::OwnId(FakeBluesky::start()),
+            Class::Container => {
+                let fake = FakeThreads::start();
+                // A campaign posts more than a profile may in a day.
+                fake.rules().boxes.quota = 100_000;
+                Self::Container(fake)
+            }
             Class::Key => Self::Key(FakeMastodon::start()),
             Class::Look => {
                 let fake = FakeX::start();
@@ -83,6 +95,7 @@ impl Side {
     pub const fn class(&self) -> Class {
         match self {
             Self::OwnId(_) => Class::OwnId,
+            Self::Container(_) => Class::Container,
             Self::Key(_) => Class::Key,
             Self::Look(_) => Class::Look,
             Self::Blind(_) => Class::Blind,
@@ -93,6 +106,7 @@ impl Side {
     pub fn ledger(&self) -> &Ledger {
         match self {
             Self::OwnId(fake) => fake.ledger(),
+            Self::Container(fake) => fake.ledger(),
             Self::Key(fake) => fake.ledger(),
             Self::Look(fake) => fake.ledger(),
             Self::Blind(fake) => fake.ledger(),
@@ -103,18 +117,31 @@ impl Side {
     pub fn join(&self, newsroom: Newsroom) -> Newsroom {
         let newsroom = match self {
             Self::OwnId(fake) => newsroom.bluesky(fake),
+            Self::Container(fake) => newsroom.threads(fake),
             Self::Key(fake) => newsroom.mastodon(fake),
             Self::Look(fake) => newsroom.x(fake),
             Self::Blind(fake) => newsroom.telegram(fake),
         };
         // A story that has a picture takes it along.
-        newsroom.with(self.class().channel(), "picture = \"photo\"")
+        match self {
+            Self::Container(_) => newsroom,
+            _ => newsroom.with(self.class().channel(), "picture = \"photo\""),
+        }
     }
 
     /// What posts, on any of them.
     fn creates(endpoint: &str) -> bool {
-        [bluesky::PUT, bluesky::CREATE, mastodon::CREATE, x::CREATE, telegram::SEND, telegram::PHOTO]
-            .contains(&endpoint)
+        let all = [
+            bluesky::PUT,
+            bluesky::CREATE,
+            threads::CONTAINER,
+            threads::PUBLISH,
+            mastodon::CREATE,
+            x::CREATE,
+            telegram::SEND,
+            telegram::PHOTO,
+        ];
+        all.contains(&endpoint)
     }
 
     /// From now on answers come slowly and late, or, where `always`, each answer to a post is slow.
@@ -132,6 +159,7 @@ impl Side {
         };
         match self {
             Self::OwnId(fake) => fake.script(script),
+            Self::Container(fake) => fake.script(script),
             Self::Key(fake) => fake.script(script),
             Self::Look(fake) => fake.script(script),
             Self::Blind(fake) => fake.script(script),
@@ -149,6 +177,7 @@ impl Side {
     pub fn sends(&self) -> usize {
         match self {
             Self::OwnId(fake) => fake.count(bluesky::PUT) + fake.count(bluesky::CREATE),
+            Self::Container(fake) => fake.count(threads::PUBLISH),
             Self::Key(fake) => fake.count(mastodon::CREATE),
             Self::Look(fake) => fake.count(x::CREATE),
             Self::Blind(fake) => fake.count(telegram::SEND) + fake.count(telegram::PHOTO),
@@ -159,6 +188,8 @@ impl Side {
     pub fn pictures(&self) -> usize {
         match self {
             Self::OwnId(fake) => fake.count(bluesky::UPLOAD),
+            // It fetches pictures itself, by an address that this newsroom does not have.
+            Self::Container(_) => 0,
             Self::Key(fake) => fake.count(mastodon::MEDIA),
             Self::Look(fake) => fake.count(x::UPLOAD),
             Self::Blind(fake) => fake.count(telegram::PHOTO),
@@ -169,6 +200,7 @@ impl Side {
     pub fn looks(&self) -> usize {
         match self {
             Self::OwnId(fake) => fake.count(bluesky::GET) + fake.count(bluesky::LIST),
+            Self::Container(fake) => fake.count(threads::READ) + fake.count(threads::LOOK),
             Self::Key(fake) => fake.count(mastodon::LOOK),
             Self::Look(fake) => fake.count(x::LOOK),
             Self::Blind(_) => 0,

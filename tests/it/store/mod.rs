@@ -10,8 +10,8 @@ mod pages;
 mod posts;
 mod pushes;
 mod short_links;
-mod vault;
 mod shown;
+mod vault;
 mod writer;
 
 use bugle::model::article::{Article, Entry};
