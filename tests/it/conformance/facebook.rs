@@ -6,7 +6,7 @@ use bugle::clock::SharedClock;
 use bugle::platform::{PauseScopeKind, Recovery};
 use serde_json::json;
 
-use super::stand::{Class, Ends, Eye, Limit, Make, Names, Refusal, Secrets, Server, Sign, Stand, WITH_SCHEME};
+use super::stand::{Class, Ends, Eye, Limit, Make, Names, PUBLIC, Refusal, Secrets, Server, Sign, Stand};
 use crate::fakes::facebook::{self as fake, FakeFacebook};
 use crate::fakes::fault::Wait;
 use crate::fakes::http::Reply;
@@ -183,8 +183,8 @@ impl Stand for Facebook {
     }
 
     fn eye(&self) -> Eye {
-        // Source: Pages API, "Posts": a mention is written @[ID]; links have a scheme.
-        Eye { mention: Some(r"(@\[[^\]]+\])"), link: Some(WITH_SCHEME), markup: None }
+        // Source: Pages API, "Posts": a mention is written @[ID]; links have a scheme and lead to a known domain.
+        Eye { mention: Some(r"(@\[[^\]]+\])"), link: Some(PUBLIC), markup: None }
     }
 }
 
