@@ -76,7 +76,7 @@ impl Repo {
         let access = self.access(cx).await?;
         match (self.change(cx, &access, method, (content_type, bytes), op).await, &access.by) {
             (Err(PublishError::Auth { .. }), By::Session(session)) => {
-                let access = self.renew_session(cx, session).await?.into();
+                let access: Access = self.renew_session(cx, session).await?.into();
                 self.change(cx, &access, method, (content_type, bytes), op).await
             }
             (other, _) => other,

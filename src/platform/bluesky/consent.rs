@@ -105,7 +105,7 @@ impl Consent for Repo {
         let mut own = back.proof.0.clone();
         own.retain(|word, _| KEPT.contains(&word.as_str()));
         let now = cx.clock.now();
-        let before = Grant { ends: now.checked_add(ENDS).ok(), own, ..Grant::of(SecretString::default()) };
+        let before = Grant { ends: now.checked_add(ENDS).ok(), own, ..Grant::of(SecretString::from("")) };
         let given = read(&answer, &before, now);
         match given {
             Ok(grant) => Ok(vec![Choice { id: word(DID).to_owned(), name: self.config.handle.clone(), grant }]),
@@ -250,7 +250,7 @@ fn read(answer: &Answer, before: &Grant, now: Timestamp) -> Result<Grant, String
     }
     let life = body["expires_in"].as_i64().filter(|seconds| *seconds > 0).map(SignedDuration::from_secs);
     Ok(Grant {
-        refresh: text("refresh_token").map(SecretString::from),
+        refresh: text("refresh_token").map(SecretString::from).or_else(|| before.refresh.clone()),
         issued: Some(now),
         expires: life.and_then(|life| now.checked_add(life).ok()),
         ends: before.ends,

@@ -167,7 +167,7 @@ async fn world(token: Value) -> Server {
             return Reply::answer("400 Bad Request", &["DPoP-Nonce: one"], br#"{"error":"use_dpop_nonce"}"#);
         }
         match path {
-            "/xrpc/com.atproto.identity.resolveHandle?handle=news%2Eexample" => ok(json!({"did": WHO})),
+            "/xrpc/com.atproto.identity.resolveHandle?handle=news.example" => ok(json!({"did": WHO})),
             "/did:plc:abcdefghijklmnopqrstuvwx" => ok(json!({"id": WHO, "alsoKnownAs": ["at://news.example"],
                 "service": [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": me}]})),
             "/.well-known/oauth-protected-resource" => ok(json!({"resource": me, "authorization_servers": [me]})),

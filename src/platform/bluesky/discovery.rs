@@ -63,10 +63,10 @@ async fn did(cx: &Context<'_>, config: &Config) -> Result<String, ConnectError> 
     if config.handle.starts_with("did:") {
         return Ok(config.handle.clone());
     }
-    // The handle is a plain name (see `super::handle`), and what comes of it is checked against the document.
-    let handle = percent_encoding::utf8_percent_encode(&config.handle, percent_encoding::NON_ALPHANUMERIC);
-    let url = wire::endpoint(&config.server, &format!("/xrpc/com.atproto.identity.resolveHandle?handle={handle}"))
+    let mut url = wire::endpoint(&config.server, "/xrpc/com.atproto.identity.resolveHandle")
         .map_err(|e| ConnectError::Refused(e.to_string()))?;
+    url.query_pairs_mut().append_pair("handle", &config.handle);
+    // What comes of it is checked against the document.
     let answer = read(cx, config, &url).await?;
     let did = answer["did"].as_str().filter(|did| did.starts_with("did:"));
     did.map(str::to_owned).ok_or_else(|| {
@@ -154,7 +154,7 @@ fn server(metadata: &Value, issuer: &Url, configured: &Url) -> Result<Server, St
     }
     let has = |key: &str, wanted: &str| {
         metadata[key].as_array().is_some_and(|all| all.iter().any(|it| it == wanted)).then_some(()).ok_or_else(|| {
-            format!("expected {wanted} in {key} of {expected}, found it not: the account cannot be opened by consent")
+            format!("expected {wanted} in {key} of {expected}, found none: the account cannot be opened by consent")
         })
     };
     has("response_types_supported", "code")?;
