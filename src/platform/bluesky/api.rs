@@ -130,3 +130,7 @@ pub fn reference(answer: &Value) -> Option<Value> {
     let (uri, cid) = (answer["uri"].as_str()?, answer["cid"].as_str()?);
     Some(json!({"uri": uri, "cid": cid}))
 }
+
+#[cfg(test)]
+#[path = "api_tests.rs"]
+mod tests;
