@@ -4,6 +4,7 @@
 #   BUGLE_TEST_PG            postgres://app@127.0.0.1:PORT ; one cluster, each test creates its own database
 #   BUGLE_TEST_PG_BIN        the folder of initdb and pg_ctl, for tests that kill a server of their own
 #   BUGLE_TEST_PDS           http://127.0.0.1:PORT ; tests create their own accounts
+#   BUGLE_TEST_PLC           http://127.0.0.1:PORT ; the directory where the PDS enters its accounts
 #   BUGLE_TEST_OIDC          http://127.0.0.1:PORT ; an OAuth 2.0 server with a resource behind it
 #   BUGLE_TEST_HUB           http://127.0.0.1:PORT/hub : a WebSub hub
 #   BUGLE_TEST_SNAC          http://127.0.0.1:PORT
@@ -156,7 +157,8 @@ start_servers() {
   start_snac
   wait_until 60 'the PDS' test -s "$BUGLE_SERVERS/pds/address"
   BUGLE_TEST_PDS=$(cat "$BUGLE_SERVERS/pds/address")
-  export BUGLE_TEST_PDS
+  BUGLE_TEST_PLC=$(cat "$BUGLE_SERVERS/pds/address.plc")
+  export BUGLE_TEST_PDS BUGLE_TEST_PLC
   wait_until 60 'the OAuth server' test -s "$BUGLE_SERVERS/oidc/address"
   BUGLE_TEST_OIDC=$(cat "$BUGLE_SERVERS/oidc/address")
   export BUGLE_TEST_OIDC

@@ -286,6 +286,9 @@ fn by_keys(channel: &config::Channel) -> Trouble {
     let how = match channel.platform.connect {
         Connect::None => "it needs no account".to_owned(),
         Connect::AppPassword => "make an app password in the account's settings".to_owned(),
+        Connect::AppPasswordOrOAuth2 => "its app password is in the config, which needs no consent; for OAuth leave \
+                                         `password` out"
+            .to_owned(),
         Connect::BotToken => "ask the platform's bot maker for a token, and make the bot an administrator".to_owned(),
         Connect::OAuth1 => "make an app and the account's own user keys on the platform's developer pages".to_owned(),
         Connect::OAuth2 => "make an access token on the platform's developer pages".to_owned(),

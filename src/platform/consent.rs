@@ -15,6 +15,9 @@ use crate::model::grant::Grant;
 /// [`Consent::shows_code`].
 pub const SHOWN: &str = "urn:ietf:wg:oauth:2.0:oob";
 
+/// Where our own address serves what a platform reads about us: behind it stand the platform's word and `.json`.
+pub const CLIENT_PAGES: &str = "/connect/client/";
+
 /// What an account that is opened by consent can do. All calls go through [`Context::http`]; secrets of the app are in
 /// [`Context::credential`], what was registered for it in [`Context::keep`].
 #[async_trait]
@@ -50,6 +53,12 @@ pub trait Consent: Send + Sync {
     /// be copied from the browser's address line, which always works).
     fn shows_code(&self) -> bool {
         false
+    }
+
+    /// What the platform reads about us under the URL by which it knows us, where it does; `redirects`: where all its
+    /// channels' consents come back to.
+    fn client_document(&self, _id: &Url, _redirects: &[Url]) -> Option<serde_json::Value> {
+        None
     }
 }
 

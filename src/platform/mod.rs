@@ -164,6 +164,8 @@ pub enum Connect {
     OAuth1,
     /// OAuth 2.0 code flow.
     OAuth2,
+    /// A password made for this app, or without one OAuth 2.0: the channel's keys say which.
+    AppPasswordOrOAuth2,
     /// OAuth 2.0 code flow, or OAuth 1.0a user keys: the channel's keys say which.
     OAuth1Or2,
 }

@@ -17,6 +17,7 @@ mod servers;
 mod store;
 mod story_access;
 mod story_albums;
+mod story_bluesky_oauth;
 mod story_canary;
 mod story_chat;
 mod story_clocks;

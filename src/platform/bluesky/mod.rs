@@ -1,15 +1,22 @@
 //! Bluesky: a post, and each part of a thread, is a record in the account's own repository under a key that we choose, so
 //! it can always be asked for.
 //!
-//! Here: constants, config keys, the account. `record` makes the frozen record, `session` keeps the login, `error` is the
-//! table of refusals. Pages: <https://docs.bsky.app/docs/advanced-guides/posts>, <https://atproto.com/specs/record-key>.
+//! Here: constants, config keys, the account. `record` makes the frozen record, `session` keeps the login of an app
+//! password, `consent` opens the account by its owner's consent instead (`discovery` finds where, `dpop` signs), `access`
+//! is either of the two, `error` is the table of refusals. Pages: <https://docs.bsky.app/docs/advanced-guides/posts>, <https://atproto.com/specs/record-key>.
 
+mod access;
 mod api;
+mod consent;
+mod discovery;
+mod dpop;
 mod error;
 mod media;
 mod quota;
 mod record;
 mod session;
+#[cfg(test)]
+mod testing;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +26,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{
-    Account, Amend, Connect, ConnectError, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing, Payload,
-    Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture, wire,
+    Account, Amend, Connect, ConnectError, Consent, Context, Identity, Ids, Journal, Lookup, MediaRules, Outgoing,
+    Payload, Planned, Platform, PublishError, Recovery, Sought, Spec, Terms, picture, wire,
 };
 use crate::model::grant::SecretRef;
 use crate::model::picture::Ratio;
@@ -28,6 +35,7 @@ use crate::model::post::Rejection;
 use crate::model::receipt::{Known, Op, Receipt, Step};
 use crate::text::limits;
 
+use self::access::By;
 pub use self::error::classify;
 use super::picture::UPLOAD;
 
@@ -57,7 +65,7 @@ static SPEC: Spec = Spec {
     deletes: true,
     deadline: Duration::from_secs(25),
     media_deadline: Duration::from_secs(120),
-    connect: Connect::AppPassword,
+    connect: Connect::AppPasswordOrOAuth2,
     terms: Terms {
         ask: "Accounts that post at regular intervals by themselves are welcome, within the rate limits. They should label \
               their own profile with the value `bot`, and like, repost, reply to or mention only people who asked for it.",
@@ -79,12 +87,20 @@ pub struct Config {
     /// The account's handle ("news.example") or DID.
     #[serde(deserialize_with = "handle")]
     pub handle: String,
-    /// An app password (Settings, Privacy and security, App passwords), not the account's own.
-    pub password: SecretRef,
+    /// An app password (Settings, Privacy and security, App passwords), not the account's own. Without it the account is
+    /// opened by `bugle connect` (OAuth).
+    pub password: Option<SecretRef>,
+    /// Where accounts of the kind did:plc are looked up when one is connected without an app password.
+    #[serde(default = "plc_directory", deserialize_with = "wire::server")]
+    pub directory: Url,
 }
 
 fn bsky_social() -> Url {
     Url::parse("https://bsky.social").expect("a constant URL")
+}
+
+fn plc_directory() -> Url {
+    Url::parse("https://plc.directory").expect("a constant URL")
 }
 
 fn handle<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
@@ -103,7 +119,11 @@ impl Platform for Bluesky {
     }
 
     fn open(&self, keys: toml::de::DeTable<'_>) -> Result<Arc<dyn Account>, toml::de::Error> {
-        Ok(Arc::new(Repo { config: wire::keys(keys)?, signing_in: tokio::sync::Mutex::new(()) }))
+        Ok(Arc::new(Repo {
+            config: wire::keys(keys)?,
+            signing_in: tokio::sync::Mutex::new(()),
+            nonces: dpop::Nonces::default(),
+        }))
     }
 
     fn schema(&self, generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
@@ -116,6 +136,8 @@ struct Repo {
     config: Config,
     /// Held while a session is made or renewed, so that two calls never do it at once.
     signing_in: tokio::sync::Mutex<()>,
+    /// What the servers want to see in the proofs of a grant.
+    nonces: dpop::Nonces,
 }
 
 #[async_trait]
@@ -129,7 +151,14 @@ impl Account for Repo {
     }
 
     fn secrets(&self) -> Vec<(&'static str, SecretRef)> {
-        vec![("password", self.config.password.clone())]
+        self.config.password.iter().map(|place| ("password", place.clone())).collect()
+    }
+
+    fn consent(&self) -> Option<&dyn Consent> {
+        match self.config.password {
+            Some(_) => None,
+            None => Some(self),
+        }
     }
 
     fn server(&self) -> Option<&Url> {
@@ -186,7 +215,7 @@ impl Account for Repo {
             let parts: Result<_, _> = done.map(|value| receipt(&value, Known::Answered, now())).collect();
             return wire::whole(parts?);
         }
-        let repo = self.session(cx).await?.did;
+        let repo = self.access(cx).await?.did;
         let mut sent: Vec<media::Sent<'_>> = Vec::new();
         for upload in payload.uploads() {
             let deadline = wire::scaled(cx, SPEC.media_deadline);
@@ -248,10 +277,10 @@ impl Account for Repo {
             return Ok(Lookup::CannotTell(format!("{} is no step of a Bluesky post", sought.step)));
         };
         let ours = frozen(planned)?;
-        let session = self.session(cx).await?;
+        let access = self.access(cx).await?;
         let key = ours["rkey"].as_str().unwrap_or_default();
-        let query = format!("repo={}&collection={}&rkey={key}", session.did, record::COLLECTION);
-        let (status, answer) = self.ask(cx, &session, "com.atproto.repo.getRecord", &query).await?;
+        let query = format!("repo={}&collection={}&rkey={key}", access.did, record::COLLECTION);
+        let (status, answer) = self.ask(cx, &access, "com.atproto.repo.getRecord", &query).await?;
         if status == 400 && answer["error"] == "RecordNotFound" {
             return Ok(Lookup::Absent);
         }
@@ -271,11 +300,12 @@ impl Account for Repo {
     }
 
     async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
-        let session = self.session(cx).await.map_err(introduce)?;
-        let (mut status, mut me) = self.own(cx, &session).await.map_err(introduce)?;
-        if matches!(error::of(status, &me, Op::Upload), PublishError::Auth { .. }) {
-            let session = self.renew(cx, &session).await.map_err(introduce)?;
-            (status, me) = self.own(cx, &session).await.map_err(introduce)?;
+        let mut access = self.access(cx).await.map_err(introduce)?;
+        let (mut status, mut me) = self.own(cx, &access).await.map_err(introduce)?;
+        let is_refused = matches!(error::of(status, &me, Op::Upload), PublishError::Auth { .. });
+        if is_refused && let By::Session(session) = &access.by {
+            access = self.renew_session(cx, session).await.map_err(introduce)?.into();
+            (status, me) = self.own(cx, &access).await.map_err(introduce)?;
         }
         if status != 200 {
             return Err(introduce(error::of(status, &me, Op::Upload)));
@@ -290,7 +320,7 @@ impl Account for Repo {
             let why = me["status"].as_str().unwrap_or("no reason given");
             identity.remarks.push(format!("the account is not active: {why}"));
         }
-        if self.is_unlabelled(cx, &session, id).await {
+        if self.is_unlabelled(cx, &access, id).await {
             identity.remarks.push(
                 "the profile does not say that it is automated: give the record app.bsky.actor.profile/self the self-label \
                  `bot` (docs/platforms/bluesky.md)"
@@ -298,45 +328,13 @@ impl Account for Repo {
             );
         }
         // What the server says of itself is good to know, nothing more: without it the account is known all the same.
-        if let Ok((200, about)) = self.ask(cx, &session, "com.atproto.server.describeServer", "").await
+        if let Ok((200, about)) = self.ask(cx, &access, "com.atproto.server.describeServer", "").await
             && let Some(most) = about["blobUploadLimit"].as_u64()
             && most < THUMB_BYTES as u64
         {
             identity.remarks.push(format!("the server takes pictures of at most {most} bytes: cards may go without"));
         }
         Ok(identity)
-    }
-}
-
-impl Repo {
-    /// Whether the account's profile is there to read, or certainly missing, and lacks the self-label `bot`. A question
-    /// that is not answered says nothing.
-    async fn is_unlabelled(&self, cx: &Context<'_>, session: &session::Session, did: &str) -> bool {
-        let query = format!("repo={did}&collection=app.bsky.actor.profile&rkey=self");
-        match self.ask(cx, session, "com.atproto.repo.getRecord", &query).await {
-            Ok((200, profile)) => !record::is_labelled(&profile["value"], "bot"),
-            Ok((400, answer)) => answer["error"] == "RecordNotFound",
-            _ => false,
-        }
-    }
-
-    /// A changing call under the session; where the token is refused (so nothing was done), once more under a new one.
-    async fn write(
-        &self,
-        cx: &Context<'_>,
-        method: &str,
-        content_type: &str,
-        bytes: &[u8],
-        op: Op,
-    ) -> Result<Value, PublishError> {
-        let session = self.session(cx).await?;
-        match api::change(cx, &self.config.server, &session, method, (content_type, bytes), op).await {
-            Err(PublishError::Auth { .. }) => {
-                let session = self.renew(cx, &session).await?;
-                api::change(cx, &self.config.server, &session, method, (content_type, bytes), op).await
-            }
-            other => other,
-        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Repo {
     }
 
     /// A login in the place of `stale`, whose token was refused.
-    pub(super) async fn renew(&self, cx: &Context<'_>, stale: &Session) -> Result<Session, PublishError> {
+    pub(super) async fn renew_session(&self, cx: &Context<'_>, stale: &Session) -> Result<Session, PublishError> {
         let _alone = self.signing_in.lock().await;
         let Some(kept) = self.kept(cx).await? else { return self.sign_in(cx).await };
         if kept.access != stale.access {
@@ -68,7 +68,9 @@ impl Repo {
 
     async fn sign_in(&self, cx: &Context<'_>) -> Result<Session, PublishError> {
         let Some(password) = cx.credential.get("password") else {
-            return Err(PublishError::Auth { said: format!("no app password: {} is not there", self.config.password) });
+            let place =
+                self.config.password.as_ref().map(|place| format!(": {place} is not there")).unwrap_or_default();
+            return Err(PublishError::Auth { said: format!("no app password{place}") });
         };
         let body = json!({"identifier": self.config.handle, "password": password.expose_secret()}).to_string();
         let url = wire::endpoint(&self.config.server, "/xrpc/com.atproto.server.createSession")?;

@@ -1,5 +1,5 @@
 //! Connecting in the browser: `/connect/CHANNEL` (where a person brings the ticket of `bugle connect`), the callback of
-//! each channel's platform, and the choice among several accounts.
+//! each channel's platform, the choice among several accounts, and what platforms read about us.
 //!
 //! Nobody signs in yet, so the gate of the pages does not stand here. Each of these paths asks for a secret of its own: a
 //! one-time ticket that was printed in a terminal of this machine, then the session cookie that the ticket was traded
@@ -12,13 +12,14 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
 use super::{Desk, Frame, Shared, Site, html, message};
 use crate::connect::{Came, Connected, Connector, Fault, Offer, Session, WITHIN};
+use crate::platform::consent::CLIENT_PAGES;
 
 /// The most bytes of a form: a ticket, or an id. 4 KiB, ours.
 const CAP: usize = 4 * 1024;
@@ -33,6 +34,7 @@ pub(in crate::web) fn routes() -> Router<Arc<Site>> {
         .route("/connect/{channel}", get(ask).post(begin))
         .route("/connect/callback/{channel}", get(callback))
         .route("/connect/choose/{channel}", post(choose))
+        .route(&format!("{CLIENT_PAGES}{{file}}"), get(client))
         .layer(DefaultBodyLimit::max(CAP))
 }
 
@@ -160,6 +162,25 @@ async fn choose(site: Shared, Path(channel): Path<String>, headers: HeaderMap, b
         Ok(Ok(connected)) => done(&desk, &connected),
         Ok(Err(fault)) => refuse(&desk, &fault),
         Err(_) => broke(&desk),
+    }
+}
+
+/// `GET /connect/client/PLATFORM.json`: what a platform reads about us that knows us by this very address. Holds no secret,
+/// only where its channels' consents come back to.
+async fn client(site: Shared, Path(file): Path<String>) -> Response {
+    let desk = Desk::new(&site);
+    let Some(connector) = connector(&site) else { return not_here(&desk) };
+    let nowhere = || message(&desk, StatusCode::NOT_FOUND, "Not found", "There is nothing here.".to_owned());
+    let (Some(platform), Some(base)) = (file.strip_suffix(".json"), &connector.public_url) else { return nowhere() };
+    let Ok(id) = Url::parse(&format!("{}{CLIENT_PAGES}{file}", base.as_str().trim_end_matches('/'))) else {
+        return nowhere();
+    };
+    let mine = || connector.channels.iter().filter(|it| it.platform.id == platform);
+    let consents = || mine().filter_map(|it| it.consent().ok().map(|consent| (it, consent)));
+    let redirects: Vec<Url> = consents().map(|(it, _)| connector.redirect(it)).collect();
+    match consents().find_map(|(_, consent)| consent.client_document(&id, &redirects)) {
+        Some(document) => axum::Json(document).into_response(),
+        None => nowhere(),
     }
 }
 

@@ -137,6 +137,7 @@ fn opened(connect: Connect, consents: bool) -> &'static str {
         _ if consents => "consent in a browser",
         Connect::None => "nothing to open",
         Connect::AppPassword => "app password",
+        Connect::AppPasswordOrOAuth2 => "app password, or consent in a browser",
         Connect::BotToken => "bot's token",
         Connect::OAuth1Or2 => "four keys (OAuth 1.0a), or consent in a browser",
         Connect::OAuth1 => "four keys (OAuth 1.0a)",

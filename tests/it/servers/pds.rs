@@ -19,6 +19,14 @@ pub struct Account {
     pub did: String,
 }
 
+/// The account's own password, which nobody gives to Bugle.
+const OWN: &str = "not-for-bugle";
+
+/// Where the PDS enters its accounts.
+pub fn directory() -> String {
+    place("BUGLE_TEST_PLC")
+}
+
 /// Opens an account of its own for a test.
 ///
 /// # Panics
@@ -28,7 +36,7 @@ pub async fn account() -> Account {
     // A label of a handle has at most 18 characters here; the end of a v7 UUID is its random part.
     let unique = uuid::Uuid::now_v7().simple().to_string();
     let handle = format!("news{}.test", &unique[20..]);
-    let body = json!({"email": format!("{handle}@example.org"), "handle": handle, "password": "not-for-bugle"});
+    let body = json!({"email": format!("{handle}@example.org"), "handle": handle, "password": OWN});
     let opened = call(&server, "com.atproto.server.createAccount", None, &body).await;
     let access = opened["accessJwt"].as_str().expect("a new account is signed in");
     let made = call(&server, "com.atproto.server.createAppPassword", Some(access), &json!({"name": "bugle"})).await;
@@ -52,6 +60,85 @@ impl Account {
         answer.json()["records"].as_array().cloned().unwrap_or_else(|| panic!("no records: {}", answer.text()))
     }
 }
+
+/// A person in a browser on the PDS's own pages, as far as its program there speaks with the server: the cookies it is
+/// given, and the page it is on. Its forms are JSON, guarded by a token and by where they come from.
+pub struct Person {
+    /// The PDS under the name that its pages have.
+    site: String,
+    cookies: std::collections::BTreeMap<String, String>,
+    page: String,
+}
+
+impl Person {
+    /// At the PDS of that name (`http://localhost:PORT`).
+    pub fn at(site: &str) -> Self {
+        Self { site: site.to_owned(), cookies: Default::default(), page: String::new() }
+    }
+
+    /// Opens the page where a consent is given, signs in there and allows it. Gives the address it is sent back to.
+    ///
+    /// # Panics
+    /// When the server does otherwise.
+    pub async fn consent(&mut self, page: &str, account: &Account) -> String {
+        let opened = self.send(Ask::get(page), ("navigate", "document", "none")).await;
+        assert_eq!(opened.status, 200, "{}", opened.text());
+        page.clone_into(&mut self.page);
+        let sign_in = json!({"locale": "en", "username": account.handle, "password": OWN, "remember": true});
+        let signed = self.form("sign-in", &sign_in).await;
+        assert_eq!(signed["account"]["did"], account.did.as_str(), "{signed}");
+        let allowed = self.form("consent", &json!({"did": account.did})).await;
+        let next = allowed["url"].as_str().unwrap_or_else(|| panic!("no way back: {allowed}")).to_owned();
+        let sent = self.send(Ask::get(next), ("navigate", "document", "same-origin")).await;
+        assert_eq!(sent.status, 303, "{}", sent.text());
+        sent.header("location").expect("a redirect leads somewhere").to_owned()
+    }
+
+    /// What the account's own page lists as apps that may post.
+    ///
+    /// # Panics
+    /// When the server does otherwise.
+    pub async fn apps(&mut self, account: &Account) -> Vec<Value> {
+        self.page = format!("{}/account", self.site);
+        let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("did", &account.did).finish();
+        let ask = Ask::get(format!("{}{API}/oauth-sessions?{query}", self.site));
+        let listed = self.send(ask, ("same-origin", "empty", "same-origin")).await;
+        assert_eq!(listed.status, 200, "{}", listed.text());
+        listed.json().as_array().cloned().expect("a list")
+    }
+
+    async fn form(&mut self, what: &str, body: &Value) -> Value {
+        let ask = Ask::post(format!("{}{API}/{what}", self.site), body).header("Origin", self.site.clone());
+        let answer = self.send(ask, ("same-origin", "empty", "same-origin")).await;
+        assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+        answer.json()
+    }
+
+    async fn send(&mut self, mut ask: Ask, (mode, dest, site): (&str, &str, &str)) -> crate::wire::Answer {
+        ask = ask.header("Sec-Fetch-Mode", mode).header("Sec-Fetch-Dest", dest).header("Sec-Fetch-Site", site);
+        if !self.page.is_empty() {
+            ask = ask.header("Referer", self.page.clone());
+        }
+        if let Some(token) = self.cookies.get("csrf-token") {
+            ask = ask.header("X-CSRF-Token", token.clone());
+        }
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !cookies.is_empty() {
+            ask = ask.header("Cookie", cookies.join("; "));
+        }
+        let answer = ask.send().await.unwrap_or_else(|fault| panic!("the PDS's pages do not answer: {fault}"));
+        for (_, value) in answer.headers.iter().filter(|(name, _)| name == "set-cookie") {
+            let pair = value.split(';').next().unwrap_or_default();
+            if let Some((name, value)) = pair.split_once('=') {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+}
+
+/// Where the program of the PDS's pages speaks with it.
+const API: &str = "/@atproto/oauth-provider/~api";
 
 async fn call(server: &str, method: &str, access: Option<&str>, body: &Value) -> Value {
     let mut ask = Ask::post(format!("{server}/xrpc/{method}"), body);

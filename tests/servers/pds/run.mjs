@@ -1,5 +1,5 @@
 // Starts the AT Protocol directory (PLC, in memory) and a PDS on two free ports of 127.0.0.1 and writes the PDS's
-// address to the file named by the first argument once it answers. SIGTERM stops both. Data go to the second argument.
+// address to the file named by the first argument once it answers, the directory's beside it (`.plc`). SIGTERM stops both. Data go to the second argument.
 import fs from 'node:fs/promises'
 import net from 'node:net'
 import process from 'node:process'
@@ -62,6 +62,7 @@ process.on('SIGTERM', async () => {
   await directory.destroy()
   process.exit(0)
 })
+await fs.writeFile(`${addressFile}.plc`, `http://127.0.0.1:${plcPort}`)
 // Written beside and renamed, so that a reader never sees half of it.
 await fs.writeFile(`${addressFile}.new`, `http://127.0.0.1:${port}`)
 await fs.rename(`${addressFile}.new`, addressFile)
