@@ -152,6 +152,24 @@ pub fn with_field(body: &str, name: &str, value: serde_json::Value) -> Result<St
     }
 }
 
+/// Whether a text names that link: the link stands in it, is no part of another address, and no longer one that begins
+/// alike. The signs that end a sentence or close a bracket are not the link's.
+pub fn names(text: &str, link: &str) -> bool {
+    // What may stand at the end of an address and is, at the end of a word, read as the sentence's.
+    let closes = |c: char| matches!(c, '.' | ',' | ';' | ':' | '!' | '?' | ')' | ']' | '}' | '\'' | '*' | '_' | '~');
+    // What no address goes on with. A letter beyond ASCII may be one's.
+    let ends = |c: char| {
+        let signs = matches!(c, '<' | '>' | '"' | '|' | '\\' | '^' | '`');
+        c.is_whitespace() || c.is_control() || signs || (!c.is_ascii() && !c.is_alphanumeric())
+    };
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '=' | '%' | '&' | '?' | '#');
+    !link.is_empty()
+        && text.match_indices(link).any(|(at, _)| {
+            let after = text[at + link.len()..].trim_start_matches(closes);
+            !text[..at].ends_with(inside) && after.chars().next().is_none_or(ends)
+        })
+}
+
 /// The first words of an answer's body, for a person.
 pub fn excerpt(text: &str) -> String {
     const WORDS: usize = 300;
@@ -192,6 +210,41 @@ mod tests {
             let expected = expected.map(|text| text.parse::<Timestamp>().unwrap());
             assert_eq!(wait(&answer(headers), "left", "reset", now), expected, "{headers:?}");
         }
+    }
+
+    #[test]
+    fn a_link_is_named_whole_whatever_ends_its_sentence() {
+        const LINK: &str = "https://e.org/a";
+        for (text, is) in [
+            ("https://e.org/a", true),
+            ("News https://e.org/a\nmore", true),
+            ("News: https://e.org/a.", true),
+            ("(https://e.org/a)", true),
+            ("(see https://e.org/a).", true),
+            ("<https://e.org/a>", true),
+            ("<https://e.org/a|T>", true),
+            ("\"https://e.org/a\", he said", true),
+            ("«https://e.org/a»", true),
+            ("https://e.org/a… and https://e.org/b", true),
+            ("https://e.org/a, https://e.org/b", true),
+            ("https://e.org/a?! Yes", true),
+            ("https://e.org/ab, then https://e.org/a", true),
+            ("新闻https://e.org/a", true),
+            ("https://e.org/ab", false),
+            ("https://e.org/a/b", false),
+            ("https://e.org/a.html", false),
+            ("https://e.org/a?x=1", false),
+            ("https://e.org/a#x", false),
+            ("https://e.org/a-b", false),
+            ("https://e.org/aç", false),
+            ("https://l.example/?u=https://e.org/a", false),
+            ("https://l.example/https://e.org/a", false),
+            ("e.org/a", false),
+            ("", false),
+        ] {
+            assert_eq!(names(text, LINK), is, "{text}");
+        }
+        assert!(names("https://e.org/", "https://e.org/") && !names("anything", ""));
     }
 
     fn part(id: &str) -> Receipt {

@@ -107,6 +107,10 @@ impl<'a> Api<'a> {
             Door::Hook(..) => format!("{}?wait=true{}", self.hook(), in_thread('&', thread)),
         };
         let answer = self.change(Method::POST, &path, Some((kind, bytes))).await?;
+        // Each route has a limit of its own: only this one's bears on the next post.
+        if let Some(usage) = usage(&answer, self.cx.clock.now()) {
+            self.cx.meter.note(usage);
+        }
         sent(&answer, self.cx.clock.now())
     }
 
@@ -190,11 +194,7 @@ impl<'a> Api<'a> {
         if let Some((kind, bytes)) = body {
             call = call.body(kind, bytes);
         }
-        let answer = self.cx.http.change(call).await.map_err(wire::unanswered)?;
-        if let Some(usage) = usage(&answer, self.cx.clock.now()) {
-            self.cx.meter.note(usage);
-        }
-        Ok(answer)
+        self.cx.http.change(call).await.map_err(wire::unanswered)
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, PublishError> {

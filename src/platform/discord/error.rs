@@ -147,7 +147,7 @@ fn bucket(answer: &Answer) -> Option<Bucket> {
     })
 }
 
-/// What the headers of any answer say of the limit it counted for.
+/// What the headers of an answer say of the limit of its route: noted for the one that posts.
 pub(super) fn usage(answer: &Answer, now: Timestamp) -> Option<Usage> {
     let it = bucket(answer).filter(|it| it.most > 0)?;
     #[expect(clippy::cast_precision_loss, reason = "buckets count tens of calls")]

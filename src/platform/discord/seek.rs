@@ -1,7 +1,7 @@
 //! The look-up of a bot: which of its recent messages in the channel, if any, is the one whose answer was lost.
 //!
 //! The rule (reliability.md section 2): our nonce where it is shown; else the article's link within the time window and the
-//! same text. An empty history proves nothing by itself: without the right to read it, Discord shows an empty one.
+//! same text; a payload that shows no link, and our text without its link, leave it open. An empty history proves nothing by itself: without the right to read it, Discord shows an empty one.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::api::{Api, Message, Sent};
 use super::{kept_guild, receipt};
 use crate::model::receipt::Known;
-use crate::platform::{Lookup, PublishError, Sought};
+use crate::platform::{Lookup, PublishError, Sought, wire};
 
 /// How many pages of 100 are read back at most.
 const PAGES: usize = 5;
@@ -52,6 +52,7 @@ pub(super) async fn seek(api: &Api<'_>, channel: &str, sought: &Sought<'_>) -> R
             let receipt = receipt(&value, Known::Found, api.cx.clock.now())?;
             Ok(Lookup::Published { value, receipt })
         }
+        Judged::None if !shows(&frozen, link) => cannot_tell("the message shows no link to know it by"),
         Judged::None if whole => Ok(Lookup::Absent),
         Judged::None => cannot_tell("too many messages since then to read them all"),
         Judged::Unclear(why) => Ok(Lookup::CannotTell(why)),
@@ -80,17 +81,12 @@ fn judge<'a>(own: &'a [Message], key: &str, link: Option<&str>, content: &str) -
     }
     let same = |it: &&Message| it.content.trim() == content.trim();
     let Some(link) = link else {
-        return match own.iter().any(|it| same(&it)) {
-            true => {
-                Judged::Unclear("a message with the same text is there, but it has no link to know it by".to_owned())
-            }
-            false => Judged::None,
-        };
+        return unlinked(own.iter().any(|it| same(&it)));
     };
     let linked: Vec<&Message> = own.iter().filter(|it| links(it, link)).collect();
     match linked.iter().copied().filter(same).collect::<Vec<_>>()[..] {
         [one] => Judged::One(one),
-        [] if linked.is_empty() => Judged::None,
+        [] if linked.is_empty() => unlinked(own.iter().any(|it| same(&it))),
         [] => Judged::Unclear(format!("{} with the same link but another text", linked.len())),
         ref several => {
             let ids: Vec<&str> = several.iter().map(|it| it.id.as_str()).collect();
@@ -99,10 +95,24 @@ fn judge<'a>(own: &'a [Message], key: &str, link: Option<&str>, content: &str) -
     }
 }
 
+/// None has the link; `alike`: one has the text.
+fn unlinked<'a>(alike: bool) -> Judged<'a> {
+    match alike {
+        true => Judged::Unclear("a message with the same text is there, but it has no link to know it by".to_owned()),
+        false => Judged::None,
+    }
+}
+
+/// Whether what was sent surely leads to the article: in its text, or by a card of its own. Discord's preview is none.
+fn shows(frozen: &Value, link: Option<&str>) -> bool {
+    let Some(link) = link else { return false };
+    let by_card = frozen["embeds"].as_array().into_iter().flatten().any(|embed| embed["url"] == link);
+    by_card || wire::names(frozen["content"].as_str().unwrap_or_default(), link)
+}
+
 /// Whether a message leads to that address: in its text, or by an embed.
 fn links(it: &Message, link: &str) -> bool {
-    let ends = |c: char| c.is_whitespace() || matches!(c, '>' | '<');
-    it.content.split(ends).any(|word| word == link) || it.embeds.iter().any(|embed| embed["url"] == link)
+    wire::names(&it.content, link) || it.embeds.iter().any(|embed| embed["url"] == link)
 }
 
 /// When an id was made.
@@ -142,6 +152,7 @@ mod tests {
             (one(message("1", "other", none.clone(), Some("key"))), "1"),
             (one(message("1", text, none.clone(), Some("another"))), "1"),
             (one(message("1", "other https://e.org/ab", none.clone(), None)), "none"),
+            (one(message("1", "other (https://e.org/a).", none.clone(), None)), "unclear"),
             (one(message("1", "other", card.clone(), None)), "unclear"),
             (one(message("1", text, card, None)), "1"),
             (vec![message("1", text, none.clone(), None), message("2", text, none.clone(), None)], "unclear"),
@@ -157,5 +168,22 @@ mod tests {
         let own = one(message("1", "same", json!([]), None));
         assert!(matches!(judge(&own, "key", None, "same"), Judged::Unclear(_)), "a text alone proves nothing");
         assert_eq!(judge(&own, "key", None, "other"), Judged::None);
+        assert!(matches!(judge(&own, "key", Some(LINK), "same"), Judged::Unclear(_)), "it may have been sent without");
+        assert_eq!(judge(&own, "key", Some(LINK), "other"), Judged::None);
+    }
+
+    #[test]
+    fn a_message_without_its_link_is_blind() {
+        const LINK: &str = "https://e.org/a";
+        for (frozen, link, is) in [
+            (json!({ "content": "T https://e.org/a." }), Some(LINK), true),
+            (json!({ "content": "T\n<https://e.org/a>" }), Some(LINK), true),
+            (json!({ "content": "T", "embeds": [{ "url": LINK }] }), Some(LINK), true),
+            (json!({ "content": "T", "embeds": [{ "title": "T" }] }), Some(LINK), false),
+            (json!({ "content": "T" }), Some(LINK), false),
+            (json!({ "content": "T" }), None, false),
+        ] {
+            assert_eq!(shows(&frozen, link), is, "{frozen}");
+        }
     }
 }

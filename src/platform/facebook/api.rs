@@ -202,6 +202,10 @@ impl Hand<'_> {
                     how: Known::Found,
                 },
             },
+            Verdict::None if is_markless(sought.payload) => Lookup::CannotTell(
+                "the post went out with photos and without its link, which it would be known by; look at the Page"
+                    .to_owned(),
+            ),
             Verdict::None => Lookup::Absent,
             Verdict::Unsure(why) => Lookup::CannotTell(why),
         })
@@ -237,6 +241,13 @@ impl Hand<'_> {
     fn class(&self, fault: &Fault, op: Op) -> PublishError {
         untold(self.wire.cx, classify(fault, op))
     }
+}
+
+/// Whether a payload may have gone out without the link it is known by: photos take the place of the card, and the text
+/// does not name it.
+fn is_markless(payload: &Payload) -> bool {
+    let has_photos = payload.uploads().any(|it| it.step.n < SCRAPE.n);
+    has_photos && !payload.link.as_ref().is_some_and(|link| wire::names(&payload.text, link.as_str()))
 }
 
 /// The form with its photos; a link's card cannot stand beside them, the link in the text does.
@@ -297,6 +308,29 @@ mod tests {
                 pair("attached_media[1]", r#"{"media_fbid":"8"}"#),
             ]
         );
+    }
+
+    #[test]
+    fn photos_leave_a_post_only_the_link_in_its_text() {
+        let planned =
+            |op, n| crate::platform::Planned { step: crate::model::receipt::Step { op, n }, body: String::new() };
+        for (photos, text, markless) in [
+            (false, "News", false),
+            (true, "News", true),
+            (true, "News https://e.org/a/b", true),
+            (true, "News (https://e.org/a).", false),
+        ] {
+            let first = if photos { planned(Op::Upload, 0) } else { planned(Op::Upload, SCRAPE.n) };
+            let payload = Payload {
+                format: 1,
+                revision: 0,
+                key: String::new(),
+                steps: vec![first, planned(Op::Create, 0)],
+                text: text.to_owned(),
+                link: "https://e.org/a".parse().ok(),
+            };
+            assert_eq!(is_markless(&payload), markless, "{photos} {text}");
+        }
     }
 
     #[test]

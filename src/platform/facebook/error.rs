@@ -13,6 +13,9 @@ pub fn classify(fault: &Fault, op: Op) -> PublishError {
     let words = fault.message.to_ascii_lowercase();
     let rejected = |reason| PublishError::Rejected { reason, said: said.clone() };
     let forbidden = || PublishError::Forbidden { scope: PauseScopeKind::Channel, said: said.clone() };
+    if fault.is_doubtful() {
+        return PublishError::Unknown { said };
+    }
     for number in [fault.code.unwrap_or_default(), fault.subcode] {
         match number {
             // Posting too fast: a pace, not a ban (postiz-app#2068).

@@ -73,6 +73,16 @@ impl Fault {
         format!("code {code}{subcode}: {}{trace}", self.message)
     }
 
+    /// Whether it may have been carried out although a code says why not: the platform calls it temporary, or broke down
+    /// over it. Not of limits and tokens: those are checked before anything is done.
+    pub fn is_doubtful(&self) -> bool {
+        // 9 is the day's limit of Instagram, 1390008 the pace of a Page.
+        let is_checked = matches!(self.code, Some(4 | 9 | 17 | 32 | 102 | 190 | 341 | 613 | 80_000..=80_014))
+            || self.subcode == 1_390_008
+            || self.subcode == 2_207_042;
+        (self.transient || self.status >= 500) && !is_checked
+    }
+
     /// The platform asks to wait.
     pub fn wait(&self, scope: PauseScopeKind) -> PublishError {
         PublishError::RateLimited { until: self.regain, scope, said: self.said() }
@@ -139,6 +149,38 @@ mod tests {
             assert_eq!(found.as_ref().map(PublishError::class), expected, "{code} {words}");
         }
         assert_eq!(common(&Fault { status: 502, ..Fault::default() }).map(|e| e.class()), Some("unknown"));
+    }
+
+    #[test]
+    fn what_is_temporary_or_broke_down_may_have_been_done() {
+        type Classify = fn(&Fault, crate::model::receipt::Op) -> PublishError;
+        let platforms: [Classify; 3] = [
+            crate::platform::facebook::classify,
+            crate::platform::instagram::classify,
+            crate::platform::threads::classify,
+        ];
+        for classify in platforms {
+            for (code, subcode, expected) in [
+                (100, 0, "unknown"),
+                (10, 0, "unknown"),
+                (200, 1_404_078, "unknown"),
+                (368, 0, "unknown"),
+                (100, 33, "unknown"),
+                (36_003, 2_207_009, "unknown"),
+                (190, 463, "auth"),
+                (4, 0, "rate_limited"),
+                (17, 0, "rate_limited"),
+                (613, 0, "rate_limited"),
+                (80_002, 0, "rate_limited"),
+            ] {
+                for (status, transient) in [(400, true), (500, false), (503, true)] {
+                    let fault = Fault { status, transient, ..Fault::of(code, subcode, "the image") };
+                    let found = classify(&fault, crate::model::receipt::Op::Create).class();
+                    assert_eq!(found, expected, "{code}/{subcode} {status} {transient}");
+                }
+            }
+        }
+        assert!(!Fault::of(100, 0, "").is_doubtful());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Whether a post of ours is among an account's own recent posts. Pure: what a list showed in, a verdict out. The link
-//! decides, for a later part of a thread the post it answers; the text chooses among several and must agree.
+//! decides, for a later part of a thread the post it answers; the text chooses among several and must agree. The words of
+//! ours without its mark are not nothing: it may have lost the mark, so nobody can tell.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,6 +8,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use url::Url;
 
 use super::{id_of, instant};
+use crate::platform::wire;
 
 /// One post as a list shows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,7 +75,7 @@ pub fn judge<'a>(list: &'a [Own], mark: Mark<'_>, text: &str, since: Timestamp) 
     let recent: Vec<&Own> = marked.into_iter().filter(|own| own.at >= Some(since)).collect();
     let same: Vec<&Own> = recent.iter().copied().filter(|own| plain(&own.text) == plain(text)).collect();
     match (recent.as_slice(), same.as_slice()) {
-        ([], _) => Verdict::None,
+        ([], _) => unmarked(list, mark, text, since),
         (_, [ours]) => Verdict::Ours(ours),
         ([other], []) => Verdict::Unsure(format!("post {} has the link of ours and another text", other.id)),
         (several, _) => {
@@ -83,11 +85,26 @@ pub fn judge<'a>(list: &'a [Own], mark: Mark<'_>, text: &str, since: Timestamp) 
     }
 }
 
+/// None has the mark: whether one has the words alone.
+fn unmarked<'a>(list: &'a [Own], mark: Mark<'_>, text: &str, since: Timestamp) -> Verdict<'a> {
+    let elsewhere = |own: &Own| matches!(mark, Mark::Answers(_)) && own.parent.is_some();
+    let alike = list.iter().find(|own| {
+        own.at.is_none_or(|at| at >= since)
+            && !elsewhere(own)
+            && !text.trim().is_empty()
+            && plain(&own.text) == plain(text)
+    });
+    match alike {
+        Some(own) => Verdict::Unsure(format!("post {} has the text of ours, and nothing else to know it by", own.id)),
+        None => Verdict::None,
+    }
+}
+
 fn has(own: &Own, mark: Mark<'_>, text: &str) -> bool {
     match mark {
         Mark::Links(link) => {
             let leads = |text: &String| Url::parse(text).is_ok_and(|url| url == *link);
-            own.links.iter().any(leads) || own.text.split_whitespace().any(|word| word == link.as_str())
+            own.links.iter().any(leads) || wire::names(&own.text, link.as_str())
         }
         Mark::Answers(id) => own.parent.as_deref() == Some(id),
         Mark::Words => plain(&own.text) == plain(text),
@@ -133,7 +150,14 @@ mod tests {
             "1",
             "the link stands in its card alone"
         );
-        assert_eq!(verdict(&[carded], Mark::Answers("0"), "News"), "none");
+        assert!(verdict(std::slice::from_ref(&carded), Mark::Answers("0"), "News").contains("has the text"));
+        let elsewhere = Own { parent: Some("9".to_owned()), ..carded };
+        assert_eq!(verdict(&[elsewhere], Mark::Answers("0"), "News"), "none", "it answers another post");
+        assert_eq!(of(&[own("1", "Read (https://e.org/a).", new)]), "? post 1 has the link of ours and another text");
+        let bare = |at: &str| verdict(&[own("1", "News", at)], Mark::Links(&link), " News\n");
+        assert!(bare(new).contains("has the text of ours"), "it may have lost its link");
+        assert!(bare("never").contains("has the text of ours"));
+        assert_eq!(bare(old), "none");
         let reply = Own { parent: Some("0".to_owned()), ..own("2", "More", new) };
         assert_eq!(verdict(std::slice::from_ref(&reply), Mark::Answers("0"), "More"), "2");
         assert_eq!(verdict(&[reply, own("3", "More!", new)], Mark::Words, "More!"), "3");

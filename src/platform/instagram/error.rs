@@ -10,6 +10,9 @@ use crate::platform::{PauseScopeKind, PublishError};
 pub fn classify(fault: &Fault, op: Op) -> PublishError {
     let said = fault.said();
     let rejected = |reason| PublishError::Rejected { reason, said: said.clone() };
+    if fault.is_doubtful() {
+        return PublishError::Unknown { said };
+    }
     match fault.subcode {
         // The limit of a day; the rolling day says nothing of its end.
         2_207_042 => return fault.wait(PauseScopeKind::Channel),

@@ -2,7 +2,8 @@
 //! be read.
 //!
 //! The rule (reliability.md section 2): the article's link within the time window, and the same text; a link under another
-//! text is nobody's to judge. LinkedIn does not tell which app made a post.
+//! text is nobody's to judge, and so is the text without the link. What went out without showing its link is blind.
+//! LinkedIn does not tell which app made a post.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -11,7 +12,7 @@ use url::Url;
 use super::api::Api;
 use super::{body, receipt};
 use crate::model::receipt::Known;
-use crate::platform::{Lookup, ONLY, PublishError, Sought};
+use crate::platform::{Lookup, ONLY, Payload, PublishError, Sought, wire};
 
 /// How many pages are read back at most.
 const PAGES: usize = 10;
@@ -49,6 +50,9 @@ impl Api<'_> {
                 Lookup::Published { receipt: receipt(&value, self.cx.clock.now(), Known::Found)?, value }
             }
             Verdict::Unsure(why) => Lookup::CannotTell(why),
+            Verdict::None if !shows(sought.payload, &frozen, &text, link) => {
+                Lookup::CannotTell("the post went out without a link to know it by".to_owned())
+            }
             Verdict::None if whole => Lookup::Absent,
             Verdict::None => Lookup::CannotTell("too many posts since then to read them all".to_owned()),
         })
@@ -95,7 +99,13 @@ fn judge<'a>(posts: &'a [Value], link: &Url, text: &str, since: Timestamp) -> Ve
     }
     let same: Vec<&Value> = recent.iter().copied().filter(|post| reads(post, text)).collect();
     match (recent.as_slice(), same.as_slice()) {
-        ([], _) => Verdict::None,
+        ([], _) => {
+            let alike = |post: &&Value| created(post).is_none_or(|at| at >= since) && reads(post, text);
+            match posts.iter().find(alike) {
+                Some(post) => Verdict::Unsure(format!("post {} has the text of ours without its link", id(post))),
+                None => Verdict::None,
+            }
+        }
         (_, [ours]) if super::is_post(id(ours)) => Verdict::Ours(id(ours)),
         ([other], _) => Verdict::Unsure(format!("post {} has the link but another text", id(other))),
         (several, _) => {
@@ -118,13 +128,16 @@ fn created(post: &Value) -> Option<Timestamp> {
 /// Whether a post leads to the article: by its card, or in its text.
 fn links_to(post: &Value, link: &Url) -> bool {
     let by_card = post["content"]["article"]["source"].as_str().and_then(|source| Url::parse(source).ok());
-    let in_text = || post["commentary"].as_str().is_some_and(|little| names(&body::plain(little), link.as_str()));
+    let in_text = || post["commentary"].as_str().is_some_and(|little| wire::names(&body::plain(little), link.as_str()));
     by_card.as_ref() == Some(link) || in_text()
 }
 
-/// Whether the link stands in the text and no longer one that begins like it.
-fn names(text: &str, link: &str) -> bool {
-    text.match_indices(link).any(|(at, _)| text[at + link.len()..].chars().next().is_none_or(char::is_whitespace))
+/// Whether what was sent surely leads to the article: by its text, or by a card that no picture could take the place of.
+fn shows(payload: &Payload, frozen: &Value, text: &str, link: &Url) -> bool {
+    let source = frozen["content"]["article"]["source"].as_str().and_then(|source| Url::parse(source).ok());
+    // An attached picture is frozen as JSON, a card's as its address.
+    let attached = payload.uploads().any(|planned| planned.body.starts_with('{'));
+    wire::names(text, link.as_str()) || (source.as_ref() == Some(link) && !attached)
 }
 
 fn reads(post: &Value, text: &str) -> bool {
@@ -166,7 +179,11 @@ mod tests {
             (vec![post(1, json!({"createdAt": 1_795_599_999_999_i64}))], "none"),
             (vec![post(1, json!({"createdAt": null}))], "no date"),
             (vec![post(1, json!({"commentary": "Other words"}))], "another text"),
-            (vec![post(1, json!({"content": {"article": {"source": "https://e.org/b"}}}))], "none"),
+            (vec![post(1, json!({"content": {"article": {"source": "https://e.org/b"}}}))], "without its link"),
+            (vec![post(1, json!({"content": null}))], "without its link"),
+            (vec![post(1, json!({"content": null, "createdAt": 1_795_599_999_999_i64}))], "none"),
+            (vec![post(1, json!({"content": null, "commentary": "Other words"}))], "none"),
+            (vec![post(1, json!({"content": null, "commentary": "See (https://e.org/a?x=1)."}))], "another text"),
             (vec![post(1, json!({"lifecycleState": "PUBLISH_FAILED"}))], "is PUBLISH_FAILED"),
             (vec![post(1, json!({"lifecycleState": "PUBLISH_REQUESTED"}))], "ours 1"),
             (vec![post(1, json!({})), post(2, json!({}))], "several"),
@@ -192,6 +209,36 @@ mod tests {
         assert_eq!(judge(&ours, &link, "Budget\nhttps://e.org/a_b", since()), Verdict::Ours("urn:li:share:1"));
         let longer = [with(r"Budget https://e.org/a\_b/c")];
         assert_eq!(judge(&longer, &link, "Budget\nhttps://e.org/a_b", since()), Verdict::None);
+    }
+
+    #[test]
+    fn what_was_sent_shows_its_link_in_its_text_or_by_its_card() {
+        let link = Url::parse("https://e.org/a").unwrap();
+        let planned = |body: &str| {
+            let step = crate::platform::picture::UPLOAD;
+            crate::platform::Planned { step, body: body.to_owned() }
+        };
+        let card = json!({"content": {"article": {"source": "https://e.org/a"}}});
+        let other = json!({"content": {"article": {"source": "https://e.org/b"}}});
+        for (frozen, upload, text, is) in [
+            (&card, None, "News", true),
+            (&card, Some("https://e.org/thumb.jpg"), "News", true),
+            (&card, Some("{\"alt\":\"\"}"), "News", false),
+            (&card, Some("{\"alt\":\"\"}"), "News https://e.org/a.", true),
+            (&other, None, "News", false),
+            (&Value::Null, None, "News", false),
+            (&Value::Null, None, "News https://e.org/a", true),
+        ] {
+            let payload = Payload {
+                format: 1,
+                revision: 0,
+                key: String::new(),
+                steps: upload.map(planned).into_iter().collect(),
+                text: text.to_owned(),
+                link: Some(link.clone()),
+            };
+            assert_eq!(shows(&payload, frozen, text, &link), is, "{frozen} {upload:?} {text}");
+        }
     }
 
     #[test]

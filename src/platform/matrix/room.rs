@@ -55,11 +55,7 @@ impl Api<'_> {
             }
             Ok(json!({ "room": room }))
         };
-        match found.await {
-            // Nothing of the post has left: asking again is harmless.
-            Err(PublishError::Unknown { said }) => Err(PublishError::NotSent { said }),
-            other => other,
-        }
+        found.await.map_err(before)
     }
 
     /// The id of that room.
@@ -135,6 +131,17 @@ async fn room_remarks(api: &Api<'_>, word: &str, room: &str, user: &str) -> Vec<
     remarks
 }
 
+/// What a refusal means before anything of the post has left.
+fn before(error: PublishError) -> PublishError {
+    match error {
+        // Asking again is harmless.
+        PublishError::Unknown { said } => PublishError::NotSent { said },
+        // It is the room that was refused, not the post: that would be so for each.
+        PublishError::Rejected { said, .. } => PublishError::Forbidden { scope: PauseScopeKind::Channel, said },
+        other => other,
+    }
+}
+
 /// The power an account has in a room, and what a message needs.
 fn power(levels: &Value, user: &str) -> (i64, i64) {
     let has = levels["users"][user].as_i64().or_else(|| levels["users_default"].as_i64()).unwrap_or(0);
@@ -155,6 +162,25 @@ fn refused(error: PublishError) -> ConnectError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_room_that_is_refused_stops_the_channel_and_fails_no_post() {
+        use crate::model::post::Rejection;
+        let said = || "400 M_INVALID_PARAM".to_owned();
+        let channel = PauseScopeKind::Channel;
+        for (error, expected) in [
+            (PublishError::Rejected { reason: Rejection::Invalid, said: said() }, "forbidden"),
+            (PublishError::Rejected { reason: Rejection::Content, said: said() }, "forbidden"),
+            (PublishError::Unknown { said: said() }, "not_sent"),
+            (PublishError::NotSent { said: said() }, "not_sent"),
+            (PublishError::Auth { said: said() }, "auth"),
+            (PublishError::RateLimited { until: None, scope: channel, said: said() }, "rate_limited"),
+        ] {
+            let found = before(error);
+            assert_eq!(found.class(), expected);
+            assert!(!matches!(found, PublishError::Forbidden { scope, .. } if scope != channel));
+        }
+    }
 
     #[test]
     fn the_power_of_an_account_is_its_own_or_the_rooms_default() {

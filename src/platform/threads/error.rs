@@ -12,6 +12,9 @@ pub fn classify(fault: &Fault, op: Op) -> PublishError {
     let said = fault.said();
     let words = fault.message.to_ascii_lowercase();
     let rejected = |reason| PublishError::Rejected { reason, said: said.clone() };
+    if fault.is_doubtful() {
+        return PublishError::Unknown { said };
+    }
     match fault.subcode {
         // The user is restricted; restricted as a guard against spam.
         4_279_013 | 2_207_051 => return PublishError::Forbidden { scope: PauseScopeKind::Channel, said },
@@ -41,7 +44,7 @@ pub fn is_not_found(fault: &Fault) -> bool {
 
 /// Whether it may say that a post is not there.
 pub fn is_gone(fault: &Fault) -> bool {
-    matches!((fault.code, fault.subcode), (Some(24), _) | (Some(100), 33)) || fault.status == 404
+    matches!((fault.code, fault.subcode), (Some(24), _) | (Some(100), 33))
 }
 
 #[cfg(test)]
@@ -83,5 +86,9 @@ mod tests {
         assert_eq!(classify(&Fault { status: 504, ..Fault::default() }, Op::Create).class(), "unknown");
         assert!(is_not_found(&Fault::of(24, 4_279_009, "")) && !is_not_found(&Fault::of(24, 0, "")));
         assert!(is_gone(&Fault::of(100, 33, "")) && !is_gone(&Fault::of(100, 0, "")));
+        assert!(
+            !is_gone(&Fault { status: 404, ..Fault::default() }),
+            "without the API's words it may be anything between"
+        );
     }
 }

@@ -202,7 +202,7 @@ impl Profile {
     async fn delete(&self, wire: &Wire<'_>, id: &str) -> Result<Value, PublishError> {
         let path = format!("/{}", segment(id));
         let fault = match wire.delete(&path).await? {
-            Ok(_) => return Ok(json!({"id": id})),
+            Ok(answer) => return taken_down(&answer, id),
             Err(fault) => fault,
         };
         if !error::is_gone(&fault) {
@@ -216,6 +216,14 @@ impl Profile {
                 Err(PublishError::Unknown { said: format!("cannot see whether it is down: {}", other.said()) })
             }
         }
+    }
+}
+
+/// What an answer to a take-down says: only a plain yes is one.
+fn taken_down(answer: &Value, id: &str) -> Result<Value, PublishError> {
+    match answer["success"].as_bool() {
+        Some(true) => Ok(json!({"id": id})),
+        _ => Err(PublishError::Unknown { said: "expected success of a take-down, found something else".to_owned() }),
     }
 }
 
@@ -262,9 +270,13 @@ impl Account for Profile {
             if text.trim().is_empty() {
                 return Err((Rejection::Content, "expected a text, found none".to_owned()));
             }
+            let is_pictured = |n: usize| n == 0 && post.picture.is_some();
             // Beside the length: at most five links.
             self.row().fit(text.to_owned()).map_err(|e| (Rejection::Content, e.to_string()))?;
-            parts.push(self.part(text, post.link.as_ref().filter(|_| n == linked)));
+            let mut part = self.part(text, post.link.as_ref().filter(|_| n == linked));
+            // Beside a picture there is no card: what its text does not name, it is not known by.
+            part.link = part.link.filter(|link| !is_pictured(n) || wire::names(text, link.as_str()));
+            parts.push(part);
         }
         let pictures: Vec<_> =
             post.picture.iter().chain(&post.further).take(usize::from(SPEC.media.max)).cloned().collect();

@@ -84,6 +84,10 @@ fn beside_a_picture_there_is_no_card() {
         "the post that goes out if the picture cannot be had"
     );
     assert_eq!(frozen["alt"], "A bridge");
+    assert_eq!(body(&payload, 1)["link"], "https://e.org/a");
+    let silent = Outgoing { picture: Some(photo()), ..post("Salam https://e.org/ab") };
+    let silent = open("").unwrap().freeze(&silent, &ids()).unwrap();
+    assert!(body(&silent, 1).get("link").is_none(), "neither text nor card leads there");
     let album = Outgoing { further: vec![photo(); 30], ..with };
     let payload = open("").unwrap().freeze(&album, &ids()).unwrap();
     assert_eq!(payload.steps.len(), 22, "twenty pictures, their container, the post");
@@ -98,6 +102,14 @@ fn each_part_of_a_thread_has_its_own_container_and_the_link_its_part() {
     assert!(body(&payload, 0)["bare"].get("link_attachment").is_none());
     assert_eq!(body(&payload, 2)["bare"]["link_attachment"], "https://e.org/a");
     assert_eq!(payload.parts(), ["one", "two https://e.org/a"]);
+}
+
+#[test]
+fn only_a_plain_yes_is_a_take_down() {
+    assert_eq!(taken_down(&json!({"success": true, "deleted_id": "7"}), "7").unwrap(), json!({"id": "7"}));
+    for answer in [json!({"success": false}), json!({}), json!({"success": "true"}), Value::Null] {
+        assert_eq!(taken_down(&answer, "7").unwrap_err().class(), "unknown", "{answer}");
+    }
 }
 
 #[test]
