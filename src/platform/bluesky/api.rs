@@ -84,7 +84,7 @@ impl Repo {
     }
 
     /// A reading call that needs no token.
-    pub(super) async fn ask(
+    pub(super) async fn look(
         &self,
         cx: &Context<'_>,
         access: &Access,
@@ -108,7 +108,7 @@ impl Repo {
     /// that is not answered says nothing.
     pub(super) async fn is_unlabelled(&self, cx: &Context<'_>, access: &Access, did: &str) -> bool {
         let query = format!("repo={did}&collection=app.bsky.actor.profile&rkey=self");
-        match self.ask(cx, access, "com.atproto.repo.getRecord", &query).await {
+        match self.look(cx, access, "com.atproto.repo.getRecord", &query).await {
             Ok((200, profile)) => !record::is_labelled(&profile["value"], "bot"),
             Ok((400, answer)) => answer["error"] == "RecordNotFound",
             _ => false,

@@ -280,7 +280,7 @@ impl Account for Repo {
         let access = self.access(cx).await?;
         let key = ours["rkey"].as_str().unwrap_or_default();
         let query = format!("repo={}&collection={}&rkey={key}", access.did, record::COLLECTION);
-        let (status, answer) = self.ask(cx, &access, "com.atproto.repo.getRecord", &query).await?;
+        let (status, answer) = self.look(cx, &access, "com.atproto.repo.getRecord", &query).await?;
         if status == 400 && answer["error"] == "RecordNotFound" {
             return Ok(Lookup::Absent);
         }
@@ -328,7 +328,7 @@ impl Account for Repo {
             );
         }
         // What the server says of itself is good to know, nothing more: without it the account is known all the same.
-        if let Ok((200, about)) = self.ask(cx, &access, "com.atproto.server.describeServer", "").await
+        if let Ok((200, about)) = self.look(cx, &access, "com.atproto.server.describeServer", "").await
             && let Some(most) = about["blobUploadLimit"].as_u64()
             && most < THUMB_BYTES as u64
         {
