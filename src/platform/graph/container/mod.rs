@@ -11,6 +11,7 @@
 
 mod find;
 mod frozen;
+mod looks;
 mod make;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 use self::frozen::{Frozen, Visible};
 pub use self::frozen::{Part, steps};
+use self::looks::{LOOK_AGAIN, Looks, looks};
 use super::seek::Verdict;
 use super::{Fault, Wire, id_of, segment, untold};
 use crate::model::picture::{Fit, Ratio};
@@ -108,10 +110,6 @@ const TRIES: [u64; 3] = [0, 5, 10];
 /// How long a container that is not found must have been left alone before another takes its place, where an answer to
 /// its publication may have been lost before. Source: reliability.md section 2, the second look of class look.
 const LEFT_ALONE: SignedDuration = SignedDuration::from_mins(5);
-
-/// How far the second look is from the first, before a container is replaced. Source: reliability.md section 2, class
-/// look: lists lag behind.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// The waits before each try to make a container whose picture the platform says it could not fetch: that passes, and
 /// nobody sees a container. Ours.
@@ -442,26 +440,6 @@ const fn looked(step: Step) -> Step {
     Step { op: step.op, n: step.n.saturating_add(LOOKED) }
 }
 
-/// Which look at the own list it is time for.
-#[derive(Debug, PartialEq, Eq)]
-enum Looks {
-    /// The first.
-    First,
-    /// The second is still to come.
-    TooSoon,
-    /// The second.
-    Second,
-}
-
-/// By when the first look was.
-fn looks(first: Option<Timestamp>, now: Timestamp, apart: SignedDuration) -> Looks {
-    match first {
-        None => Looks::First,
-        Some(at) if now < at + apart => Looks::TooSoon,
-        Some(_) => Looks::Second,
-    }
-}
-
 /// Whether the platform knows the container no more. It may also not be this token's: then the own list says so.
 fn is_gone(fault: &Fault) -> bool {
     fault.code == Some(100) && fault.subcode == 33 && !fault.is_doubtful()
@@ -532,22 +510,6 @@ mod tests {
         assert_eq!(looked(after(step, 1)).n, 1252);
         for (done, expected) in [(&[][..], 0), (&[2][..], 0), (&[2, 1002][..], 1), (&[2, 1002, 2002][..], 2)] {
             assert_eq!(newest(step, |step| done.contains(&step.n)), expected, "{done:?}");
-        }
-    }
-
-    #[test]
-    fn a_container_is_replaced_after_two_looks_a_minute_apart() {
-        let at: Timestamp = "2026-11-25T12:00:00Z".parse().unwrap();
-        let after = |seconds| at + SignedDuration::from_secs(seconds);
-        for (first, now, expected) in [
-            (None, at, Looks::First),
-            (Some(at), at, Looks::TooSoon),
-            (Some(at), after(59), Looks::TooSoon),
-            (Some(at), after(60), Looks::Second),
-            (Some(at), after(3600), Looks::Second),
-            (Some(at), after(-5), Looks::TooSoon),
-        ] {
-            assert_eq!(looks(first, now, LOOK_AGAIN), expected, "{first:?} {now}");
         }
     }
 
