@@ -12,6 +12,8 @@ use super::{Context, Payload, Planned, PublishError};
 use crate::http::{Answer, CallError};
 use crate::model::post::Rejection;
 use crate::model::receipt::Receipt;
+use crate::text::plain::{defuse, delink};
+use crate::text::rules::Unit;
 
 /// A pause is never longer, whatever a platform says. Source: reliability.md section 3, `RateLimited`.
 const LONGEST_PAUSE: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
@@ -150,6 +152,12 @@ pub fn with_field(body: &str, name: &str, value: serde_json::Value) -> Result<St
             Err(PublishError::Rejected { reason: Rejection::Invalid, said })
         }
     }
+}
+
+/// A text of the feed as a card shows it: whom it names is not called, and what it names leads nowhere, for the platform
+/// counting in `unit`. The text of a post has been through the same before it is composed.
+pub fn tamed(text: &str, unit: Unit) -> String {
+    delink(&defuse(text.trim()), unit, "")
 }
 
 /// Whether a text names that link: the link stands in it, is no part of another address, and no longer one that begins

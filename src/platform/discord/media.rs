@@ -2,6 +2,7 @@
 //! so the upload steps only make the pictures. Page: <https://docs.discord.com/developers/reference#uploading-files>.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -9,9 +10,35 @@ use super::api::{Api, Sent};
 use super::{SPEC, message};
 use crate::model::picture::Jpeg;
 use crate::model::post::Rejection;
-use crate::model::receipt::Op;
+use crate::model::receipt::{Op, Step};
 use crate::platform::picture::{self, Form, WITHOUT};
 use crate::platform::{Context, Journal, Payload, PublishError, wire};
+
+/// What a repeat may take of the time Discord remembers a nonce: to make its pictures again, and to send them. The engine
+/// repeats only while a sixth of the window is left; a message that arrived after it could be a second one.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(10));
+
+/// How long making the pictures of a message and sending it may take.
+pub(super) struct Patience {
+    /// All pictures together; `None`: as long as their steps.
+    pub make: Option<Duration>,
+    /// The message.
+    pub send: Duration,
+}
+
+/// `again`: it may have been sent before.
+pub(super) const fn patience(again: bool, has_pictures: bool) -> Patience {
+    match (again, has_pictures) {
+        (true, true) => Patience { make: Some(AGAIN.0), send: AGAIN.1 },
+        (false, true) => Patience { make: None, send: SPEC.media_deadline },
+        (_, false) => Patience { make: None, send: SPEC.deadline },
+    }
+}
+
+/// Whether an earlier claim has made all pictures, so that it may have sent the message.
+pub(super) fn is_again(payload: &Payload, done: impl Fn(Step) -> bool) -> bool {
+    payload.uploads().all(|planned| done(planned.step))
+}
 
 /// A picture and what is said of it.
 pub(super) struct Ready {
@@ -107,6 +134,28 @@ fn form(body: &str, pictures: &[Ready]) -> Result<(String, Vec<u8>), PublishErro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::{ONLY, Planned};
+
+    #[test]
+    fn a_repeat_with_pictures_arrives_while_its_nonce_is_remembered() {
+        let Patience { make, send } = patience(true, true);
+        assert!(make.unwrap() + send <= crate::platform::discord::WINDOW / 6);
+        let first = patience(false, true);
+        assert_eq!((first.make, first.send), (None, SPEC.media_deadline));
+        assert_eq!(patience(true, false).send, SPEC.deadline);
+        let upload = |n| Planned { step: Step { op: Op::Upload, n }, body: "{}".to_owned() };
+        let payload = Payload {
+            format: 1,
+            revision: 0,
+            key: "k".to_owned(),
+            steps: vec![upload(0), upload(1), Planned { step: ONLY, body: "{}".to_owned() }],
+            text: String::new(),
+            link: None,
+        };
+        for (done, again) in [(&[][..], false), (&[0][..], false), (&[0, 1][..], true)] {
+            assert_eq!(is_again(&payload, |step| step.op == Op::Upload && done.contains(&step.n)), again, "{done:?}");
+        }
+    }
 
     #[test]
     fn a_form_names_each_file_and_what_is_said_of_it() {

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{Config, Preview, invalid};
 use crate::model::post::Rejection;
-use crate::platform::{Card, Outgoing, PublishError};
+use crate::platform::{Card, Outgoing, PublishError, wire};
 use crate::text::{escape, limits};
 
 /// Links show no preview. Source: discord-api-docs, "Message Flags", 2026-08-06.
@@ -80,11 +80,13 @@ impl Config {
 fn embed(card: &Card, has_picture: bool) -> Value {
     let fits = |url: &Url| matches!(url.scheme(), "http" | "https") && url.as_str().chars().count() <= ADDRESS;
     let title = limits::DISCORD_TITLE.rules.limit;
-    let mut embed = json!({ "title": escape::markdown(&cut(card.title.trim(), title, escape::marked)) });
+    let unit = limits::DISCORD.rules.unit;
+    let headline = cut(&wire::tamed(&card.title, unit), title, escape::marked);
+    let mut embed = json!({ "title": escape::markdown(&headline) });
     if fits(&card.url) {
         embed["url"] = json!(card.url);
     }
-    let lead = cut(card.description.trim(), LEAD, escape::marked);
+    let lead = cut(&wire::tamed(&card.description, unit), LEAD, escape::marked);
     if !lead.is_empty() {
         embed["description"] = json!(escape::markdown(&lead));
     }
@@ -163,6 +165,28 @@ mod tests {
         ] {
             assert_eq!(bracketed(text, &link), want);
         }
+    }
+
+    #[test]
+    fn a_card_leads_to_its_article_alone() {
+        let card = Card {
+            url: Url::parse("https://e.org/a").unwrap(),
+            title: "See https://evil.example/x and evil.example, @everyone".to_owned(),
+            description: "Or www.evil.example/y, says @here".to_owned(),
+            image: None,
+        };
+        let embed = embed(&card, false);
+        assert_eq!(embed["url"], "https://e.org/a");
+        for field in ["title", "description"] {
+            let text = embed[field].as_str().unwrap();
+            let found = crate::text::entities::entities(text, limits::DISCORD.rules.unit);
+            let links = found.iter().filter(|it| it.kind == crate::text::entities::Kind::Link);
+            assert_eq!(links.count(), 0, "{text}");
+            assert!(!text.contains("@everyone") && !text.contains("@here") && !text.contains("://e"), "{text}");
+        }
+        let long = Card { title: "https://evil.example/x ".repeat(30), ..card };
+        let title = super::embed(&long, false)["title"].as_str().unwrap().to_owned();
+        assert!(title.encode_utf16().count() <= limits::DISCORD_TITLE.rules.limit && !title.contains("://e"));
     }
 
     #[test]

@@ -377,12 +377,30 @@ impl Account for Config {
         let value = match journal.done(ONLY) {
             Some(value) => value,
             None => {
-                let pictures = media::pictures(cx, payload, journal).await?;
-                let time = if pictures.is_empty() { SPEC.deadline } else { SPEC.media_deadline };
+                let again = media::is_again(payload, |step| journal.done(step).is_some());
+                let has_pictures = payload.uploads().next().is_some();
+                let patience = media::patience(again, has_pictures);
+                let made = media::pictures(cx, payload, journal);
+                let (pictures, late) = match patience.make {
+                    None => (made.await?, false),
+                    // What is not made by then is left out: the message must arrive while its nonce is remembered.
+                    Some(most) => match tokio::time::timeout(wire::scaled(cx, most), made).await {
+                        Ok(made) => (made?, false),
+                        Err(_) => (Vec::new(), true),
+                    },
+                };
+                let time = if pictures.is_empty() { patience.send.min(SPEC.deadline) } else { patience.send };
                 let api = self.api(cx, time)?;
                 let guild = kept_guild(cx).await;
-                let send =
-                    || async { api.create_with(self.channel(), self.thread.as_deref(), body, &pictures, guild).await };
+                let send = || async {
+                    let sent = api.create_with(self.channel(), self.thread.as_deref(), body, &pictures, guild).await;
+                    sent.map(|mut value| {
+                        if late && value.get(picture::WITHOUT).is_none() {
+                            value[picture::WITHOUT] = "it could not be made again in time for a repeat".into();
+                        }
+                        value
+                    })
+                };
                 journal.step(ONLY, body.as_bytes(), wire::scaled(cx, time), send).await?
             }
         };

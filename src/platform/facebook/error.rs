@@ -55,9 +55,9 @@ pub fn classify(fault: &Fault, op: Op) -> PublishError {
     }
 }
 
-/// Whether the link could not be read.
+/// Whether the link could not be read, so that certainly nothing was posted.
 pub fn is_unread(fault: &Fault) -> bool {
-    fault.code == Some(1_609_005) || fault.subcode == 1_609_005
+    (fault.code == Some(1_609_005) || fault.subcode == 1_609_005) && !fault.is_doubtful()
 }
 
 /// Whether it may say that a post is not there.

@@ -205,7 +205,12 @@ impl Account for Page {
         {
             return Err((Rejection::TooLong, format!("with its mentions as Facebook writes them, {e}")));
         }
-        let pictures: Vec<_> = post.picture.iter().chain(&post.further).take(usize::from(SPEC.media.max)).collect();
+        // Beside photos there is no card: where the text leaves the link to the card, the photos give way to it.
+        let most = match link.is_none_or(|link| wire::names(&text, link.as_str())) {
+            true => usize::from(SPEC.media.max),
+            false => 0,
+        };
+        let pictures: Vec<_> = post.picture.iter().chain(&post.further).take(most).collect();
         let mut steps: Vec<Planned> = (0_u16..)
             .zip(&pictures)
             .map(|(n, picture)| {

@@ -75,6 +75,22 @@ fn an_album_is_photos_and_then_the_post() {
 }
 
 #[test]
+fn photos_give_way_to_the_card_where_the_text_leaves_the_link_to_it() {
+    for (text, photos) in
+        [("News", 0), ("News https://e.org/a/b", 0), ("News (https://e.org/a).", 2), ("https://e.org/a", 2)]
+    {
+        let album = Outgoing { picture: Some(photo(0)), further: vec![photo(1)], ..post(text) };
+        let payload = open("").unwrap().freeze(&album, &ids()).unwrap();
+        let is_photo = |it: &&Planned| it.step.op == Op::Upload && it.step != SCRAPE;
+        assert_eq!(payload.steps.iter().filter(is_photo).count(), photos, "{text}");
+        assert_eq!(payload.planned(SCRAPE).is_some(), photos == 0, "{text}");
+        assert!(payload.planned(ONLY).unwrap().body.contains("\"link\":\"https://e.org/a\""));
+    }
+    let unlinked = Outgoing { picture: Some(photo(0)), link: None, ..post("News") };
+    assert_eq!(names(&open("").unwrap().freeze(&unlinked, &ids()).unwrap()), ["upload/0", "create/0"]);
+}
+
+#[test]
 fn only_a_wanted_page_is_mentioned() {
     let mention = |handle: &str, id: Option<&str>| Mention { handle: handle.to_owned(), id: id.map(str::to_owned) };
     let wanted = [mention("@AzerNews", Some("123")), mention("@Other", None), mention("@Odd", Some("1]x"))];

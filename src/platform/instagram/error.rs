@@ -50,6 +50,11 @@ pub fn is_not_ready(fault: &Fault) -> bool {
     fault.subcode == 2_207_027 || (fault.code == Some(9007) && fault.subcode == 0)
 }
 
+/// Whether the picture was not had from its address, or not in time: what may pass, unlike its being of the wrong kind.
+pub const fn is_unfetched(fault: &Fault) -> bool {
+    matches!(fault.subcode, 2_207_003 | 2_207_052 | 2_207_082)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +100,18 @@ mod tests {
                 other => other.class(),
             };
             assert_eq!(word, expected, "{code}/{subcode}");
+        }
+        for (subcode, passes) in [
+            (2_207_003, true),
+            (2_207_052, true),
+            (2_207_082, true),
+            (2_207_009, false),
+            (2_207_005, false),
+            (2_207_004, false),
+            (2_207_023, false),
+            (0, false),
+        ] {
+            assert_eq!(is_unfetched(&Fault::of(9004, subcode, "")), passes, "{subcode}");
         }
         assert!(is_not_ready(&Fault::of(9007, 2_207_027, "")) && !is_not_ready(&Fault::of(9, 2_207_042, "")));
     }

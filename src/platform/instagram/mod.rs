@@ -79,6 +79,7 @@ static DIALECT: Dialect = Dialect {
     replies: None,
     classify,
     not_found: error::is_not_ready,
+    unfetched: error::is_unfetched,
 };
 
 /// The platform.

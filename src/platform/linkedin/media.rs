@@ -12,8 +12,9 @@ use crate::model::post::Rejection;
 use crate::platform::picture::{self, WITHOUT};
 use crate::platform::{PublishError, wire};
 
-/// The wait between two questions whether a picture is ready, and how many there are.
-const ASK: (Duration, usize) = (Duration::from_secs(1), 40);
+/// The waits between two questions whether a picture is ready, in seconds: each question counts against the day's limit of
+/// the app, and a picture is ready within seconds. Ours.
+const ASK: [u64; 5] = [1, 2, 4, 8, 15];
 
 /// The wait where the token may not ask: one with `w_member_social` alone is answered 403 (documented). Ours.
 const BLINDLY: Duration = Duration::from_secs(5);
@@ -37,7 +38,8 @@ impl Api<'_> {
 
     async fn ready(&self, urn: &str) -> Result<(), PublishError> {
         let refused = |said: String| Err(PublishError::Rejected { reason: Rejection::Media, said });
-        for _ in 0..ASK.1 {
+        let mut waits = ASK.into_iter();
+        loop {
             let told = match self.image(urn).await {
                 Ok(told) => told,
                 Err(PublishError::Forbidden { .. }) => {
@@ -49,10 +51,12 @@ impl Api<'_> {
             match told["status"].as_str() {
                 Some("AVAILABLE") => return Ok(()),
                 Some("PROCESSING_FAILED") => return refused("LinkedIn could not process the picture".to_owned()),
-                _ => tokio::time::sleep(wire::scaled(self.cx, ASK.0)).await,
+                _ => match waits.next() {
+                    Some(wait) => tokio::time::sleep(wire::scaled(self.cx, Duration::from_secs(wait))).await,
+                    None => return refused("LinkedIn has not finished processing the picture".to_owned()),
+                },
             }
         }
-        refused("LinkedIn has not finished processing the picture".to_owned())
     }
 
     /// Posts. Where a picture is not ready the same again, a few times; where it is refused, so that nothing was made, the
@@ -89,6 +93,13 @@ pub fn sent(value: &Value) -> Option<Sent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_is_asked_for_seldom_and_within_its_step() {
+        assert!(ASK.len() < 6 && ASK.is_sorted());
+        let whole: u64 = ASK.iter().sum();
+        assert!((20..=60).contains(&whole) && Duration::from_secs(2 * whole) <= SPEC.media_deadline, "{whole} s");
+    }
 
     #[test]
     fn what_an_upload_noted_is_a_picture_or_none() {

@@ -165,7 +165,12 @@ impl super::Account for Account {
         // The text as it is sent has the last word, whatever counted it before.
         FittedText::new(text.to_owned(), SPEC.text).map_err(|e| (Rejection::TooLong, e.to_string()))?;
         let body = body::frozen(text, post.card.as_ref(), self.config.visibility.word());
-        let mut steps: Vec<Planned> = picture::attached(post).take(usize::from(SPEC.media.max)).collect();
+        // Attached pictures take the place of the card: where the text leaves the link to it, they give way.
+        let most = match post.card.as_ref().is_none_or(|card| wire::names(text, card.url.as_str())) {
+            true => usize::from(SPEC.media.max),
+            false => 0,
+        };
+        let mut steps: Vec<Planned> = picture::attached(post).take(most).collect();
         if steps.is_empty()
             && let Some(thumb) = post.card.as_ref().and_then(|card| card.image.as_ref())
         {

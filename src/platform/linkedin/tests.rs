@@ -88,12 +88,28 @@ fn a_frozen_post_has_its_card_and_a_thumbnail_to_fetch() {
 #[test]
 fn pictures_are_uploads_of_their_own_in_order() {
     let page = opened("organization = 123");
-    let album = Outgoing { picture: Some(picture_of(0)), further: (1..25).map(picture_of).collect(), ..post("a") };
+    let album = Outgoing {
+        picture: Some(picture_of(0)),
+        further: (1..25).map(picture_of).collect(),
+        ..post("a https://e.org/a")
+    };
     let payload = page.freeze(&album, &ids()).unwrap();
     let uploads: Vec<&Planned> = payload.steps.iter().filter(|planned| planned.step.op == Op::Upload).collect();
     assert_eq!(uploads.len(), 20, "the most there may be");
     assert!(uploads[19].body.contains("picture 19") && uploads[19].step.n == 19, "{:?}", uploads[19]);
     assert!(uploads.iter().all(|planned| !planned.body.contains("thumb.jpg")));
+}
+
+#[test]
+fn pictures_give_way_to_the_card_where_the_text_leaves_the_link_to_it() {
+    let page = opened("organization = 123");
+    for (text, attached) in [("a", 0), ("a https://e.org/ab", 0), ("a (https://e.org/a).", 1), ("https://e.org/a", 1)] {
+        let payload = page.freeze(&Outgoing { picture: Some(picture_of(0)), ..post(text) }, &ids()).unwrap();
+        assert_eq!(payload.uploads().filter(|planned| planned.body.starts_with('{')).count(), attached, "{text}");
+        assert_eq!(payload.uploads().filter(|planned| planned.body.ends_with("thumb.jpg")).count(), 1 - attached);
+    }
+    let cardless = Outgoing { picture: Some(picture_of(0)), card: None, ..post("a") };
+    assert_eq!(page.freeze(&cardless, &ids()).unwrap().uploads().count(), 1, "there is no card to keep");
 }
 
 #[test]

@@ -9,8 +9,8 @@ use url::Url;
 use super::{Config, Preview, invalid};
 use crate::model::picture::{Origin, Picture};
 use crate::model::post::Rejection;
-use crate::platform::{Card, Outgoing, PublishError};
-use crate::text::escape;
+use crate::platform::{Card, Outgoing, PublishError, wire};
+use crate::text::{escape, limits};
 
 /// The type of our mark.
 pub(super) const MARK: &str = "bugle_post";
@@ -85,8 +85,9 @@ fn section(elements: &[Value]) -> Value {
 
 /// Our own card: the headline that leads to the article, and its lead.
 fn written(card: &Card) -> Value {
-    let headline = json!({ "type": "link", "url": card.url, "text": card.title, "style": { "bold": true } });
-    let lead = shortened(card.description.trim());
+    let tamed = |text: &str| wire::tamed(text, limits::SLACK.rules.unit);
+    let headline = json!({ "type": "link", "url": card.url, "text": tamed(&card.title), "style": { "bold": true } });
+    let lead = shortened(&tamed(&card.description));
     match lead.as_str() {
         "" => section(&[headline]),
         lead => section(&[headline, json!({ "type": "text", "text": format!("\n{lead}") })]),
@@ -184,6 +185,26 @@ mod tests {
             json!([{ "type": "text", "text": "https://e.org/a?x=1&y=23" }])
         );
         assert_eq!(elements("https://evil.example/"), json!([{ "type": "text", "text": "https://evil.example/" }]));
+    }
+
+    #[test]
+    fn a_card_leads_to_its_article_alone() {
+        let card = Card {
+            url: Url::parse("https://e.org/a").unwrap(),
+            title: "See https://evil.example/x".to_owned(),
+            description: "Or evil.example/y, says @here".to_owned(),
+            image: None,
+        };
+        let written = written(&card);
+        let elements = &written["elements"][0]["elements"];
+        assert_eq!(elements[0]["url"], "https://e.org/a");
+        for element in elements.as_array().unwrap() {
+            let text = element["text"].as_str().unwrap();
+            let found = crate::text::entities::entities(text, limits::SLACK.rules.unit);
+            let links = found.iter().filter(|it| it.kind == crate::text::entities::Kind::Link);
+            assert_eq!(links.count(), 0, "{text}");
+            assert!(!text.contains("@here") && !text.contains("evil.example"), "{text}");
+        }
     }
 
     #[test]

@@ -81,6 +81,8 @@ static DIALECT: Dialect = Dialect {
     replies: Some(("replies", "id,text,permalink,timestamp,media_type,replied_to")),
     classify,
     not_found: error::is_not_found,
+    // It goes out without its picture.
+    unfetched: |_| false,
 };
 
 /// The platform.

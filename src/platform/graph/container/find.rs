@@ -31,18 +31,17 @@ impl Containers<'_> {
             None => None,
         };
         match state {
-            // The same container is published again: it gives at most one post.
-            Some(State::Ready) => return Ok(Lookup::Absent),
             Some(State::Pending(said)) => {
                 return Err(PublishError::Unknown { said: format!("the container is still being worked on: {said}") });
             }
-            Some(State::Published | State::Expired | State::Failed(_)) | None => {}
+            // Ready: the same container is published again, and gives at most one post. But a state may lag behind the list.
+            Some(State::Ready | State::Published | State::Expired | State::Failed(_)) | None => {}
         }
         let is_out = state == Some(State::Published);
         let list = self.own(&work, sought.since).await?;
         match self.judge(&list, &work, sought.since) {
             // Words alone prove nothing where no container says that it is out.
-            Verdict::Ours(own) if container.is_none() && matches!(self.mark(&work), Mark::Words) => {
+            Verdict::Ours(own) if !is_proved(state.as_ref(), &self.mark(&work)) => {
                 Ok(Lookup::CannotTell(format!("post {} has the same words, and no link to know it by", own.id)))
             }
             Verdict::Ours(own) => Ok(Lookup::Published {
@@ -57,6 +56,9 @@ impl Containers<'_> {
             }),
             Verdict::None if is_out => {
                 Err(PublishError::Unknown { said: "it is published, and its id is not in the own list yet".to_owned() })
+            }
+            Verdict::None if container.is_none() && matches!(self.mark(&work), Mark::Words) => {
+                Ok(Lookup::CannotTell("there is neither a container nor a link to know it by".to_owned()))
             }
             Verdict::None => Ok(Lookup::Absent),
             Verdict::Unsure(why) => Ok(Lookup::CannotTell(why)),
@@ -104,5 +106,30 @@ impl Containers<'_> {
             }
         }
         Err(PublishError::Unknown { said: "there are more own posts since then than are read".to_owned() })
+    }
+}
+
+/// Whether a post with that mark is surely ours: by words alone only where the container says that it is out.
+fn is_proved(state: Option<&State>, mark: &Mark<'_>) -> bool {
+    !matches!(mark, Mark::Words) || state == Some(&State::Published)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_alone_prove_nothing_of_a_container_that_is_not_out() {
+        let link = url::Url::parse("https://e.org/a").unwrap();
+        for (state, by_words) in [
+            (None, false),
+            (Some(State::Ready), false),
+            (Some(State::Expired), false),
+            (Some(State::Failed("why".to_owned())), false),
+            (Some(State::Published), true),
+        ] {
+            assert_eq!(is_proved(state.as_ref(), &Mark::Words), by_words, "{state:?}");
+            assert!(is_proved(state.as_ref(), &Mark::Links(&link)) && is_proved(state.as_ref(), &Mark::Answers("7")));
+        }
     }
 }

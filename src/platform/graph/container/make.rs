@@ -1,11 +1,13 @@
 //! How a container is made: of a text, of one picture, or of several. Meta fetches pictures by itself, so each is put
 //! where it can be had from outside before its container is asked for.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::super::{borrowed, id_of, pairs, segment};
 use super::frozen::Frozen;
-use super::{Containers, MOST, State, Work, after, later, malformed, newest, refused};
+use super::{Containers, FETCHES, MOST, State, Work, after, later, malformed, newest, refused};
 use crate::model::picture::{Fit, Origin, Picture};
 use crate::model::post::Rejection;
 use crate::model::receipt::Op;
@@ -182,10 +184,18 @@ impl Containers<'_> {
         form
     }
 
-    /// Asks for a container.
+    /// Asks for a container; where its picture could not be fetched, a few times.
     async fn ask(&self, form: &[(String, String)]) -> Result<Value, PublishError> {
         let path = format!("/{}/{}", segment(&self.user), self.dialect.create);
-        let answer = self.wire.post(&path, &borrowed(form)).await?.map_err(|fault| self.class(&fault, Op::Upload))?;
+        let mut answer = self.wire.post(&path, &borrowed(form)).await?;
+        for wait in &FETCHES[1..] {
+            if !answer.as_ref().is_err_and(|fault| (self.dialect.unfetched)(fault)) {
+                break;
+            }
+            tokio::time::sleep(self.within(Duration::from_secs(*wait))).await;
+            answer = self.wire.post(&path, &borrowed(form)).await?;
+        }
+        let answer = answer.map_err(|fault| self.class(&fault, Op::Upload))?;
         match id_of(&answer["id"]) {
             Some(id) => Ok(json!({"id": id, "made": self.now().to_string()})),
             None => Err(PublishError::Unknown { said: "expected the id of a container, found none".to_owned() }),

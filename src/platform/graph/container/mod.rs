@@ -3,13 +3,15 @@
 //! it was published, and publishing the same one again cannot show twice.
 //!
 //! A container that certainly never becomes a post (expired after 24 h, failed, not found again and again) makes room
-//! for another of the same content. Each is a journal step of its own: the planned number plus [`NEXT`] for each that
+//! for another of the same content; one whose publication may have been asked for before, only after two looks at the own
+//! list, a minute apart. Each is a journal step of its own: the planned number plus [`NEXT`] for each that
 //! came before, so the first stays on record and the newest is the one that counts.
 //!
 //! What differs between the two is the data of [`Dialect`]; how a container is made is in `make`, the look-up in `find`.
 
 mod find;
 mod frozen;
+mod looks;
 mod make;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +22,7 @@ use serde_json::{Value, json};
 
 use self::frozen::{Frozen, Visible};
 pub use self::frozen::{Part, steps};
+use self::looks::{LOOK_AGAIN, Looks, looks};
 use super::seek::Verdict;
 use super::{Fault, Wire, id_of, segment, untold};
 use crate::model::picture::{Fit, Ratio};
@@ -63,6 +66,8 @@ pub struct Dialect {
     pub classify: fn(&Fault, Op) -> PublishError,
     /// Whether a refusal to publish says that the container is not found (yet).
     pub not_found: fn(&Fault) -> bool,
+    /// Whether a refusal to make a container says that its picture could not be fetched, which may pass.
+    pub unfetched: fn(&Fault) -> bool,
 }
 
 /// The shapes a picture must be between.
@@ -89,6 +94,8 @@ impl Bounds {
 const NEXT: u16 = 1000;
 /// Added to a container's number for the note that the platform does not find it.
 const LOST: u16 = 500;
+/// Added to a container's number for the note that a first look did not find its post.
+const LOOKED: u16 = 250;
 /// The most containers of one part.
 const MOST: u16 = 4;
 
@@ -104,6 +111,10 @@ const TRIES: [u64; 3] = [0, 5, 10];
 /// its publication may have been lost before. Source: reliability.md section 2, the second look of class look.
 const LEFT_ALONE: SignedDuration = SignedDuration::from_mins(5);
 
+/// The waits before each try to make a container whose picture the platform says it could not fetch: that passes, and
+/// nobody sees a container. Ours.
+const FETCHES: [u64; 3] = [0, 5, 15];
+
 /// What has become of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum State {
@@ -113,7 +124,7 @@ enum State {
     Ready,
     /// A post by now.
     Published,
-    /// Not published within 24 h.
+    /// Not published within 24 h, or not there any more.
     Expired,
     /// It cannot be published.
     Failed(String),
@@ -234,8 +245,19 @@ impl Containers<'_> {
                 State::Ready | State::Expired | State::Failed(_) => {}
             }
             // It will not become a post any more. That it has not become one is looked up before it is replaced.
+            let looked_at = journal.done(looked(step)).and_then(|note| instant_of(&note, "at"));
+            if !is_new && let Looks::TooSoon = looks(looked_at, self.now(), self.scaled(LOOK_AGAIN)) {
+                return Err(later("the own list is looked at once more before another container is made"));
+            }
             if let Some(found) = self.look(work, made(&value)).await? {
                 return self.note(work, found, journal).await;
+            }
+            // One of this very claim was never asked to be published, or refused each time: one look is enough.
+            if !is_new && looked_at.is_none() {
+                let at = self.now();
+                let note = move || async move { Ok(json!({ "at": at.to_string() })) };
+                journal.step(looked(step), id.as_bytes(), self.within(self.dialect.publish_within), note).await?;
+                return Err(later("it is not in the own list; looked at once more before another container is made"));
             }
             tracing::warn!(container = id, state = ?state, "the container is replaced by another");
             if generation + 1 >= MOST {
@@ -337,7 +359,11 @@ impl Containers<'_> {
     async fn state(&self, id: &str) -> Result<State, PublishError> {
         let fields = format!("id,{},{}", self.dialect.status, self.dialect.why);
         let answer = self.wire.get(&format!("/{}", segment(id)), &[("fields", &fields)]).await.map_err(asked)?;
-        let answer = answer.map_err(|fault| asked(self.class(&fault, Op::Upload)))?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(fault) if is_gone(&fault) => return Ok(State::Expired),
+            Err(fault) => return Err(asked(self.class(&fault, Op::Upload))),
+        };
         let why = || match answer[self.dialect.why].as_str() {
             Some(why) if !why.is_empty() => wire::excerpt(why),
             _ => "the platform does not say why".to_owned(),
@@ -409,6 +435,16 @@ const fn lost(step: Step) -> Step {
     Step { op: step.op, n: step.n.saturating_add(LOST) }
 }
 
+/// The step that notes that a first look did not find it.
+const fn looked(step: Step) -> Step {
+    Step { op: step.op, n: step.n.saturating_add(LOOKED) }
+}
+
+/// Whether the platform knows the container no more. It may also not be this token's: then the own list says so.
+fn is_gone(fault: &Fault) -> bool {
+    fault.code == Some(100) && fault.subcode == 33 && !fault.is_doubtful()
+}
+
 /// Which container is the newest that was made.
 fn newest(step: Step, is_done: impl Fn(Step) -> bool) -> u16 {
     (0..MOST).rev().find(|generation| is_done(after(step, *generation))).unwrap_or(0)
@@ -471,9 +507,18 @@ mod tests {
     fn each_container_has_a_step_of_its_own_and_the_newest_counts() {
         let step = Step { op: Op::Upload, n: 2 };
         assert_eq!([after(step, 0).n, after(step, 1).n, lost(after(step, 1)).n], [2, 1002, 1502]);
+        assert_eq!(looked(after(step, 1)).n, 1252);
         for (done, expected) in [(&[][..], 0), (&[2][..], 0), (&[2, 1002][..], 1), (&[2, 1002, 2002][..], 2)] {
             assert_eq!(newest(step, |step| done.contains(&step.n)), expected, "{done:?}");
         }
+    }
+
+    #[test]
+    fn a_container_that_is_not_there_is_as_good_as_expired() {
+        assert!(is_gone(&Fault::of(100, 33, "Object with ID '1' does not exist")));
+        assert!(!is_gone(&Fault::of(100, 0, "")) && !is_gone(&Fault::of(190, 33, "")));
+        assert!(!is_gone(&Fault { transient: true, ..Fault::of(100, 33, "") }));
+        assert!(!is_gone(&Fault { status: 404, ..Fault::default() }));
     }
 
     #[test]
