@@ -11,7 +11,8 @@ use super::secret::{Session, fresh, hash};
 use super::{Connected, Connector, Fault, Subject, WITHIN};
 use crate::model::grant::Grant;
 use crate::platform::consent::{self, Choice, Proof, Way};
-use crate::store::consent::{self as rows, ConsentRow, TicketRow};
+use crate::platform::scrub::Watched;
+use crate::store::consent::{self as rows, ConsentRow, TicketRow, word};
 use crate::store::{self, StoreError};
 
 /// A consent that a person can give now.
@@ -145,10 +146,12 @@ impl Connector {
     ) -> Result<Begun, Fault> {
         let consent = subject.consent()?;
         let keep = self.keeps.of(&subject.name);
+        let watched = Watched::new(&*keep);
         let credential = subject.credential()?;
         let state = fresh();
         let way = Way { redirect: self.redirect(subject), state: state.expose_secret().to_owned() };
-        let asked = consent.ask(&self.context(&credential, &*keep), &way).await?;
+        let asked = consent.ask(&self.context(&credential, &watched), &way).await;
+        let asked = asked.map_err(|error| watched.scrub(&credential).connect_error(error))?;
         let mut page = asked.url.clone();
         page.set_query(None);
         page.set_fragment(None);
@@ -236,8 +239,18 @@ impl Connector {
         let redirect = Url::parse(&row.redirect).map_err(|_| Fault::Unknown)?;
         let way = Way { redirect, state: back.state };
         let credential = subject.credential()?;
-        let cx = self.context(&credential, &*keep);
-        let mut choices = subject.consent()?.exchange(&cx, &way, &consent::Back { code, proof }).await?;
+        let watched = Watched::new(&*keep);
+        let cx = self.context(&credential, &watched);
+        let proofs: Vec<String> = proof.0.values().cloned().collect();
+        let back = consent::Back { code, proof };
+        let mut choices = subject.consent()?.exchange(&cx, &way, &back).await.map_err(|error| {
+            // What the platform says is logged, shown on the page and kept for the terminal that waits.
+            let mut scrub = watched.scrub(&credential);
+            scrub.add(back.code.expose_secret());
+            scrub.add(&way.state);
+            proofs.iter().for_each(|proof| scrub.add(proof));
+            scrub.connect_error(error)
+        })?;
         if choices.len() > 1 {
             return self.offer(subject, row, choices).await.map(Came::Choose);
         }
@@ -322,16 +335,8 @@ impl Connector {
     /// Forgets consents and tickets that are too late, and what was kept for them.
     async fn sweep(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
-        let job = store::job(move |conn| {
-            Box::pin(async move {
-                for (state, channel) in rows::late(conn, now).await? {
-                    rows::take(conn, &state).await?;
-                    store::sealed::remove(conn, &channel, &word(&state)).await?;
-                }
-                rows::forget_tickets(conn, "", now).await
-            })
-        });
-        self.store.write(job).await
+        let old = now.checked_sub(WITHIN).unwrap_or(Timestamp::MIN);
+        self.store.write(store::job(move |conn| Box::pin(async move { rows::sweep(conn, now, old).await }))).await
     }
 
     async fn drop_word(&self, channel: &str, word: String) -> Result<(), StoreError> {
@@ -343,9 +348,4 @@ impl Connector {
     fn soon(&self) -> Timestamp {
         self.clock.now().checked_add(WITHIN).unwrap_or(Timestamp::MAX)
     }
-}
-
-/// The word a consent's proof, or what it offers, is kept under.
-fn word(state: &str) -> String {
-    format!("consent-{}", state.get(..32).unwrap_or(state))
 }

@@ -76,6 +76,9 @@ impl Account for Pages {
     async fn whoami(&self, cx: &Context<'_>) -> Result<Identity, ConnectError> {
         let token = cx.token("token").await.map_err(|e| ConnectError::Refused(e.to_string()))?;
         let name = token.expose_secret().trim_start_matches("token of ").to_owned();
+        if name == "repeating" {
+            return Err(ConnectError::Refused(format!("it is refused: {}", token.expose_secret())));
+        }
         Ok(Identity { id: name.clone(), handle: format!("@{name}"), ..Identity::default() })
     }
 }
@@ -89,11 +92,11 @@ impl Consent for Pages {
     async fn ask(&self, _cx: &Context<'_>, way: &Way) -> Result<Asked, ConnectError> {
         let mut url = Url::parse("https://pages.example/allow").expect("a URL");
         url.query_pairs_mut().append_pair("state", &way.state);
-        Ok(Asked { url, proof: Proof([("proof".to_owned(), "pr00f".to_owned())].into()), issuer: None })
+        Ok(Asked { url, proof: Proof([("proof".to_owned(), "pr00f-of-it".to_owned())].into()), issuer: None })
     }
 
     async fn exchange(&self, _cx: &Context<'_>, _way: &Way, back: &Back) -> Result<Vec<Choice>, ConnectError> {
-        if back.proof.0.get("proof").map(String::as_str) != Some("pr00f") {
+        if back.proof.0.get("proof").map(String::as_str) != Some("pr00f-of-it") {
             return Err(ConnectError::Refused("no proof".to_owned()));
         }
         let page = |name: &str| Choice {
@@ -101,6 +104,9 @@ impl Consent for Pages {
             name: format!("Page {name}"),
             grant: Grant::of(SecretString::from(format!("token of {name}"))),
         };
+        if let Some(code) = back.code.expose_secret().strip_prefix("repeat ") {
+            return Err(ConnectError::Refused(format!("no code: code=repeat {code}&proof={}", back.proof.0["proof"])));
+        }
         let names = back.code.expose_secret().split(' ').filter(|name| *name != "none");
         Ok(names.map(page).collect())
     }
@@ -111,7 +117,8 @@ impl Consent for Pages {
 
     async fn revoke(&self, _cx: &Context<'_>, grant: &Grant) -> Result<(), ConnectError> {
         match grant.access.expose_secret() {
-            "token of stubborn" => Err(ConnectError::Refused("it says no".to_owned())),
+            // As some servers do, it repeats the request.
+            token @ "token of stubborn" => Err(ConnectError::Refused(format!("it says no to {token}"))),
             _ => Ok(()),
         }
     }
@@ -246,12 +253,61 @@ async fn a_ticket_is_torn_once_in_time_and_tells_the_terminal() {
 }
 
 #[tokio::test]
+async fn no_code_or_token_that_a_platform_repeats_is_shown_or_kept() {
+    let scene = scene().await;
+    let connector = &scene.connector;
+    let ticket = connector.ticket("p", "ana").await.unwrap();
+    let session = Session::browser();
+    let begun = connector.begin_with("p", ticket.expose_secret(), &session).await.unwrap();
+    let query = format!("code=repeat%20c0de-of-ana&{}", begun.url.query().unwrap());
+    let fault = connector.returned("p", &query, Some(&session)).await.unwrap_err().to_string();
+    let kept = connector.outcome(&ticket).await.unwrap().unwrap().fault.unwrap();
+    assert_eq!(kept, fault);
+    assert!(fault.starts_with("no code: code=[secret]"), "{fault}");
+    for secret in ["c0de-of-ana", "pr00f-of-it"] {
+        assert!(!fault.contains(secret), "{fault}");
+    }
+    // And the new token, which the account is asked with first.
+    let refused = scene.come(&Session::terminal(), "repeating").await.unwrap_err().to_string();
+    assert_eq!(refused, "it is refused: [secret]");
+}
+
+/// Says of what is taken back only what the platform's default is.
+struct Plain;
+
+#[async_trait]
+impl Consent for Plain {
+    async fn ask(&self, _cx: &Context<'_>, _way: &Way) -> Result<Asked, ConnectError> {
+        Err(ConnectError::Refused("nobody asks here".to_owned()))
+    }
+
+    async fn exchange(&self, _cx: &Context<'_>, _way: &Way, _back: &Back) -> Result<Vec<Choice>, ConnectError> {
+        Err(ConnectError::Refused("nobody asks here".to_owned()))
+    }
+
+    async fn renew(&self, _cx: &Context<'_>, _grant: &Grant) -> Result<Grant, RenewError> {
+        Err(RenewError::Never)
+    }
+}
+
+#[tokio::test]
+async fn a_platform_that_takes_nothing_back_says_so_and_where_a_person_can() {
+    let scene = scene().await;
+    let keep = scene.memory.of("p");
+    let credential = Default::default();
+    let cx = scene.connector.context(&credential, &*keep);
+    let said = Plain.revoke(&cx, &Grant::of(SecretString::from("t0ken-of-x"))).await.unwrap_err().to_string();
+    assert!(said.contains("takes no token back") && said.contains("remove the app in the settings"), "{said}");
+}
+
+#[tokio::test]
 async fn what_the_platform_does_not_take_back_is_kept_unless_it_is_to_be_forgotten_anyway() {
     let scene = scene().await;
     let connector = &scene.connector;
     assert_eq!(connector.disconnect("p", "ana", false).await, Err(Fault::NotConnected("p".to_owned())));
     assert!(matches!(scene.come(&Session::terminal(), "stubborn").await, Ok(Came::Connected(_))));
-    assert!(matches!(connector.disconnect("p", "ana", false).await, Err(Fault::Platform(_))));
+    let Err(Fault::Platform(said)) = connector.disconnect("p", "ana", false).await else { panic!("it is not done") };
+    assert_eq!(said, ConnectError::Refused("it says no to [secret]".to_owned()));
     assert!(scene.grant().is_some());
     assert!(matches!(connector.disconnect("p", "ana", true).await, Ok(Some(Fault::Platform(_)))));
     let mut conn = connector.store.read().await.unwrap();

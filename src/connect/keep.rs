@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::{Connected, Connector, Fault, Subject};
 use crate::model::channel::Block;
 use crate::model::grant::{Credential, Grant};
 use crate::model::post::Actor;
+use crate::platform::scrub::{Scrub, Watched};
 use crate::platform::{ConnectError, Context, Identity, Keep, NoMeter, NoStudio, Wall, WallPost};
 use crate::store;
 
@@ -40,9 +41,10 @@ impl Connector {
         let written = grant.written();
         let with = Overlay { grant: written.clone(), under: Arc::clone(&keep) };
         let credential = subject.credential()?;
-        let cx = self.context(&credential, &with);
+        let watched = Watched::new(&with);
+        let cx = self.context(&credential, &watched);
         let identity = match tokio::time::timeout(PATIENCE, subject.account.whoami(&cx)).await {
-            Ok(found) => found?,
+            Ok(found) => found.map_err(|error| clean(&watched, &credential, grant).connect_error(error))?,
             Err(_) => {
                 let said = format!("no answer within {} s", PATIENCE.as_secs());
                 return Err(Fault::Platform(ConnectError::Unreachable(said)));
@@ -109,7 +111,9 @@ impl Connector {
         let revoked = match Grant::read(&kept) {
             Some(grant) => {
                 let credential = subject.credential()?;
-                consent.revoke(&self.context(&credential, &*keep), &grant).await.map_err(Fault::Platform)
+                let watched = Watched::new(&*keep);
+                let revoked = consent.revoke(&self.context(&credential, &watched), &grant).await;
+                revoked.map_err(|error| Fault::Platform(clean(&watched, &credential, &grant).connect_error(error)))
             }
             None => Err(Fault::Keep("the kept grant cannot be read".to_owned())),
         };
@@ -141,6 +145,16 @@ impl Connector {
         });
         Ok(self.store.write(job).await?)
     }
+}
+
+/// Takes the secrets of a channel and of that grant out of what its platform says.
+fn clean(watched: &Watched<'_>, credential: &Credential, grant: &Grant) -> Scrub {
+    let mut scrub = watched.scrub(credential);
+    scrub.add(grant.access.expose_secret());
+    if let Some(refresh) = &grant.refresh {
+        scrub.add(refresh.expose_secret());
+    }
+    scrub
 }
 
 /// Whether a block is about something else than the credential: a new one does not lift it.

@@ -7,12 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use super::{Setup, ingest, rest};
+use crate::connect::WITHIN;
 use crate::model::notice::{Level, Notice};
 use crate::model::post::{Actor, HoldReason, PostState, SkipReason};
 use crate::publish::{claim, recover, retry};
 use crate::store::post::PostRow;
 use crate::store::{
-    Conn, StoreError, article, attempt, limit, meta, notice, page, pause, post, short_link, source, spend, subscription,
+    Conn, StoreError, article, attempt, consent, limit, meta, notice, page, pause, post, short_link, source, spend,
+    subscription,
 };
 
 /// How often changes made beside the service are looked for.
@@ -87,6 +89,9 @@ async fn once(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {
             meta::set_instant(conn, meta::HEARTBEAT, now).await?;
             pause::clear_lapsed(conn, now).await?;
             let swept = recover::sweep(conn, worker.as_str(), now).await?;
+            // The next `bugle connect` may never come. One that is a little late is told so, not that it is unknown.
+            let late = now - WITHIN;
+            consent::sweep(conn, late, late).await?;
             expire(conn, now).await?;
             give_up(conn, now, scale).await?;
             if post::list(conn, &["held"], None, 1).await?.is_empty() {

@@ -49,7 +49,7 @@ pub async fn keep(setup: Arc<Setup>, stop: CancellationToken) {
         }
         rounds = rounds.wrapping_add(1);
         if let Err(error) = round(&setup, began, &stop).await {
-            tracing::warn!(%error, "tokens could not be looked after; tried again");
+            tracing::debug!(%error, "not all tokens could be looked after; tried again");
         }
         if rest(pause, &stop).await {
             return;
@@ -84,20 +84,26 @@ async fn seals(setup: &Setup) -> Result<(), StoreError> {
 /// Looks after every channel once. `began`: when this process did.
 ///
 /// # Errors
-/// The database's.
+/// The database's, once all were looked after.
 pub async fn round(setup: &Arc<Setup>, began: Timestamp, stop: &CancellationToken) -> Result<(), StoreError> {
     let mut conn = setup.house.store.read().await?;
     let standing: HashSet<String> = notice::all(&mut conn).await?.into_iter().map(|notice| notice.key).collect();
     drop(conn);
+    let mut first = Ok(());
     for together in setup.channels.chunks(TOGETHER) {
         if stop.is_cancelled() {
-            return Ok(());
+            return first;
         }
-        for done in join_all(together.iter().map(|channel| look(setup, channel, began, &standing))).await {
-            done?;
+        let looks = join_all(together.iter().map(|channel| look(setup, channel, began, &standing))).await;
+        for (channel, done) in together.iter().zip(looks) {
+            // What is wrong with one channel's rows is nothing to the others.
+            if let Err(error) = done {
+                tracing::warn!(channel.id = %channel.name, %error, "its token could not be looked after; tried again");
+                first = first.and(Err(error));
+            }
         }
     }
-    Ok(())
+    first
 }
 
 /// Looks after one channel.
@@ -175,7 +181,9 @@ async fn grant_state(
         let cx = context(setup, &credential, &keep, &wall);
         match renew::renew(house, channel, &cx, None).await? {
             Renewed::Fresh | Renewed::Nothing => {}
-            Renewed::Later(said) => tracing::debug!(channel.id = name, said, "the grant is not renewed yet"),
+            Renewed::Later(said) | Renewed::Declined(said) => {
+                tracing::debug!(channel.id = name, said, "the grant is not renewed yet")
+            }
             Renewed::Dead(said) => dead = Some(said),
         }
         let mut conn = house.store.read().await?;
@@ -356,7 +364,9 @@ async fn probe(setup: &Arc<Setup>, channel: &Channel, row: &ChannelRow) -> Resul
         Box::pin(async move {
             let refused = match &asked {
                 Ok(_) => None,
-                Err(ConnectError::Refused(said) | ConnectError::Unreachable(said)) => Some(said.as_str()),
+                Err(ConnectError::Refused(said) | ConnectError::Unreachable(said) | ConnectError::Forbidden(said)) => {
+                    Some(said.as_str())
+                }
             };
             token::probed(conn, &name, refused, now).await?;
             let Ok(identity) = asked else { return Ok(false) };

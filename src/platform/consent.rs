@@ -41,12 +41,18 @@ pub trait Consent: Send + Sync {
     /// [`RenewError`] says whether trying again can help.
     async fn renew(&self, cx: &Context<'_>, grant: &Grant) -> Result<Grant, RenewError>;
 
-    /// Takes the grant back at the platform, where it can.
+    /// Takes the grant back at the platform.
     ///
     /// # Errors
-    /// In words for a person.
+    /// In words for a person; also where the platform takes no token back, which is the default.
     async fn revoke(&self, _cx: &Context<'_>, _grant: &Grant) -> Result<(), ConnectError> {
-        Ok(())
+        let said = format!("this platform takes no token back from an app: remove the app {}", self.removed_at());
+        Err(ConnectError::Refused(said))
+    }
+
+    /// Where a person removes an app that may use the account: `in its settings, under ...`.
+    fn removed_at(&self) -> &'static str {
+        "in the settings of the account, among the apps that may use it"
     }
 
     /// Whether a code can be shown to the person instead of being sent to a redirect URI (or the page it was sent to can
@@ -128,9 +134,12 @@ pub enum RenewError {
     /// The request may have been carried out and its answer was lost: one repeat, no more.
     #[error("{0}")]
     Lost(String),
-    /// Certainly not carried out: later.
+    /// Certainly not carried out, and not for a reason of the grant's: no connection, too many calls. Later.
     #[error("{0}")]
     Later(String),
+    /// Certainly not carried out, and trying again soon does not help: the app's own keys are refused, or it is too early.
+    #[error("{0}")]
+    Declined(String),
     /// There is nothing to renew: the token does not run out, or only a person can make a new one.
     #[error("it cannot be renewed")]
     Never,

@@ -106,4 +106,7 @@ pub enum ConnectError {
     /// The credential is refused.
     #[error("{0}")]
     Refused(String),
+    /// The credential is good, and the account or app is stopped or gone: a new token would help nothing.
+    #[error("{0}")]
+    Forbidden(String),
 }

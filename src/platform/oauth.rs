@@ -378,15 +378,16 @@ fn unrenewed(client: &Client, refusal: Refusal, status: u16, secrets: &[Option<&
 /// The class of a renewal that was answered, but not with a token: by status and `error` (RFC 6749 section 5.2).
 fn renewal(status: u16, code: Option<&str>, spent: &[&str], said: String) -> RenewError {
     match (status, code) {
-        // Asked to wait, or turned away at the door: nothing was carried out.
+        // Asked to wait: nothing was carried out.
         (429, _) => RenewError::Later(said),
-        // A server that breaks may have spent the token before it did.
-        (500.., _) | (200..=299, _) => RenewError::Lost(said),
+        // A server that breaks, gives up waiting or points elsewhere may have spent the token before it did.
+        (500.., _) | (200..=399, _) | (408, _) => RenewError::Lost(said),
         (400..=499, Some("invalid_grant")) => RenewError::Spent(said),
         (400..=499, Some(code)) if spent.contains(&code) => RenewError::Spent(said),
         // The app's own keys are refused (invalid_client, unauthorized_client …): the grant is as it was.
-        (400..=499, Some(_)) => RenewError::Later(said),
-        // A wall or a proxy, a redirect: not the token endpoint's word.
+        (400..=499, Some("temporarily_unavailable")) => RenewError::Later(said),
+        (400..=499, Some(_)) => RenewError::Declined(said),
+        // A wall or a proxy: not the token endpoint's word.
         _ => RenewError::Later(said),
     }
 }

@@ -172,16 +172,20 @@ async fn a_renewal_keeps_what_is_not_said_again() {
 #[test]
 fn a_refused_renewal_has_its_class() {
     let (spent, lost, later) = ("spent", "lost", "later");
+    let declined = "declined";
     for (status, code, expected) in [
         (400, Some("invalid_grant"), spent),
         (401, Some("invalid_grant"), spent),
         (400, Some("invalid_request"), spent),
-        (400, Some("invalid_client"), later),
-        (401, Some("invalid_client"), later),
-        (400, Some("unauthorized_client"), later),
+        (400, Some("invalid_client"), declined),
+        (401, Some("invalid_client"), declined),
+        (400, Some("unauthorized_client"), declined),
         (400, Some("temporarily_unavailable"), later),
         (403, None, later),
-        (302, None, later),
+        (302, None, lost),
+        (307, Some("invalid_grant"), lost),
+        (408, None, lost),
+        (408, Some("timeout"), lost),
         (429, None, later),
         (429, Some("invalid_grant"), later),
         (500, Some("server_error"), lost),
@@ -193,11 +197,12 @@ fn a_refused_renewal_has_its_class() {
             RenewError::Spent(_) => spent,
             RenewError::Lost(_) => lost,
             RenewError::Later(_) => later,
+            RenewError::Declined(_) => declined,
             RenewError::Never => "never",
         };
         assert_eq!(word, expected, "{status} {code:?}");
     }
-    assert!(matches!(renewal(400, Some("invalid_request"), &[], String::new()), RenewError::Later(_)));
+    assert!(matches!(renewal(400, Some("invalid_request"), &[], String::new()), RenewError::Declined(_)));
 }
 
 #[tokio::test]

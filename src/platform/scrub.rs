@@ -156,6 +156,7 @@ impl Scrub {
         match error {
             ConnectError::Unreachable(said) => ConnectError::Unreachable(self.text(said)),
             ConnectError::Refused(said) => ConnectError::Refused(self.text(said)),
+            ConnectError::Forbidden(said) => ConnectError::Forbidden(self.text(said)),
         }
     }
 
@@ -165,6 +166,7 @@ impl Scrub {
             RenewError::Spent(said) => RenewError::Spent(self.text(said)),
             RenewError::Lost(said) => RenewError::Lost(self.text(said)),
             RenewError::Later(said) => RenewError::Later(self.text(said)),
+            RenewError::Declined(said) => RenewError::Declined(self.text(said)),
             RenewError::Never => RenewError::Never,
         }
     }

@@ -109,6 +109,8 @@ pub async fn store_ended(
         let others = attempt::end(conn, &end.id, now, &end.outcome).await?;
         if cost_nothing(end) {
             spend::void(conn, end.id.as_str(), now).await?;
+        } else if matches!(end.outcome, Outcome::Done { .. }) {
+            spend::settle(conn, end.id.as_str(), now).await?;
         }
         twice |= others > 0 && end.step.op == Op::Create && matches!(end.outcome, Outcome::Done { .. });
     }

@@ -158,6 +158,8 @@ async fn renewed(
         Ok(Renewed::Later(why)) => {
             Err(PublishError::NotSent { said: format!("the token is refused ({said}) and not renewed yet: {why}") })
         }
+        // The platform was asked and declines: the token stays refused, and the channel is asked again by the hour.
+        Ok(Renewed::Declined(why)) => Err(PublishError::Auth { said: format!("{said}; it is not renewed now: {why}") }),
         Ok(Renewed::Dead(why)) if why == said => Err(PublishError::Auth { said }),
         Ok(Renewed::Dead(why)) => Err(PublishError::Auth { said: format!("{said}; it cannot be renewed: {why}") }),
         Ok(Renewed::Nothing) => Err(PublishError::Auth { said }),

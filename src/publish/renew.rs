@@ -1,7 +1,7 @@
 //! Renewing a grant: one at a time among all processes on a store, by a lease in the channel's row. The new grant is
 //! committed before anybody uses it, and the old one kept until then; what is decided is in `tokens`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -17,7 +17,8 @@ use crate::platform::scrub::Watched;
 use crate::platform::{Consent, Context};
 use crate::store::sealed::{self, Whose};
 use crate::store::token::{State, TokenRow};
-use crate::store::{StoreError, audit, channel as channels, job, notice, token};
+use crate::store::{Conn, StoreError, audit, channel as channels, job, notice, token};
+use crate::vault::Vault;
 
 /// How long one waits for a renewal that somebody else has begun, in looks of a tenth of a second: 20 s, ours. A post that
 /// is sent has a lease to keep.
@@ -26,16 +27,22 @@ const LOOKS: u32 = 200;
 const LOOK: Duration = Duration::from_millis(100);
 /// Between a lost answer and its one repeat, in seconds. Ours, 2026-11.
 const BREATH: f64 = 1.0;
-/// How often the commit of a new grant is tried, half a second apart, before it is given up for lost: 60 s, ours.
-const COMMITS: u32 = 120;
+/// Between two tries to store what came of it. Ours, 2026-11.
+const COMMIT: Duration = Duration::from_millis(500);
+/// How long the caller waits for that; what was got is stored all the same, as soon as it can be. Ours, 2026-11.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// All waits of a renewal are scaled by no less than this: a real answer takes its time.
+const LEAST: f64 = 0.05;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Renewed {
     /// Another grant is there than before: by us, or by somebody else.
     Fresh,
-    /// Not now, with the reason.
+    /// Not now, with the reason: it could not be asked, or was asked a moment ago.
     Later(String),
+    /// The platform answered that it does not renew it now: until a person or time changes something, nothing helps.
+    Declined(String),
     /// Never again: a person has to sign in.
     Dead(String),
     /// There is no grant, or nothing to renew about it.
@@ -48,6 +55,10 @@ struct Turn {
     grant: Grant,
     bytes: Vec<u8>,
     lost: i64,
+    /// Until when nobody else asks, by the reading that never goes back.
+    until: Instant,
+    /// The token opens nothing any more: it ran out, or was refused.
+    is_over: bool,
 }
 
 /// How it began.
@@ -88,7 +99,9 @@ pub async fn renew(
 async fn begin(house: &House, channel: &Channel, refused: Option<SecretString>) -> Result<Begun, StoreError> {
     let (name, now, scale) = (channel.name.as_str().to_owned(), house.clock.now(), house.scale);
     let (vault, worker) = (house.vault.clone(), house.worker.as_str().to_owned());
-    let lease = now + scaled(channel.account.spec().deadline.as_secs_f64() * 3.0 + 15.0, scale);
+    let lease = scaled(channel.account.spec().deadline.as_secs_f64() * 3.0 + 15.0, scale.max(LEAST));
+    let until = house.clock.monotonic() + Duration::try_from(lease).unwrap_or_default();
+    let lease = now + lease;
     let begin = job(move |conn| {
         Box::pin(async move {
             let row = token::take(conn, &name).await?;
@@ -116,7 +129,8 @@ async fn begin(house: &House, channel: &Channel, refused: Option<SecretString>) 
             let (fence, lost) = (row.fence + 1, if repeat { 1 } else { row.lost });
             let (state, owner, lease_until) = (State::Asked, Some(worker), Some(lease));
             token::put(conn, &TokenRow { fence, lost, state, owner, lease_until, ..row }).await?;
-            Ok(Begun::Go(Box::new(Turn { fence, grant, bytes: kept.bytes, lost })))
+            let is_over = cause == Cause::Refused || grant.expires.is_some_and(|expires| expires <= now);
+            Ok(Begun::Go(Box::new(Turn { fence, grant, bytes: kept.bytes, lost, until, is_over })))
         })
     });
     house.store.write(begin).await
@@ -131,9 +145,16 @@ async fn carry_out(
     mut turn: Turn,
 ) -> Result<Renewed, StoreError> {
     let name = channel.name.as_str();
-    let deadline = Duration::try_from(scaled(channel.account.spec().deadline.as_secs_f64(), house.scale.max(0.05)));
+    let deadline = Duration::try_from(scaled(channel.account.spec().deadline.as_secs_f64(), house.scale.max(LEAST)));
     let deadline = deadline.unwrap_or(channel.account.spec().deadline);
     loop {
+        // Whoever comes after the lease asks as well: what is spent by one must not be sent by the other.
+        if turn.until.saturating_duration_since(house.clock.monotonic()) < deadline {
+            let said = "the lease of the renewal may end before its answer".to_owned();
+            let next = if turn.lost > 0 { Next::Again(said.clone()) } else { Next::Later(said.clone()) };
+            finish(house, name, &turn, &next, None).await?;
+            return Ok(Renewed::Later(said));
+        }
         let watched = Watched::new(cx.keep);
         let asking = Context { keep: &watched, ..*cx };
         crate::crash::point("renewing");
@@ -148,12 +169,32 @@ async fn carry_out(
             scrub.add(refresh.expose_secret());
         }
         let (new, outcome) = match answer {
-            Ok(new) => (Some(new.written()), Ok(())),
+            Ok(new) => (Some(new), Ok(())),
             Err(error) => (None, Err(scrub.renew_error(error))),
         };
-        let next = tokens::after(outcome, turn.lost);
-        finish(house, name, &turn, &next, new).await?;
+        let next = tokens::after(outcome, turn.lost, turn.is_over);
+        let put = finish(house, name, &turn, &next, new.as_ref().map(Grant::written)).await?;
         house.metrics.renewal(channel.account.spec().id, word(&next));
+        match put {
+            Put::Noted => {}
+            Put::LeaseLost => return Ok(Renewed::Later("another process renews the grant".to_owned())),
+            Put::Other => return Ok(Renewed::Fresh),
+            Put::Gone => {
+                // Disconnected meanwhile: what was just got must not stay good without anybody who knows of it.
+                if let Some(new) = &new
+                    && let Err(error) = consent.revoke(cx, new).await
+                {
+                    let mut scrub = scrub;
+                    scrub.add(new.access.expose_secret());
+                    let error = scrub.connect_error(error);
+                    tracing::warn!(channel.id = name, %error, "a grant renewed while it was disconnected is not taken back");
+                }
+                return Ok(Renewed::Nothing);
+            }
+            Put::NotYet => {
+                return Ok(Renewed::Later("what was renewed could not be stored yet".to_owned()));
+            }
+        }
         match next {
             Next::Renewed => {
                 tracing::info!(channel.id = name, "the grant was renewed");
@@ -164,11 +205,16 @@ async fn carry_out(
                 turn.lost = 1;
                 tokio::time::sleep(Duration::try_from(scaled(BREATH, house.scale)).unwrap_or_default()).await;
             }
+            Next::Again(said) => {
+                tracing::warn!(channel.id = name, said, "the answer to a renewal was lost; asked once more in minutes");
+                return Ok(Renewed::Later(said));
+            }
             Next::Lost(said) => {
                 return Ok(Renewed::Dead(format!("the answers to two renewals were lost ({said})")));
             }
             Next::Spent(said) => return Ok(Renewed::Dead(said)),
             Next::Later(said) => return Ok(Renewed::Later(said)),
+            Next::Declined(said) => return Ok(Renewed::Declined(said)),
             Next::Never => return Ok(Renewed::Nothing),
         }
     }
@@ -177,80 +223,123 @@ async fn carry_out(
 const fn word(next: &Next) -> &'static str {
     match next {
         Next::Renewed => "renewed",
-        Next::Repeat | Next::Lost(_) => "lost",
+        Next::Repeat | Next::Again(_) | Next::Lost(_) => "lost",
         Next::Spent(_) => "spent",
-        Next::Later(_) => "later",
+        Next::Later(_) | Next::Declined(_) => "later",
         Next::Never => "never",
     }
 }
 
+/// Where what came of it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Put {
+    /// It is stored.
+    Noted,
+    /// Another process has begun to renew the same grant: what it notes counts.
+    LeaseLost,
+    /// Another grant is there by now, which nothing of this is about.
+    Other,
+    /// No grant is there any more.
+    Gone,
+    /// The store takes nothing; it goes on being tried.
+    NotYet,
+}
+
 /// Stores what came of it: a new grant in the place of the old one, as long as that is the one it was made of.
+///
+/// The platform has spent the old one, and the new one is nowhere else: a task of its own goes on until it is stored or
+/// the process ends, whether or not somebody still waits for it.
 async fn finish(
     house: &House,
     name: &str,
     turn: &Turn,
     next: &Next,
     new: Option<SecretString>,
-) -> Result<(), StoreError> {
-    let mut tries = 0;
-    loop {
-        let (name, next, new, scale) = (name.to_owned(), next.clone(), new.clone(), house.scale);
-        let (vault, now) = (house.vault.clone(), house.clock.now());
-        let (fence, old) = (turn.fence, turn.bytes.clone());
-        let finish = job(move |conn| {
-            Box::pin(async move {
-                let row = token::take(conn, &name).await?;
-                let mut took = true;
-                if let Some(new) = &new {
-                    let place = safe::kept(&name, Grant::WORD);
-                    let bytes = safe::seal(conn, &vault, &name, place, new, now).await?;
-                    let whose = Whose { channel: name.clone(), word: Grant::WORD.to_owned() };
-                    // A person has connected anew meanwhile: that one holds. Its lease lost, and still what it got is the
-                    // newest there is.
-                    took = sealed::swap(conn, &whose, (&old, &bytes), Some(now)).await?
-                        || swap_moved(conn, &vault, &whose, &old, &bytes, now).await?;
+) -> Result<Put, StoreError> {
+    let (store, clock, vault, scale) = (house.store.clone(), house.clock.clone(), house.vault.clone(), house.scale);
+    let (name, next, fence, old) = (name.to_owned(), next.clone(), turn.fence, turn.bytes.clone());
+    let mut task = tokio::spawn(async move {
+        let mut tries = 0u32;
+        loop {
+            let (name, next, new, old) = (name.clone(), next.clone(), new.clone(), old.clone());
+            let (vault, now) = (vault.clone(), clock.now());
+            let is_grant = new.is_some();
+            let note = job(move |conn| {
+                Box::pin(
+                    async move { note(conn, &vault, (&name, fence, &old), (&next, new.as_ref()), now, scale).await },
+                )
+            });
+            match store.write(note).await {
+                Ok(put) => return Ok(put),
+                // Nothing but words would be lost: the lease lapses, and the row says that it was begun.
+                Err(error) if !is_grant && tries >= 10 => return Err(error),
+                Err(error) => {
+                    tries = tries.saturating_add(1);
+                    if tries == 1 {
+                        tracing::warn!(%error, "what came of a renewal could not be stored yet; tried again");
+                    }
+                    tokio::time::sleep(COMMIT).await;
                 }
-                if took && (row.fence == fence || new.is_some()) {
-                    token::put(conn, &tokens::noted(row, &next, now, scale)).await?;
-                } else if row.fence == fence {
-                    token::put(conn, &TokenRow { owner: None, lease_until: None, state: State::Fresh, ..row }).await?;
-                }
-                Ok(())
-            })
-        });
-        match house.store.write(finish).await {
-            Ok(()) => return Ok(()),
-            // What was just got is nowhere else: the old one is spent.
-            Err(error) if tries < COMMITS => {
-                tries += 1;
-                if tries == 1 {
-                    tracing::warn!(%error, "a renewed grant could not be stored yet; tried again");
-                }
-                tokio::time::sleep(Duration::from_millis(500)).await;
             }
-            Err(error) => return Err(error),
         }
+    });
+    match tokio::time::timeout(PATIENCE, &mut task).await {
+        Ok(Ok(put)) => put,
+        Ok(Err(_)) => Err(StoreError::Conflict("what came of a renewal was not stored: the process ends".to_owned())),
+        Err(_) => Ok(Put::NotYet),
     }
 }
 
-/// The old grant was only sealed anew meanwhile (the master key was turned over): it is still that one.
-async fn swap_moved(
-    conn: &mut crate::store::Conn,
-    vault: &crate::vault::Vault,
-    whose: &Whose,
-    old: &[u8],
-    new: &[u8],
+/// The same, in a transaction.
+async fn note(
+    conn: &mut Conn,
+    vault: &Vault,
+    (name, fence, old): (&str, i64, &[u8]),
+    (next, new): (&Next, Option<&SecretString>),
     now: Timestamp,
-) -> Result<bool, StoreError> {
-    let Some(kept) = sealed::kept(conn, &whose.channel, &whose.word).await? else { return Ok(false) };
-    let place = safe::kept(&whose.channel, &whose.word);
-    let was = safe::open(conn, vault, &whose.channel, place, old).await;
-    let is = safe::open(conn, vault, &whose.channel, place, &kept.bytes).await;
-    let (Ok(was), Ok(is)) = (was, is) else { return Ok(false) };
-    if was.expose_secret() != is.expose_secret() {
-        return Ok(false);
+    scale: f64,
+) -> Result<Put, StoreError> {
+    let row = token::take(conn, name).await?;
+    let kept = sealed::kept(conn, name, Grant::WORD).await?;
+    let is_same = match &kept {
+        Some(kept) => is_same(conn, vault, name, old, &kept.bytes).await,
+        None => false,
+    };
+    let put = if kept.is_some() { Put::Other } else { Put::Gone };
+    let Some(kept) = kept.filter(|_| is_same) else {
+        if row.fence == fence {
+            token::put(conn, &TokenRow { owner: None, lease_until: None, state: State::Fresh, lost: 0, ..row }).await?;
+        }
+        return Ok(put);
+    };
+    match new {
+        // Its lease lost, and still what it got is the newest there is.
+        Some(new) => {
+            let place = safe::kept(name, Grant::WORD);
+            let bytes = safe::seal(conn, vault, name, place, new, now).await?;
+            let whose = Whose { channel: name.to_owned(), word: Grant::WORD.to_owned() };
+            if !sealed::swap(conn, &whose, (&kept.bytes, &bytes), Some(now)).await? {
+                return Err(StoreError::Conflict("the grant was changed a moment ago".to_owned()));
+            }
+            token::put(conn, &tokens::noted(row, next, now, scale)).await?;
+        }
+        None if row.fence == fence => token::put(conn, &tokens::noted(row, next, now, scale)).await?,
+        None => return Ok(Put::LeaseLost),
     }
-    sealed::swap(conn, whose, (&kept.bytes, new), Some(now)).await
+    Ok(Put::Noted)
+}
+
+/// Whether the kept bytes hold the grant it began with: the very bytes, or the same secret that was only sealed anew (the
+/// master key was turned over).
+async fn is_same(conn: &mut Conn, vault: &Vault, name: &str, old: &[u8], kept: &[u8]) -> bool {
+    if old == kept {
+        return true;
+    }
+    let place = safe::kept(name, Grant::WORD);
+    let was = safe::open(conn, vault, name, place, old).await;
+    let place = safe::kept(name, Grant::WORD);
+    let is = safe::open(conn, vault, name, place, kept).await;
+    matches!((was, is), (Ok(was), Ok(is)) if was.expose_secret() == is.expose_secret())
 }
 
 /// Blocks a channel whose token is dead; its posts stay. One that is blocked stays as it is.

@@ -16,6 +16,9 @@ const AHEAD: f64 = 300.0;
 const PACE: f64 = 600.0;
 /// When a renewal that was certainly not carried out is tried again, in seconds. Ours, 2026-11.
 const LATER: f64 = 60.0;
+/// When the one repeat of a renewal whose answer was lost is due where the token still opens the account, in seconds:
+/// whatever broke at the platform is mostly mended by then, and the token lives [`AHEAD`]. Ours, 2026-11.
+const AGAIN: f64 = 180.0;
 /// A lifetime longer than this is renewed at two thirds of it. Source: the brief of token health, 2026-11.
 const LONG: SignedDuration = SignedDuration::from_hours(24);
 /// Seconds between the daily introductions of an account, and of one whose token is refused: a token that is put right in
@@ -80,7 +83,8 @@ pub fn may(row: &TokenRow, cause: Cause, now: Timestamp) -> May {
         State::Spent => May::Dead(row.said.clone().unwrap_or_else(|| "it cannot be renewed any more".to_owned())),
         State::Lost => May::Dead("the answers to two renewals were lost".to_owned()),
         State::Never => May::Nothing,
-        State::Asked => match row.lease_until.filter(|until| *until > now) {
+        // One that ends in a day was taken under another clock.
+        State::Asked => match row.lease_until.filter(|until| *until > now && until.duration_since(now) <= DAY) {
             Some(until) => May::Busy(until),
             // Its process ended, or was stopped, before an answer was stored.
             None if row.lost == 0 => May::Go { repeat: true },
@@ -109,24 +113,30 @@ pub enum Next {
     Renewed,
     /// The answer was lost, and the one repeat follows.
     Repeat,
+    /// The answer was lost while the token still opens the account: the one repeat follows in minutes.
+    Again(String),
     /// The repeat's answer was lost as well: never again.
     Lost(String),
     /// The platform refuses for good.
     Spent(String),
     /// Certainly not carried out: again later.
     Later(String),
+    /// The platform declines for now: later, and until then a refused token stays refused.
+    Declined(String),
     /// There is nothing to renew.
     Never,
 }
 
-/// Decides what follows. `lost`: answers lost before this one.
-pub fn after(outcome: Result<(), RenewError>, lost: i64) -> Next {
+/// Decides what follows. `lost`: answers lost before this one; `is_over`: the token opens nothing any more.
+pub fn after(outcome: Result<(), RenewError>, lost: i64, is_over: bool) -> Next {
     match outcome {
         Ok(()) => Next::Renewed,
-        Err(RenewError::Lost(_)) if lost == 0 => Next::Repeat,
+        Err(RenewError::Lost(_)) if lost == 0 && is_over => Next::Repeat,
+        Err(RenewError::Lost(said)) if lost == 0 => Next::Again(said),
         Err(RenewError::Lost(said)) => Next::Lost(said),
         Err(RenewError::Spent(said)) => Next::Spent(said),
         Err(RenewError::Later(said)) => Next::Later(said),
+        Err(RenewError::Declined(said)) => Next::Declined(said),
         Err(RenewError::Never) => Next::Never,
     }
 }
@@ -154,7 +164,11 @@ pub fn noted(row: TokenRow, next: &Next, now: Timestamp, scale: f64) -> TokenRow
         Next::Repeat => row,
         Next::Lost(said) => TokenRow { state: State::Lost, lost: 2, said: told(said), ..row },
         Next::Spent(said) => TokenRow { state: State::Spent, said: told(said), ..row },
-        Next::Later(said) => {
+        Next::Again(said) => {
+            let next = Some(now + scaled(AGAIN, scale));
+            TokenRow { state: State::Fresh, lost: 1, said: told(said), next, ..row }
+        }
+        Next::Later(said) | Next::Declined(said) => {
             TokenRow { state: State::Fresh, said: told(said), next: Some(now + scaled(LATER, scale)), ..row }
         }
         Next::Never => TokenRow { state: State::Never, ..row },

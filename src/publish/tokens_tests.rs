@@ -77,6 +77,12 @@ fn whether_a_renewal_may_begin() {
         ("somebody is at it", asked.clone(), Cause::Refused, May::Busy(at(11))),
         ("its process ended", lapsed.clone(), Cause::Due, May::Go { repeat: true }),
         ("its process ended in the repeat", TokenRow { lost: 1, ..lapsed }, Cause::Due, dead(twice)),
+        (
+            "the clock was put back since",
+            TokenRow { lease_until: Some(at(3 * DAYS)), ..row(State::Asked) },
+            Cause::Due,
+            May::Go { repeat: true },
+        ),
         ("somebody is at the repeat", TokenRow { lost: 1, ..asked }, Cause::Due, May::Busy(at(11))),
         ("spent", TokenRow { said: said(), ..row(State::Spent) }, Cause::Refused, dead("no")),
         ("lost twice", row(State::Lost), Cause::Due, dead(twice)),
@@ -98,18 +104,21 @@ fn another_grant_is_another_story() {
 #[test]
 fn what_follows_from_an_outcome() {
     let said = || "s".to_owned();
-    for (name, outcome, lost, expected) in [
-        ("done", Ok(()), 0, Next::Renewed),
-        ("lost", Err(RenewError::Lost(said())), 0, Next::Repeat),
-        ("lost again", Err(RenewError::Lost(said())), 1, Next::Lost(said())),
-        ("spent", Err(RenewError::Spent(said())), 0, Next::Spent(said())),
-        ("the repeat says spent", Err(RenewError::Spent(said())), 1, Next::Spent(said())),
-        ("the repeat is done", Ok(()), 1, Next::Renewed),
-        ("later", Err(RenewError::Later(said())), 0, Next::Later(said())),
-        ("the repeat was not carried out", Err(RenewError::Later(said())), 1, Next::Later(said())),
-        ("never", Err(RenewError::Never), 0, Next::Never),
+    for (name, outcome, lost, is_over, expected) in [
+        ("done", Ok(()), 0, true, Next::Renewed),
+        ("lost", Err(RenewError::Lost(said())), 0, true, Next::Repeat),
+        ("lost, and the token lives", Err(RenewError::Lost(said())), 0, false, Next::Again(said())),
+        ("lost again", Err(RenewError::Lost(said())), 1, true, Next::Lost(said())),
+        ("lost again, and the token lives", Err(RenewError::Lost(said())), 1, false, Next::Lost(said())),
+        ("spent", Err(RenewError::Spent(said())), 0, true, Next::Spent(said())),
+        ("the repeat says spent", Err(RenewError::Spent(said())), 1, true, Next::Spent(said())),
+        ("the repeat is done", Ok(()), 1, false, Next::Renewed),
+        ("later", Err(RenewError::Later(said())), 0, true, Next::Later(said())),
+        ("the repeat was not carried out", Err(RenewError::Later(said())), 1, true, Next::Later(said())),
+        ("declined", Err(RenewError::Declined(said())), 0, true, Next::Declined(said())),
+        ("never", Err(RenewError::Never), 0, true, Next::Never),
     ] {
-        assert_eq!(after(outcome, lost), expected, "{name}");
+        assert_eq!(after(outcome, lost, is_over), expected, "{name}");
     }
 }
 
@@ -125,6 +134,11 @@ fn an_outcome_is_noted_with_its_pace() {
     assert_eq!((later.state, later.next, later.said.as_deref()), (State::Fresh, Some(at(11)), Some("s")));
     let repeat = done(&Next::Repeat);
     assert_eq!((repeat.state, repeat.lost, repeat.owner.as_deref()), (State::Asked, 1, Some("w")));
+    // The one repeat in minutes: nobody holds the lease till then, and it stays the last one.
+    let again = done(&Next::Again("s".to_owned()));
+    assert_eq!((again.state, again.lost, again.next, again.owner.as_deref()), (State::Fresh, 1, Some(at(13)), None));
+    assert_eq!(may(&again, Cause::Due, at(12)), May::Wait(at(13)));
+    assert_eq!(may(&again, Cause::Due, at(13)), May::Go { repeat: false });
     for (next, state) in [
         (Next::Lost("s".to_owned()), State::Lost),
         (Next::Spent("s".to_owned()), State::Spent),

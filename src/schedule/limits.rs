@@ -43,14 +43,21 @@ pub const fn is_tight(said: &Said) -> bool {
     said.resets.is_some() && (said.used >= NEAR || matches!(said.left, Some(0..=FEW)))
 }
 
-/// Not before when the next post may take of what is left: at even distances until the limit counts anew.
+/// Whether it is believed still: no word of a platform stops anything for longer than a day, wherever its reset lies and
+/// however the clock was moved since.
+fn is_fresh(said: &Said, now: Timestamp) -> bool {
+    now.duration_since(said.at).abs() < LONGEST
+}
+
+/// Not before when the next post may take of what is left: at even distances until the limit counts anew, but within a day.
 fn apart(said: &Said) -> Option<Timestamp> {
     let resets = said.resets.filter(|_| said.used >= NEAR)?;
     // Where only a share is told, each percent counts as a call.
     let left = said.left.unwrap_or(WHOLE.saturating_sub(said.used) / (WHOLE / 100));
     let parts = i64::try_from(left).unwrap_or(i64::MAX).saturating_add(1);
     let gap = resets.duration_since(said.at).as_millis() / i128::from(parts);
-    Some(after(said.at, SignedDuration::from_millis(i64::try_from(gap).unwrap_or(i64::MAX).max(0))))
+    let gap = SignedDuration::from_millis(i64::try_from(gap).unwrap_or(i64::MAX).max(0));
+    Some(after(said.at, gap.min(LONGEST)))
 }
 
 /// Whether a post of so many calls may go now: `None`, or until when it waits and why. A post that is breaking news is not
@@ -58,7 +65,7 @@ fn apart(said: &Said) -> Option<Timestamp> {
 pub fn wait(all: &[Said], calls: u64, is_breaking: bool, now: Timestamp) -> Option<(Timestamp, String)> {
     let mut longest: Option<(Timestamp, String)> = None;
     let holds = |said: &&Said| said.resets.map_or_else(|| said.holds(now), |resets| after(resets, SECOND) > now);
-    for said in all.iter().filter(holds) {
+    for said in all.iter().filter(holds).filter(|said| is_fresh(said, now)) {
         let short = said.left.is_some_and(|left| left < calls) || is_used_up(said);
         let found = if let (true, Some(resets)) = (short, said.resets) {
             let until = after(resets, SECOND).min(after(now, LONGEST));
@@ -172,6 +179,23 @@ mod tests {
         for (n, (all, calls, breaking, now, until)) in cases.into_iter().enumerate() {
             let found = wait(all, calls, breaking, at(now)).map(|(until, _)| until);
             assert_eq!(found, until.map(at), "case {n}");
+        }
+    }
+
+    #[test]
+    fn a_far_reset_stops_nothing_for_longer_than_a_day() {
+        const DAY: i64 = 86_400;
+        let year = 365 * DAY;
+        for (name, word, now, until) in [
+            ("used up", said(100, Some(0), Some(year)), 0, Some(DAY)),
+            ("used up, shortly before a day is over", said(100, Some(0), Some(year)), DAY - 1, Some(2 * DAY - 1)),
+            ("used up, a day later", said(100, Some(0), Some(year)), DAY, None),
+            ("spread", said(90, Some(9), Some(year)), 0, Some(DAY)),
+            ("spread, a day later", said(90, Some(9), Some(year)), DAY, None),
+            ("too few left", said(50, Some(4), Some(year)), DAY, None),
+            ("said before the clock was put back", said(100, Some(0), Some(year)), -DAY, None),
+        ] {
+            assert_eq!(wait(&[word], 5, false, at(now)).map(|(until, _)| until), until.map(at), "{name}");
         }
     }
 

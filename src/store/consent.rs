@@ -100,14 +100,27 @@ pub async fn take(conn: &mut Conn, state: &str) -> Result<bool, StoreError> {
     Ok(done.rows_affected() == 1)
 }
 
-/// The states, with their channels, of consents that are too late.
+/// Forgets consents and tickets that were too late at `late`, and what was sealed before `old` for a consent that is gone
+/// or was never noted (its word is that of [`word`]). What is sealed for a consent is there a moment before its row.
 ///
 /// # Errors
 /// The database's.
-pub async fn late(conn: &mut Conn, now: Timestamp) -> Result<Vec<(String, String)>, StoreError> {
-    let rows =
-        sqlx::query("SELECT state, channel FROM consent WHERE expires <= $1").bind(ms(now)).fetch_all(conn).await?;
-    rows.iter().map(|row| Ok((get(row, "state")?, get(row, "channel")?))).collect()
+pub async fn sweep(conn: &mut Conn, late: Timestamp, old: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM consent WHERE expires <= $1").bind(ms(late)).execute(&mut *conn).await?;
+    sqlx::query("DELETE FROM connect_ticket WHERE expires <= $1").bind(ms(late)).execute(&mut *conn).await?;
+    sqlx::query(
+        "DELETE FROM sealed WHERE word LIKE 'consent-%' AND at <= $1 AND NOT EXISTS (SELECT 1 FROM consent \
+         WHERE consent.channel = sealed.channel AND sealed.word = 'consent-' || substr(consent.state, 1, 32))",
+    )
+    .bind(ms(old))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// The word a consent's proof, or what it offers, is kept under.
+pub fn word(state: &str) -> String {
+    format!("consent-{}", state.get(..32).unwrap_or(state))
 }
 
 /// A ticket as it is kept.

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Conn, StoreError, get, instant, json, ms, to_json};
+use crate::model::channel::PauseScope;
 use crate::model::limit::Said;
 
 /// Resets so near to each other are the same window, told with another rounding, in ms.
@@ -93,6 +94,15 @@ pub async fn take(conn: &mut Conn, said: &Said, calls: u64) -> Result<(), StoreE
     .bind(whole(calls))
     .execute(conn)
     .await?;
+    Ok(())
+}
+
+/// Forgets what was said of that scope: the platform's next word counts.
+///
+/// # Errors
+/// The database's.
+pub async fn lift(conn: &mut Conn, scope: &PauseScope) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM limit_said WHERE scope = $1").bind(scope.key()).execute(conn).await?;
     Ok(())
 }
 

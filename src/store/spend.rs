@@ -76,6 +76,25 @@ pub async fn void(conn: &mut Conn, id: &str, now: Timestamp) -> Result<(), Store
     Ok(())
 }
 
+/// Charges a step that proved done, by that attempt and no other: what was taken back before stands again, and tries at
+/// the same step that did nothing (a duplicate was refused, an answer got lost) are not paid as well.
+///
+/// # Errors
+/// The database's.
+pub async fn settle(conn: &mut Conn, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("UPDATE spend SET voided = NULL WHERE id = $1").bind(id).execute(&mut *conn).await?;
+    sqlx::query(
+        "UPDATE spend SET voided = $2 WHERE voided IS NULL AND id IN (SELECT other.id FROM attempt AS other \
+         JOIN attempt AS mine ON mine.id = $1 AND other.post = mine.post AND other.op = mine.op AND other.n = mine.n \
+         AND other.revision = mine.revision WHERE other.id <> mine.id AND (other.result IS NULL OR other.result <> 'done'))",
+    )
+    .bind(id)
+    .bind(ms(now))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Takes back what a step cost whose attempts proved to have done nothing: it is not on the platform.
 ///
 /// # Errors

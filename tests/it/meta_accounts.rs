@@ -220,7 +220,7 @@ async fn threads_is_connected_renewed_and_introduced() {
 
     let consent = stage.account.consent().unwrap();
     let early = consent.renew(&stage.context(), grant).await;
-    assert!(matches!(early, Err(RenewError::Later(_))), "{early:?}");
+    assert!(matches!(early, Err(RenewError::Declined(_))), "{early:?}");
     assert_eq!(fake.count(threads::REFRESH), 0, "a young token is not even asked about");
     clock.advance(SignedDuration::from_hours(30 * 24));
     let new = consent.renew(&stage.context(), grant).await.unwrap();

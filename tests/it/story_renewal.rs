@@ -164,6 +164,7 @@ async fn each_way_of_not_being_renewed_has_its_class() {
         fake.fail(x::TOKEN, fault.clone());
         let class = match hand.renew(&grant).await {
             Err(RenewError::Later(_)) => "later",
+            Err(RenewError::Declined(_)) => "declined",
             Err(RenewError::Lost(_)) => "lost",
             Err(RenewError::Spent(_)) => "spent",
             Err(RenewError::Never) => "never",

@@ -368,9 +368,8 @@ fn unreadable(what: &str) -> PublishError {
 
 fn introduce(error: PublishError) -> ConnectError {
     match error {
-        PublishError::Auth { said } | PublishError::Forbidden { said, .. } | PublishError::Gone { said } => {
-            ConnectError::Refused(said)
-        }
+        PublishError::Auth { said } => ConnectError::Refused(said),
+        PublishError::Forbidden { said, .. } | PublishError::Gone { said } => ConnectError::Forbidden(said),
         other => ConnectError::Unreachable(other.to_string()),
     }
 }

@@ -490,7 +490,7 @@ fn invalid(said: String) -> PublishError {
 fn refused(error: PublishError) -> ConnectError {
     match error {
         PublishError::Auth { said } => ConnectError::Refused(format!("Discord refuses the credential: {said}")),
-        PublishError::Gone { said } => ConnectError::Refused(format!("the web hook or its channel is gone: {said}")),
+        PublishError::Gone { said } => ConnectError::Forbidden(format!("the web hook or its channel is gone: {said}")),
         other => ConnectError::Unreachable(format!("Discord gave no usable answer: {other}")),
     }
 }

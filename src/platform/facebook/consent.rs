@@ -54,6 +54,10 @@ impl Consent for Page {
     async fn renew(&self, _: &Context<'_>, _: &Grant) -> Result<Grant, RenewError> {
         Err(RenewError::Never)
     }
+
+    fn removed_at(&self) -> &'static str {
+        "on Facebook under Settings, Business integrations"
+    }
 }
 
 /// The Pages on which the person may create posts. Pure.

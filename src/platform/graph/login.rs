@@ -212,7 +212,7 @@ fn ripe(grant: &Grant, now: Timestamp) -> Result<(), RenewError> {
         return Err(RenewError::Spent("the token has run out: only a person can make a new one".to_owned()));
     }
     if grant.issued.is_some_and(|at| now < at + RIPE) {
-        return Err(RenewError::Later("a token is renewed only once it is 24 hours old".to_owned()));
+        return Err(RenewError::Declined("a token is renewed only once it is 24 hours old".to_owned()));
     }
     Ok(())
 }
@@ -305,7 +305,7 @@ mod tests {
             ..Grant::of(SecretString::from("t"))
         };
         assert_eq!(ripe(&grant(24, 1), now), Ok(()));
-        assert!(matches!(ripe(&grant(23, 1000), now), Err(RenewError::Later(_))));
+        assert!(matches!(ripe(&grant(23, 1000), now), Err(RenewError::Declined(_))));
         assert!(matches!(ripe(&grant(1500, 0), now), Err(RenewError::Spent(_))));
         assert_eq!(ripe(&Grant::of(SecretString::from("t")), now), Ok(()));
     }

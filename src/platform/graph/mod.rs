@@ -200,9 +200,8 @@ pub fn id_of(value: &Value) -> Option<String> {
 /// Why an account could not introduce itself.
 pub fn introduce(error: PublishError) -> ConnectError {
     match error {
-        PublishError::Auth { said } | PublishError::Forbidden { said, .. } | PublishError::Gone { said } => {
-            ConnectError::Refused(said)
-        }
+        PublishError::Auth { said } => ConnectError::Refused(said),
+        PublishError::Forbidden { said, .. } | PublishError::Gone { said } => ConnectError::Forbidden(said),
         other => ConnectError::Unreachable(other.to_string()),
     }
 }

@@ -123,6 +123,10 @@ impl Consent for Gallery {
             SignIn::Facebook => Err(RenewError::Never),
         }
     }
+
+    fn removed_at(&self) -> &'static str {
+        "on Instagram under Settings, Website permissions, Apps and websites"
+    }
 }
 
 #[cfg(test)]

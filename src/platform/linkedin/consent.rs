@@ -76,7 +76,7 @@ impl Consent for Account {
     async fn renew(&self, cx: &Context<'_>, grant: &Grant) -> Result<Grant, RenewError> {
         let Some(refresh) = &grant.refresh else { return Err(RenewError::Never) };
         let pairs = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose_secret())];
-        let sent = self.token_call(cx, &pairs).await.map_err(|e| RenewError::Later(e.to_string()))?;
+        let sent = self.token_call(cx, &pairs).await.map_err(|e| RenewError::Declined(e.to_string()))?;
         let answer = match sent {
             Ok(answer) => answer,
             Err(CallError::NotSent(said)) => return Err(RenewError::Later(said)),
@@ -89,6 +89,10 @@ impl Consent for Account {
             400 | 401 if Problem::read(&answer.body).is_some() => Err(RenewError::Spent(words(&answer))),
             _ => Err(RenewError::Lost(words(&answer))),
         }
+    }
+
+    fn removed_at(&self) -> &'static str {
+        "on LinkedIn under Settings, Data privacy, Permitted services"
     }
 }
 

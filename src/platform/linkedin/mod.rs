@@ -352,7 +352,7 @@ fn introduce(error: PublishError) -> ConnectError {
         PublishError::Auth { said } => ConnectError::Refused(format!(
             "LinkedIn refuses the token ({said}): tokens live 60 days, connect the channel again"
         )),
-        PublishError::Forbidden { said, .. } | PublishError::Gone { said } => ConnectError::Refused(said),
+        PublishError::Forbidden { said, .. } | PublishError::Gone { said } => ConnectError::Forbidden(said),
         other => ConnectError::Unreachable(other.to_string()),
     }
 }

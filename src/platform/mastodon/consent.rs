@@ -77,7 +77,7 @@ impl Consent for Instance {
         if grant.refresh.is_none() {
             return Err(RenewError::Never);
         }
-        let client = self.client_of(grant).map_err(|e| RenewError::Later(e.to_string()))?;
+        let client = self.client_of(grant).map_err(|e| RenewError::Declined(e.to_string()))?;
         oauth::renew(cx, &client, grant).await
     }
 

@@ -365,9 +365,8 @@ fn no_id() -> PublishError {
 
 fn introduce(error: PublishError) -> ConnectError {
     match error {
-        PublishError::Auth { said } | PublishError::Forbidden { said, .. } | PublishError::Gone { said } => {
-            ConnectError::Refused(said)
-        }
+        PublishError::Auth { said } => ConnectError::Refused(said),
+        PublishError::Forbidden { said, .. } | PublishError::Gone { said } => ConnectError::Forbidden(said),
         other => ConnectError::Unreachable(other.to_string()),
     }
 }

@@ -154,7 +154,7 @@ fn refused(error: PublishError) -> ConnectError {
         PublishError::Auth { said } => ConnectError::Refused(format!(
             "the homeserver refuses the token ({said}); sign in again with the same device id"
         )),
-        PublishError::Forbidden { said, .. } | PublishError::Gone { said } => ConnectError::Refused(said),
+        PublishError::Forbidden { said, .. } | PublishError::Gone { said } => ConnectError::Forbidden(said),
         other => ConnectError::Unreachable(other.to_string()),
     }
 }

@@ -69,4 +69,8 @@ impl Consent for Profile {
     async fn renew(&self, cx: &Context<'_>, grant: &Grant) -> Result<Grant, RenewError> {
         login::renew(cx, &self.config.server, "th_refresh_token", grant).await
     }
+
+    fn removed_at(&self) -> &'static str {
+        "on Threads under Settings, Account, Website permissions"
+    }
 }

@@ -38,7 +38,7 @@ impl Consent for Config {
     }
 
     async fn renew(&self, cx: &Context<'_>, grant: &Grant) -> Result<Grant, RenewError> {
-        let client = self.client(cx).map_err(|e| RenewError::Later(e.to_string()))?;
+        let client = self.client(cx).map_err(|e| RenewError::Declined(e.to_string()))?;
         oauth::renew(cx, &client, grant).await
     }
 

@@ -206,7 +206,6 @@ impl Account for Config {
         if payload.format != FORMAT {
             return Err(invalid(format!("the payload has format {}, expected {FORMAT}", payload.format)));
         }
-        let api = Api::open(cx, self, deadline).await?;
         let mut parts: Vec<Receipt> = Vec::new();
         for planned in payload.creates() {
             let body = match parts.last().and_then(|part| part.remote_id.as_deref()) {
@@ -223,6 +222,8 @@ impl Account for Config {
             }
             let naming = media::naming(&body, &sent);
             let (body, bare) = naming.as_deref().map_or((body.as_str(), None), |with| (with, Some(body.as_str())));
+            // With the token as it is now: it may have been renewed while the pictures went up.
+            let api = Api::open(cx, self, deadline).await?;
             let send = || api.create_with(body, bare);
             let value = journal.step(planned.step, body.as_bytes(), deadline, send).await?;
             parts.push(receipt(&value, cx.clock.now(), Known::Answered)?);
@@ -371,10 +372,10 @@ fn refused(error: PublishError) -> ConnectError {
             "X refuses the keys ({said}); make new ones with \"Read and write\" and check this machine's clock"
         )),
         PublishError::Forbidden { scope: PauseScopeKind::App, said } => {
-            ConnectError::Refused(format!("X lets this app do nothing ({said}); look at its credits and plan"))
+            ConnectError::Forbidden(format!("X lets this app do nothing ({said}); look at its credits and plan"))
         }
         PublishError::Forbidden { said, .. } | PublishError::Gone { said } => {
-            ConnectError::Refused(format!("X forbids this account or app ({said})"))
+            ConnectError::Forbidden(format!("X forbids this account or app ({said})"))
         }
         other => ConnectError::Unreachable(format!("X gave no usable answer: {other}")),
     }

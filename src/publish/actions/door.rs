@@ -9,7 +9,7 @@ use crate::model::post::{HoldReason, PostState};
 use crate::publish::claim::hold_stale;
 use crate::store::channel::ChannelRow;
 use crate::store::post::PostRow;
-use crate::store::{Conn, Store, StoreError, audit, channel, meta, notice, pause as pauses, post};
+use crate::store::{Conn, Store, StoreError, audit, channel, limit, meta, notice, pause as pauses, post};
 
 /// Who pauses where a platform's limit does.
 const PLATFORM: &str = "the platform";
@@ -114,6 +114,10 @@ pub async fn resume(store: &Store, hand: &Hand, wish: Reopen) -> Result<Resumed,
                 out.unblocked = unblock(conn, &hand, row, wish.new_account).await?;
             }
             end_pauses(conn, &hand, &wish, &mut out).await?;
+            // A person says that it goes on: what a platform said of its limits before is not believed any more.
+            for scope in &wish.scopes {
+                limit::lift(conn, scope).await?;
+            }
             for row in rows {
                 reopen(conn, &hand, &wish, row, &mut out).await?;
             }

@@ -332,6 +332,11 @@ impl Lane {
                 self.introduce = Some(hands.now + retry::scaled(ASK_AGAIN, self.house.scale));
                 return Ok(None);
             }
+            Err(ConnectError::Forbidden(said)) => {
+                self.probed(Some(said.clone()), hands.now).await?;
+                self.block(Block::Forbidden { said }, hands.now).await?;
+                return Ok(Some(Turn::Again));
+            }
             Err(ConnectError::Refused(said)) => {
                 self.probed(Some(said.clone()), hands.now).await?;
                 self.block(Block::Token { said }, hands.now).await?;

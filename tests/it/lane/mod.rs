@@ -71,6 +71,8 @@ pub enum Call {
     Amend(Op),
     /// A new grant for the one with that refresh token.
     Renew(String),
+    /// To take that token back.
+    Revoke(String),
 }
 
 /// How it answers.
@@ -338,6 +340,11 @@ impl Consent for Scripted {
             }
         }
         self.script().renewals.pop_front().unwrap_or_else(|| Err(RenewError::Spent("400: invalid_grant".to_owned())))
+    }
+
+    async fn revoke(&self, _: &Context<'_>, grant: &Grant) -> Result<(), ConnectError> {
+        self.note(Call::Revoke(grant.access.expose_secret().to_owned()));
+        Ok(())
     }
 }
 

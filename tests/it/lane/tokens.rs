@@ -11,9 +11,9 @@ use bugle::model::notice::Level;
 use bugle::model::receipt::Outcome;
 use bugle::platform::consent::RenewError;
 use bugle::platform::{ConnectError, Context, Identity, Keep as _, NoMeter, PublishError};
-use bugle::publish::House;
 use bugle::publish::ports::{SealedKeep, StoreWall};
 use bugle::publish::renew::{Renewed, renew};
+use bugle::publish::{Channel, House};
 use bugle::store::amend::{self, AmendRow};
 use bugle::store::token::{self, State};
 use bugle::store::{channel, notice};
@@ -526,4 +526,189 @@ async fn what_a_platform_repeats_of_a_token_is_kept_nowhere() {
     stage.settle_once().await;
     let outcome = stage.attempts("p").await.remove(0).attempt.outcome;
     assert_eq!(outcome, Some(Outcome::Unknown { said: "500 with your header: Bearer [secret]".to_owned() }));
+}
+
+fn asked_in_vain() -> Result<Grant, RenewError> {
+    Err(RenewError::Lost("reset".to_owned()))
+}
+
+/// The first process hangs at the platform until its lease has lapsed and the next one has asked as well; then its answer
+/// proves lost. It may not repeat: what it would send may be spent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_lost_its_lease_does_not_repeat() {
+    for (name, of_the_next, came_of_the_next, came_of_the_first, token) in [
+        ("the next one renewed it", Ok(2), Renewed::Fresh, Renewed::Fresh, "access-token-2"),
+        (
+            "the next one was put off",
+            Err(RenewError::Later("no connection".to_owned())),
+            Renewed::Later("no connection".to_owned()),
+            Renewed::Later("another process renews the grant".to_owned()),
+            "access-token-1",
+        ),
+    ] {
+        let stage = connected().await;
+        let next = stage.replica().await;
+        let (entered, go) = stage.platform.renewal_gate();
+        stage.platform.renewals([of_the_next.and_then(|n| pair(n, &stage)), asked_in_vain(), pair(9, &stage)]);
+        let first = renews(&stage, &stage.house, Some("access-token-1"));
+        let second = async {
+            entered.await.unwrap();
+            stage.clock.set(at(200));
+            let came = renews(&stage, &next, Some("access-token-1")).await;
+            go.send(()).unwrap();
+            came
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!((first, second), (came_of_the_first, came_of_the_next), "{name}");
+        assert_eq!(stage.platform.traded().len(), 2, "{name}: each asked once");
+        assert_eq!((kept(&stage).await.as_str(), state(&stage).await), (token, State::Fresh), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_sent_that_the_lease_may_not_cover() {
+    let stage = connected().await;
+    let (entered, go) = stage.platform.renewal_gate();
+    stage.platform.renewals([asked_in_vain(), pair(2, &stage)]);
+    let slow = async {
+        entered.await.unwrap();
+        stage.clock.set(at(80));
+        go.send(()).unwrap();
+    };
+    let (came, ()) = tokio::join!(renews(&stage, &stage.house, Some("access-token-1")), slow);
+    assert!(matches!(came, Renewed::Later(_)), "{came:?}");
+    assert_eq!(stage.platform.traded().len(), 1, "10 s are left, an answer takes up to 25");
+    // The one repeat is still to come.
+    stage.clock.set(at(300));
+    assert_eq!(renews(&stage, &stage.house, Some("access-token-1")).await, Renewed::Fresh);
+    assert_eq!(stage.platform.traded().len(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_old_grant_is_not_noted_on_the_one_a_person_gave_meanwhile() {
+    for refusal in [RenewError::Spent("400: invalid_grant".to_owned()), RenewError::Lost("reset".to_owned())] {
+        let stage = connected().await;
+        let (entered, go) = stage.platform.renewal_gate();
+        stage.platform.renewals([Err(refusal.clone())]);
+        let person = async {
+            entered.await.unwrap();
+            stage.clock.set(at(1));
+            connect(&stage, &grant(5, at(1), 2 * HOUR)).await;
+            go.send(()).unwrap();
+        };
+        let (came, ()) = tokio::join!(renews(&stage, &stage.house, Some("access-token-1")), person);
+        assert_eq!((came, kept(&stage).await.as_str()), (Renewed::Fresh, "access-token-5"), "{refusal:?}");
+        let mut conn = stage.store.read().await.unwrap();
+        let row = token::one(&mut conn, "main").await.unwrap().unwrap();
+        assert_eq!((row.state, row.said, row.lost, row.owner), (State::Fresh, None, 0, None), "{refusal:?}");
+        assert_eq!(stage.platform.traded().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn while_the_token_lives_a_lost_answer_is_asked_for_again_minutes_later() {
+    let stage = connected().await;
+    stage.platform.renewals([asked_in_vain(), pair(2, &stage)]);
+    let due = 2 * HOUR - 300;
+    for (seconds, fresh, asked) in [(0, false, 1), (1, false, 1), (179, false, 1), (180, true, 2)] {
+        stage.clock.set(at(due + seconds));
+        let came = renews(&stage, &stage.house, None).await;
+        assert_eq!(came == Renewed::Fresh, fresh, "{seconds} s later: {came:?}");
+        assert_eq!(stage.platform.traded().len(), asked, "{seconds} s later");
+    }
+    // A second answer that is lost is the last one.
+    let stage = connected().await;
+    stage.platform.renewals([asked_in_vain(), asked_in_vain(), pair(2, &stage)]);
+    for seconds in [0, 180, 1_000] {
+        stage.clock.set(at(due + seconds));
+        renews(&stage, &stage.house, None).await;
+    }
+    assert_eq!((stage.platform.traded().len(), state(&stage).await), (2, State::Lost));
+}
+
+#[tokio::test]
+async fn a_refused_token_that_the_platform_declines_to_renew_blocks_and_is_asked_about_by_the_hour() {
+    let mut stage = connected().await;
+    stage.post("p").await;
+    stage.platform.only(&["access-token-2"]);
+    stage.platform.renewals([Err(RenewError::Declined("invalid_client".to_owned())), pair(2, &stage)]);
+    stage.settle().await;
+    let Some(Block::Token { said }) = stage.channel_row().await.blocked else { panic!("it is blocked") };
+    assert!(said.contains("invalid_client"), "{said}");
+    assert_eq!((stage.state("p").await, stage.platform.traded().len()), ("scheduled", 1));
+    for minute in (2..100).step_by(10) {
+        round(&stage, minute * 60).await;
+    }
+    assert_eq!((stage.channel_row().await.blocked, stage.platform.traded().len()), (None, 2));
+}
+
+#[tokio::test]
+async fn an_account_that_is_stopped_spends_no_renewal() {
+    let mut stage = connected().await;
+    stage.restart();
+    stage.platform.who([Err(ConnectError::Forbidden("402: no credits".to_owned()))]);
+    stage.post("p").await;
+    stage.settle().await;
+    let forbidden = Block::Forbidden { said: "402: no credits".to_owned() };
+    assert_eq!(stage.channel_row().await.blocked, Some(forbidden));
+    assert!(stage.platform.traded().is_empty());
+}
+
+#[tokio::test]
+async fn a_grant_renewed_while_it_was_disconnected_is_taken_back() {
+    let stage = connected().await;
+    let (entered, go) = stage.platform.renewal_gate();
+    stage.platform.renewals([pair(2, &stage)]);
+    let disconnected = async {
+        entered.await.unwrap();
+        commit!(stage.store, |conn| bugle::store::sealed::remove(conn, "main", Grant::WORD).await).unwrap();
+        go.send(()).unwrap();
+    };
+    let (came, ()) = tokio::join!(renews(&stage, &stage.house, Some("access-token-1")), disconnected);
+    assert_eq!(came, Renewed::Nothing);
+    let last = stage.platform.calls().pop().unwrap().1;
+    assert_eq!(last, Call::Revoke("access-token-2".to_owned()));
+    assert!(keep(&stage.house).get(Grant::WORD).await.unwrap().is_none(), "nothing is kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_renewed_is_stored_when_the_store_takes_it_though_nobody_waits_any_more() {
+    let stage = connected().await;
+    stage.platform.renewals([pair(2, &stage)]);
+    let stop = "CREATE TRIGGER stop BEFORE UPDATE ON sealed BEGIN SELECT RAISE(ABORT, 'the disk is full'); END";
+    commit!(stage.store, |conn| sqlx::query(stop).execute(&mut *conn).await.map(drop).map_err(Into::into)).unwrap();
+    let renewing = renews(&stage, &stage.house, Some("access-token-1"));
+    let patience = std::time::Duration::from_millis(1_500);
+    assert!(tokio::time::timeout(patience, renewing).await.is_err(), "it cannot be stored");
+    assert_eq!((kept(&stage).await.as_str(), stage.platform.traded().len()), ("access-token-1", 1));
+    let go = "DROP TRIGGER stop";
+    commit!(stage.store, |conn| sqlx::query(go).execute(&mut *conn).await.map(drop).map_err(Into::into)).unwrap();
+    for _ in 0..200 {
+        if kept(&stage).await == "access-token-2" {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!((kept(&stage).await.as_str(), state(&stage).await), ("access-token-2", State::Fresh));
+    assert_eq!(stage.platform.traded().len(), 1, "the platform was asked once");
+}
+
+#[tokio::test]
+async fn one_channels_unreadable_row_ends_the_round_for_no_other() {
+    let stage = connected().await;
+    commit!(stage.store, |conn| {
+        channel::ensure(conn, "broken", "mastodon", at(0)).await?;
+        token::probed(conn, "broken", None, at(0)).await?;
+        sqlx::query("UPDATE token SET state = 'odd' WHERE channel = 'broken'").execute(&mut *conn).await?;
+        Ok(())
+    })
+    .unwrap();
+    let mut all = Arc::into_inner(setup(&stage)).expect("nobody else has it");
+    let broken = Channel { name: "broken".into(), ..stage.channel.clone() };
+    // As many as are looked after together, and one more.
+    all.channels = vec![broken.clone(), broken.clone(), broken.clone(), broken, stage.channel.clone()];
+    stage.clock.set(at(2 * HOUR - 60));
+    stage.platform.renewals([pair(2, &stage)]);
+    loop_of_tokens::round(&Arc::new(all), at(0), &CancellationToken::new()).await.unwrap_err();
+    assert_eq!(kept(&stage).await, "access-token-2");
 }

@@ -5,7 +5,12 @@ use bugle::store::sealed;
 
 use super::{Place, at, commit, odd, on_both};
 
-on_both!(a_consent_is_taken_once, a_ticket_is_torn_once_in_time, what_was_sealed_can_be_forgotten);
+on_both!(
+    a_consent_is_taken_once,
+    a_ticket_is_torn_once_in_time,
+    what_was_sealed_can_be_forgotten,
+    what_is_left_of_consents_is_swept
+);
 
 fn row(state: &str) -> ConsentRow {
     ConsentRow {
@@ -46,8 +51,6 @@ async fn a_consent_is_taken_once(place: Place) {
     assert_eq!(consent::choosing(&mut conn, "x", "browser:1").await.unwrap(), Some(full));
     assert_eq!(consent::choosing(&mut conn, "x", "browser:2").await.unwrap(), None);
     assert_eq!(consent::choosing(&mut conn, "y", "browser:1").await.unwrap(), None);
-    let late = consent::late(&mut conn, at(60)).await.unwrap();
-    assert_eq!(late, [("full".to_owned(), "x".to_owned())]);
     drop(conn);
     assert!(commit!(store, |conn| consent::take(conn, "bare").await).unwrap());
     assert!(!commit!(store, |conn| consent::take(conn, "bare").await).unwrap());
@@ -110,4 +113,46 @@ async fn what_was_sealed_can_be_forgotten(place: Place) {
     let mut conn = store.read().await.unwrap();
     assert_eq!(sealed::get(&mut conn, "x", "consent-1").await.unwrap(), None);
     assert_eq!(sealed::get(&mut conn, "x", "grant").await.unwrap().as_deref(), Some(&b"g"[..]));
+}
+
+async fn what_is_left_of_consents_is_swept(place: Place) {
+    let store = place.open().await;
+    let state = |sign: char| sign.to_string().repeat(64);
+    let row = |sign: char, seconds: i64| ConsentRow { expires: at(seconds), ..row(&state(sign)) };
+    let (late, open) = (row('a', 60), row('b', 600));
+    let tickets = [("late", 60), ("good", 600)].map(|(name, seconds)| TicketRow {
+        ticket: name.to_owned(),
+        channel: "x".to_owned(),
+        who: "ana".to_owned(),
+        taken: false,
+        outcome: None,
+        expires: at(seconds),
+    });
+    let words = [state('a'), state('b'), state('c'), state('d')].map(|state| consent::word(&state));
+    let [of_late, of_open, of_nobody, of_a_moment_ago] = words.clone();
+    commit!(store, |conn| {
+        channel::ensure(conn, "x", "x", at(0)).await?;
+        consent::begin(conn, &late).await?;
+        consent::begin(conn, &open).await?;
+        for ticket in &tickets {
+            consent::print(conn, ticket).await?;
+        }
+        for (word, seconds) in [(&of_late, 0), (&of_open, 0), (&of_nobody, 0), (&of_a_moment_ago, 90)] {
+            sealed::put(conn, "x", word, b"p", at(seconds)).await?;
+        }
+        sealed::put(conn, "x", "grant", b"g", at(0)).await?;
+        consent::sweep(conn, at(60), at(60)).await
+    })
+    .unwrap();
+    let mut conn = store.read().await.unwrap();
+    assert_eq!(consent::one(&mut conn, &state('a')).await.unwrap(), None);
+    assert!(consent::one(&mut conn, &state('b')).await.unwrap().is_some());
+    assert_eq!(consent::ticket(&mut conn, "late").await.unwrap(), None);
+    assert!(consent::ticket(&mut conn, "good").await.unwrap().is_some());
+    let mut left: Vec<String> =
+        sealed::all(&mut conn).await.unwrap().into_iter().map(|(whose, _)| whose.word).collect();
+    left.sort();
+    let mut expected = vec![words[1].clone(), words[3].clone(), "grant".to_owned()];
+    expected.sort();
+    assert_eq!(left, expected, "of what is open or has only begun, and what is no consent's");
 }

@@ -5,6 +5,7 @@ use bugle::model::id::{AttemptId, PostId};
 use bugle::model::limit::Said;
 use bugle::model::money::Price;
 use bugle::model::receipt::{Attempt, Op, Outcome, Step};
+use bugle::publish::book::{Ended, store_ended};
 use bugle::store::attempt::{self, AttemptRow};
 use bugle::store::spend::{self, Charge};
 use bugle::store::{channel, limit};
@@ -12,7 +13,12 @@ use jiff::civil::Date;
 
 use super::{Place, at, commit, odd, on_both};
 
-on_both!(limits_are_kept_and_counted_down, charges_are_counted_by_civil_day_and_month, what_proved_absent_is_not_paid);
+on_both!(
+    limits_are_kept_and_counted_down,
+    charges_are_counted_by_civil_day_and_month,
+    what_proved_absent_is_not_paid,
+    what_proved_done_is_paid_once
+);
 
 fn said(word: &str, left: Option<u64>) -> Said {
     Said {
@@ -68,6 +74,15 @@ async fn limits_are_kept_and_counted_down(place: Place) {
     }
     let again = Said { resets: Some(at(900)), left: Some(88), used: 120_000, at: at(60), ..said("calls", None) };
     commit!(store, |conn| limit::put(conn, &again, false).await).unwrap();
+    assert_eq!(left().await, [("share".to_owned(), None)]);
+    // A person resumed that app: what was said of it is gone, and of others stays.
+    let other = Said { scope: PauseScope::App("other".to_owned()), ..said("calls", Some(1)) };
+    let kept = other.clone();
+    commit!(store, |conn| {
+        limit::put(conn, &kept, true).await?;
+        limit::lift(conn, &kept.scope).await
+    })
+    .unwrap();
     assert_eq!(left().await, [("share".to_owned(), None)]);
     commit!(store, |conn| limit::forget(conn, at(30)).await).unwrap();
     let mut conn = store.read().await.unwrap();
@@ -185,4 +200,65 @@ async fn what_proved_absent_is_not_paid(place: Place) {
     let mut conn = store.read().await.unwrap();
     let stands: u64 = cases.iter().filter(|case| case.3).map(|case| 1 << case.1).sum();
     assert_eq!(spend::of_post(&mut conn, "post of x").await.unwrap(), Some(Price::micros(stands)));
+}
+
+async fn what_proved_done_is_paid_once(place: Place) {
+    let store = place.open().await;
+    let step = Step { op: Op::Create, n: 0 };
+    let begin = async |id: &'static str, post: &'static str, micros: u64| {
+        let row = AttemptRow {
+            attempt: Attempt {
+                id: AttemptId::new(id),
+                post: PostId::new(post),
+                step,
+                revision: 0,
+                fence: 1,
+                begun: at(0),
+                ended: None,
+                hash: String::new(),
+                outcome: None,
+            },
+            owner: "w".to_owned(),
+            deadline: at(25),
+            clock_ahead: None,
+        };
+        let paid = Charge { post: Some(post.to_owned()), ..charge(id, "x", "2026-11-25", micros) };
+        commit!(store, |conn| {
+            attempt::begin(conn, &row).await?;
+            spend::add(conn, &paid).await
+        })
+        .unwrap();
+    };
+    let end = async |id: &'static str, outcome: Outcome| {
+        let ended = [Ended { id: AttemptId::new(id), step, outcome }];
+        commit!(store, |conn| store_ended(conn, &ended, at(9)).await).unwrap();
+    };
+    let cost = async |post: &str| {
+        let mut conn = store.read().await.unwrap();
+        spend::of_post(&mut conn, post).await.unwrap().map(Price::as_micros)
+    };
+    let lost = || Outcome::Unknown { said: "reset".to_owned() };
+    let done = || Outcome::Done { value: serde_json::json!({ "id": "1" }) };
+
+    // Believed absent, and then it was there all the same.
+    begin("late", "post late", 7).await;
+    end("late", lost()).await;
+    assert_eq!(cost("post late").await, Some(7));
+    commit!(store, |conn| spend::void_step(conn, "post late", (0, step), at(9)).await).unwrap();
+    assert_eq!(cost("post late").await, None);
+    end("late", done()).await;
+    assert_eq!(cost("post late").await, Some(7), "a late success is paid");
+
+    // Lost, sent again, refused as a duplicate, found: one post, one charge.
+    begin("first", "post twice", 7).await;
+    end("first", lost()).await;
+    begin("again", "post twice", 7).await;
+    end("again", Outcome::Not { class: "duplicate".to_owned(), said: "already posted".to_owned() }).await;
+    assert_eq!(cost("post twice").await, Some(7));
+    end("again", done()).await;
+    assert_eq!(cost("post twice").await, Some(7), "once, not twice and not never");
+    // Two that were carried out are paid twice.
+    end("first", done()).await;
+    assert_eq!(cost("post twice").await, Some(14));
+    assert_eq!(cost("post late").await, Some(7), "another post is none of its business");
 }
