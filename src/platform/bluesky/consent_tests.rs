@@ -120,6 +120,7 @@ fn a_refused_renewal_has_its_class() {
         RenewError::Spent(_) => "spent",
         RenewError::Lost(_) => "lost",
         RenewError::Later(_) => "later",
+        RenewError::Declined(_) => "declined",
         RenewError::Never => "never",
     };
     for (status, code, expected) in [

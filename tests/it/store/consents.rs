@@ -1,7 +1,7 @@
 //! Consents under way and tickets, with everything and with nothing in the optional columns.
 
 use bugle::store::consent::{self, ConsentRow, TicketRow};
-use bugle::store::sealed;
+use bugle::store::{channel, sealed};
 
 use super::{Place, at, commit, odd, on_both};
 
