@@ -8,7 +8,7 @@ use super::super::testing::House;
 use super::super::{Bluesky, Config};
 use super::*;
 use crate::http::testing::{Reply, Server};
-use crate::platform::{Account as _, Platform as _};
+use crate::platform::Platform as _;
 
 const WHO: &str = "did:plc:abcdefghijklmnopqrstuvwx";
 
