@@ -60,6 +60,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_temporary_may_have_been_done() {
+        crate::platform::graph::fault::doubts(classify);
+    }
+
+    #[test]
     fn every_listed_refusal_has_its_class() {
         for (code, subcode, op, expected) in [
             (9007, 2_207_027, Op::Create, "unknown"),

@@ -52,6 +52,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_temporary_may_have_been_done() {
+        crate::platform::graph::fault::doubts(classify);
+    }
+
+    #[test]
     fn every_listed_refusal_has_its_class() {
         for (code, subcode, words, op, expected) in [
             (24, 4_279_009, "Media Not Found", Op::Create, "unknown"),
