@@ -203,7 +203,7 @@ mod tests {
             let found = crate::text::entities::entities(text, limits::SLACK.rules.unit);
             let links = found.iter().filter(|it| it.kind == crate::text::entities::Kind::Link);
             assert_eq!(links.count(), 0, "{text}");
-            assert!(!text.contains("@here") && !text.contains("evil.example"), "{text}");
+            assert!(!text.contains("@here") && !text.contains("://e"), "{text}");
         }
     }
 
