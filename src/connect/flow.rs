@@ -241,7 +241,8 @@ impl Connector {
         let credential = subject.credential()?;
         let watched = Watched::new(&*keep);
         let cx = self.context(&credential, &watched);
-        let proofs: Vec<String> = proof.0.values().cloned().collect();
+        // Addresses and DIDs in it are no secrets; a key or a verifier has no colon.
+        let proofs: Vec<String> = proof.0.values().filter(|it| !it.contains(':')).cloned().collect();
         let back = consent::Back { code, proof };
         let mut choices = subject.consent()?.exchange(&cx, &way, &back).await.map_err(|error| {
             // What the platform says is logged, shown on the page and kept for the terminal that waits.

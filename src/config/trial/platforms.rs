@@ -121,7 +121,8 @@ trial_platform!(Mastodon, "mastodon", MASTODON_SPEC, MastodonKeys {
 trial_platform!(Bluesky, "bluesky", BLUESKY_SPEC, BlueskyKeys {
     server: Option<Url>,
     handle: String,
-    password: SecretRef,
+    password: Option<SecretRef>,
+    directory: Option<Url>,
 }, |keys| keys.server.clone());
 
 trial_platform!(Telegram, "telegram", TELEGRAM_SPEC, TelegramKeys {
