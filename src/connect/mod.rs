@@ -1,7 +1,7 @@
 //! Connecting an account by a person's consent (OAuth 2.0), in the terminal and in the browser: the one-time state and
 //! whose it is, what comes back and whether it may be believed (`back`), the choice where a consent opens several
 //! accounts, and keeping the grant (`keep`). How a platform asks and exchanges is its own
-//! [`Consent`](crate::platform::Consent); the pages are `web`'s, the questions in the terminal `cli`'s. Renewing a grant
+//! [`Consent`]; the pages are `web`'s, the questions in the terminal `cli`'s. Renewing a grant
 //! is the engine's.
 //!
 //! The rules of RFC 9700 and where they are kept: docs/adr/0015-connecting.md.

@@ -4,7 +4,7 @@
 //!
 //! A container that certainly never becomes a post (expired after 24 h, failed, not found again and again) makes room
 //! for another of the same content; one whose publication may have been asked for before, only after two looks at the own
-//! list, a minute apart. Each is a journal step of its own: the planned number plus [`NEXT`] for each that
+//! list, a minute apart. Each is a journal step of its own: the planned number plus `NEXT` for each that
 //! came before, so the first stays on record and the newest is the one that counts.
 //!
 //! What differs between the two is the data of [`Dialect`]; how a container is made is in `make`, the look-up in `find`.
