@@ -52,9 +52,14 @@ const JOINS: SignedDuration = SignedDuration::from_hours(48);
 pub async fn plan(conn: &mut Conn, setup: &Setup, article: &Article, now: Timestamp) -> Result<(), StoreError> {
     let Some(source) = source_of(setup, &article.source) else { return Ok(()) };
     let Some(link) = &article.entry.link else { return Ok(()) };
+    // Most articles ask for neither: they cost no statement.
+    let wanted = is_wanted(source.article_page, &article.entry);
+    if !wanted && setup.channels.iter().all(|channel| channel.card == CardTime::Now) {
+        return Ok(());
+    }
     let rows = post::of_article(conn, article.id.as_str()).await?;
     for_cards(conn, setup, source, article, link, &rows, now).await?;
-    if !is_wanted(source.article_page, &article.entry) {
+    if !wanted {
         return Ok(());
     }
     // Not for what a flood holds: those are many, and most of them old.
