@@ -184,7 +184,6 @@ async fn carry_out(
                 if let Some(new) = &new
                     && let Err(error) = consent.revoke(cx, new).await
                 {
-                    let mut scrub = scrub;
                     scrub.add(new.access.expose_secret());
                     let error = scrub.connect_error(error);
                     tracing::warn!(channel.id = name, %error, "a grant renewed while it was disconnected is not taken back");

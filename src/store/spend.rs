@@ -82,7 +82,11 @@ pub async fn void(conn: &mut Conn, id: &str, now: Timestamp) -> Result<(), Store
 /// # Errors
 /// The database's.
 pub async fn settle(conn: &mut Conn, id: &str, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("UPDATE spend SET voided = NULL WHERE id = $1").bind(id).execute(&mut *conn).await?;
+    let own = sqlx::query("UPDATE spend SET voided = NULL WHERE id = $1").bind(id).execute(&mut *conn).await?;
+    // Where nothing was charged for it, nothing was for its other attempts: most platforms are free.
+    if own.rows_affected() == 0 {
+        return Ok(());
+    }
     sqlx::query(
         "UPDATE spend SET voided = $2 WHERE voided IS NULL AND id IN (SELECT other.id FROM attempt AS other \
          JOIN attempt AS mine ON mine.id = $1 AND other.post = mine.post AND other.op = mine.op AND other.n = mine.n \
