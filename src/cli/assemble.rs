@@ -137,6 +137,26 @@ fn source(it: &crate::config::Source) -> Source {
     }
 }
 
+/// What acts of the desk work with, of the same generation.
+pub fn works(config: &Config, setup: &Setup) -> web::Works {
+    let source = |source: &Source| web::SourceWorks {
+        name: source.name.clone(),
+        nudge: source.is_polled().then(|| Arc::clone(&source.nudge)),
+    };
+    let template = |channel: &crate::publish::Channel| {
+        let route = config.routes.iter().find(|route| route.to.contains(&channel.name));
+        route.and_then(|route| route.template.clone()).map(|template| (channel.name.clone(), template))
+    };
+    web::Works {
+        house: Arc::clone(&setup.house),
+        channels: setup.channels.clone(),
+        sources: setup.sources.iter().map(source).collect(),
+        templates: setup.channels.iter().filter_map(template).collect(),
+        gather: Arc::clone(&setup.gather),
+        changed: Arc::clone(&setup.changed),
+    }
+}
+
 /// What the pages show of the config.
 pub fn view(config: &Config) -> web::View {
     let channels = config.channels.iter().map(|channel| web::ChannelView {

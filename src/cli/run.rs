@@ -38,6 +38,7 @@ struct Front {
     show: watch::Sender<Arc<web::View>>,
     inlet: watch::Sender<Option<Arc<dyn web::push::Inlet>>>,
     connector: watch::Sender<Option<Arc<Connector>>>,
+    works: watch::Sender<Option<Arc<web::Works>>>,
     port: u16,
     limits: Arc<Limits>,
 }
@@ -80,6 +81,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let (show, shown) = watch::channel(Arc::new(assemble::view(&config)));
     let (inlet, taking) = watch::channel(None);
     let (connector, connecting) = watch::channel(None);
+    let (works, working) = watch::channel(None);
     let state = web::State {
         store: store.clone(),
         metrics: lasting.metrics.clone(),
@@ -89,10 +91,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         tick: lasting.tick.clone(),
         inlet: taking,
         connector: connecting,
+        works: working,
         version: env!("CARGO_PKG_VERSION"),
     };
     let server = tokio::spawn(web::serve(listener, state, stop.clone()));
-    let front = Front { ready, show, inlet, connector, port: address.port(), limits: Arc::default() };
+    let front = Front { ready, show, inlet, connector, works, port: address.port(), limits: Arc::default() };
     // A file's second service ends here, and should not have said that it runs; a standby does run.
     let alone = store.dialect() == Dialect::Sqlite;
     if !alone {
@@ -107,6 +110,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let exit = serve(args.rehearse, call, config, &lasting, &sole, &front, &mut signals).await;
     front.inlet.send_replace(None);
     front.connector.send_replace(None);
+    front.works.send_replace(None);
     front.ready.send_replace(Readiness::Stopping);
     stop.cancel();
     drop(tokio::time::timeout(Duration::from_secs(4), server).await);
@@ -199,6 +203,7 @@ async fn serve(
         let receiver = Receiver::new(setup.clone(), front.limits.clone());
         front.inlet.send_replace(Some(Arc::new(Handed(receiver))));
         front.connector.send_replace(Some(Arc::new(connector(&config, lasting, front.port)?)));
+        front.works.send_replace(Some(Arc::new(assemble::works(&config, &setup))));
         front.show.send_replace(Arc::new(assemble::view(&config)));
         front.ready.send_replace(Readiness::Ready);
         tell_reload(lasting, None).await?;

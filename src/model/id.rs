@@ -54,6 +54,10 @@ text_id!(
     PostId
 );
 text_id!(
+    /// A person of the desk: a UUID v7 as text.
+    PersonId
+);
+text_id!(
     /// One try at one journal step of a post: a UUID v7 as text.
     AttemptId
 );
@@ -72,4 +76,4 @@ macro_rules! fresh {
         }
     )*};
 }
-fresh!(ArticleId, PostId, AttemptId, WorkerId);
+fresh!(ArticleId, PostId, AttemptId, WorkerId, PersonId);

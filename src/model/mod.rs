@@ -7,6 +7,7 @@ pub mod id;
 pub mod limit;
 pub mod money;
 pub mod notice;
+pub mod person;
 pub mod picture;
 pub mod post;
 pub mod receipt;

@@ -14,9 +14,12 @@ mod gate;
 mod pages;
 mod probes;
 pub mod push;
+mod rooms;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod visitor;
+mod works;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +47,8 @@ use crate::connect::Connector;
 use crate::model::money::Price;
 use crate::store::Store;
 use crate::telemetry::{Metrics, field};
+
+pub use self::works::{SourceWorks, Works};
 
 /// `[web]` of the config.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -126,6 +131,8 @@ pub struct State {
     pub inlet: watch::Receiver<Option<Arc<dyn push::Inlet>>>,
     /// What connects accounts; `None` while this process does not.
     pub connector: watch::Receiver<Option<Arc<Connector>>>,
+    /// What acts of the desk work with; `None` while this process does not publish.
+    pub works: watch::Receiver<Option<Arc<Works>>>,
     /// The version that runs.
     pub version: &'static str,
 }
@@ -243,12 +250,7 @@ fn pages_router(site: Arc<Site>) -> Router {
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))
         .route("/metrics", get(probes::metrics))
-        .route("/", get(pages::today::page))
-        .route("/timelines/{name}", get(pages::timeline::page))
-        .route("/articles", get(pages::articles::page))
-        .route("/articles/{id}", get(pages::article::page))
-        .route("/sources", get(pages::sources::page))
-        .route("/channels", get(pages::channels::page))
+        .merge(rooms::router())
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
         .fallback(pages::nowhere)

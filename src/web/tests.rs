@@ -82,6 +82,7 @@ impl Desk {
             tick: Arc::clone(&tick),
             inlet: watch::channel(None).1,
             connector: watch::channel(None).1,
+            works: watch::channel(None).1,
             version: "0.0.0-test",
         };
         let listener = TcpListener::bind((address, 0)).await.unwrap();

@@ -1,0 +1,41 @@
+//! Every page and every act of the desk in one list, each with the least role that it asks for. The router is built from
+//! it, and the tests that try every role against every route read it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{MethodRouter, get};
+
+use super::{Site, pages};
+use crate::model::person::Role;
+
+/// A page, or an act, at one path.
+pub(super) struct Room {
+    /// Its path, with the variable parts in braces.
+    pub path: &'static str,
+    /// Who may see it; `None`: nothing is shown there.
+    pub see: Option<Role>,
+    /// Who may act there by POST; `None`: nothing can be done there.
+    pub act: Option<Role>,
+    /// What answers.
+    pub open: fn() -> MethodRouter<Arc<Site>>,
+}
+
+const fn page(path: &'static str, see: Role, open: fn() -> MethodRouter<Arc<Site>>) -> Room {
+    Room { path, see: Some(see), act: None, open }
+}
+
+/// All of them.
+pub(super) const ROOMS: &[Room] = &[
+    page("/", Role::Viewer, || get(pages::today::page)),
+    page("/timelines/{name}", Role::Viewer, || get(pages::timeline::page)),
+    page("/articles", Role::Viewer, || get(pages::articles::page)),
+    page("/articles/{id}", Role::Viewer, || get(pages::article::page)),
+    page("/sources", Role::Viewer, || get(pages::sources::page)),
+    page("/channels", Role::Viewer, || get(pages::channels::page)),
+];
+
+/// Their router.
+pub(super) fn router() -> Router<Arc<Site>> {
+    ROOMS.iter().fold(Router::new(), |router, room| router.route(room.path, (room.open)()))
+}
