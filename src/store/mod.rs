@@ -19,6 +19,8 @@ pub mod meta;
 pub mod notice;
 pub mod page;
 pub mod pause;
+#[cfg(test)]
+mod plans;
 pub mod post;
 pub mod sealed;
 pub mod short_link;
@@ -111,6 +113,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "tokens", include_str!("../../migrations/0008_tokens.sql")),
     (9, "limits", include_str!("../../migrations/0009_limits.sql")),
     (10, "shown", include_str!("../../migrations/0010_shown.sql")),
+    (14, "page_due", include_str!("../../migrations/0014_page_due.sql")),
 ];
 
 /// The store. Cheap to clone.

@@ -41,6 +41,9 @@ pub struct PageRow {
 }
 
 const COLUMNS: &str = "article, reason, url, due, brief, until, tries, said";
+const DUE: &str = "SELECT article, reason, url, due, brief, until, tries, said FROM page_wait WHERE due <= $1 \
+                   ORDER BY due, article, reason LIMIT $2";
+const NEXT: &str = "SELECT min(due) FROM page_wait WHERE due > $1";
 
 fn read(row: &sqlx::any::AnyRow) -> Result<PageWait, StoreError> {
     Ok(PageWait {
@@ -82,10 +85,7 @@ pub async fn put_wait(conn: &mut Conn, wait: &PageWait) -> Result<(), StoreError
 /// # Errors
 /// The database's.
 pub async fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<PageWait>, StoreError> {
-    let sql = sqlx::AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM page_wait WHERE due <= $1 ORDER BY due, article, reason LIMIT $2"
-    ));
-    sqlx::query(sql).bind(ms(now)).bind(most).fetch_all(conn).await?.iter().map(read).collect()
+    sqlx::query(DUE).bind(ms(now)).bind(most).fetch_all(conn).await?.iter().map(read).collect()
 }
 
 /// When the next one falls due.
@@ -93,8 +93,7 @@ pub async fn due(conn: &mut Conn, now: Timestamp, most: i64) -> Result<Vec<PageW
 /// # Errors
 /// The database's.
 pub async fn next(conn: &mut Conn, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-    let next: Option<i64> =
-        sqlx::query_scalar("SELECT min(due) FROM page_wait WHERE due > $1").bind(ms(now)).fetch_one(conn).await?;
+    let next: Option<i64> = sqlx::query_scalar(NEXT).bind(ms(now)).fetch_one(conn).await?;
     Ok(next.map(instant))
 }
 
@@ -209,4 +208,23 @@ pub async fn forget(conn: &mut Conn) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM page WHERE article NOT IN (SELECT id FROM article)").execute(&mut *conn).await?;
     sqlx::query("DELETE FROM page_wait WHERE article NOT IN (SELECT id FROM article)").execute(conn).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plans::plan;
+
+    /// They are asked after every page that was fetched: a scan would make each page as dear as all that wait.
+    #[tokio::test]
+    async fn what_is_due_is_found_by_an_index() {
+        for text in [DUE, NEXT] {
+            let steps = plan(text).await;
+            assert!(steps.iter().any(|step| step.contains("INDEX page_wait_next (due")), "{text}: {steps:#?}");
+            assert!(
+                steps.iter().all(|step| !step.starts_with("SCAN") && !step.contains("TEMP B-TREE")),
+                "{text}: {steps:#?}"
+            );
+        }
+    }
 }

@@ -229,6 +229,15 @@ pub async fn candidate(conn: &mut Conn, channel: &str, now: Timestamp) -> Result
     .await
 }
 
+/// Only what is still to come: a post that is due and waits for something else must not hide the next one. One search of
+/// the queue's index for each class of urgency, however long the queue is.
+const NEXT_WORK: &str = "SELECT min(at) FROM (\
+    SELECT min(due) AS at FROM post WHERE channel = $1 AND state = 'scheduled' AND urgency = 0 AND due > $2 \
+    UNION ALL SELECT min(due) FROM post WHERE channel = $1 AND state = 'scheduled' AND urgency = 1 AND due > $2 \
+    UNION ALL SELECT min(due) FROM post WHERE channel = $1 AND state = 'scheduled' AND urgency = 2 AND due > $2 \
+    UNION ALL SELECT min(next_look) FROM post WHERE channel = $1 AND state = 'uncertain' \
+    UNION ALL SELECT min(due) FROM amend WHERE channel = $1 AND state = 'asked' AND ($3 = 0 OR op = 'delete')) AS work";
+
 /// When the channel has something to do next: a scheduled post falls due, one in doubt is to be looked up, or what is
 /// out is to be changed (while it is paused: taken down).
 ///
@@ -240,18 +249,8 @@ pub async fn next_work(
     now: Timestamp,
     is_paused: bool,
 ) -> Result<Option<Timestamp>, StoreError> {
-    // Only what is still to come: a post that is due and waits for something else must not hide the next one.
-    let next: Option<i64> = sqlx::query_scalar(
-        "SELECT min(at) FROM (SELECT min(due) AS at FROM post WHERE channel = $1 AND state = 'scheduled' AND due > $2 \
-         UNION ALL SELECT min(next_look) FROM post WHERE channel = $1 AND state = 'uncertain' \
-         UNION ALL SELECT min(due) FROM amend WHERE channel = $1 AND state = 'asked' AND ($3 = 0 OR op = 'delete')) \
-         AS work",
-    )
-    .bind(channel)
-    .bind(ms(now))
-    .bind(i64::from(is_paused))
-    .fetch_one(conn)
-    .await?;
+    let next: Option<i64> =
+        sqlx::query_scalar(NEXT_WORK).bind(channel).bind(ms(now)).bind(i64::from(is_paused)).fetch_one(conn).await?;
     Ok(next.map(instant))
 }
 
@@ -456,4 +455,21 @@ pub async fn has_receipt(conn: &mut Conn, channel: &str, but: &str, remote: &str
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plans::plan;
+
+    #[tokio::test]
+    async fn the_next_work_is_found_by_the_queues_index() {
+        let steps = plan(NEXT_WORK).await;
+        let searched = "SEARCH post USING COVERING INDEX post_queue (channel=? AND state=? AND urgency=? AND due>?)";
+        assert_eq!(steps.iter().filter(|step| *step == searched).count(), 3, "{steps:#?}");
+        assert!(
+            steps.iter().all(|step| !step.starts_with("SCAN post") && !step.starts_with("SCAN amend")),
+            "{steps:#?}"
+        );
+    }
 }
