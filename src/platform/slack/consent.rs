@@ -142,11 +142,11 @@ fn renewed(answer: &Answer, now: Timestamp) -> Result<Grant, RenewError> {
             | "token_revoked"
             | "token_expired"
             | "invalid_auth"
-            | "bad_client_secret"
-            | "invalid_client_id"
             | "invalid_grant"
             | "account_inactive"
             | "token_rotation_not_enabled" => Err(RenewError::Spent(reply.error)),
+            // The app's own keys: the person's consent is as good as before.
+            "bad_client_secret" | "invalid_client_id" => Err(RenewError::Declined(reply.error)),
             "ratelimited" | "rate_limited" | "request_timeout" => Err(RenewError::Later(reply.error)),
             word => Err(RenewError::Lost(format!("Slack says {}", wire::excerpt(word)))),
         },
@@ -178,7 +178,8 @@ mod tests {
         assert_eq!(renewed(&answer(200, plain), now).unwrap().expires, None);
         for (status, body, expected) in [
             (200, r#"{"ok":false,"error":"invalid_refresh_token"}"#, "Spent"),
-            (200, r#"{"ok":false,"error":"bad_client_secret"}"#, "Spent"),
+            (200, r#"{"ok":false,"error":"bad_client_secret"}"#, "Declined"),
+            (200, r#"{"ok":false,"error":"invalid_client_id"}"#, "Declined"),
             (200, r#"{"ok":false,"error":"ratelimited"}"#, "Later"),
             (200, r#"{"ok":false,"error":"internal_error"}"#, "Lost"),
             (200, r#"{"ok":true}"#, "Lost"),
