@@ -11,8 +11,8 @@ from collections import defaultdict
 
 # Licences a newsroom can run and a distributor can ship without asking anyone.
 LICENCES = {
-    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CDLA-Permissive-2.0", "ISC", "MIT", "MPL-2.0",
-    "Unicode-3.0", "Unlicense", "Zlib",
+    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "BSL-1.0", "CDLA-Permissive-2.0", "IJG", "ISC", "MIT",
+    "MPL-2.0", "Unicode-3.0", "Unlicense", "Zlib",
 }
 
 # Never built, and why.
