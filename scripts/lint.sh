@@ -9,6 +9,8 @@ say 'formatting'
 cargo fmt --check
 say 'licences and bans'
 cargo metadata --locked --format-version 1 --all-features --filter-platform x86_64-unknown-linux-gnu | python3 scripts/crates.py
+say 'the lock file of the fuzz targets'
+cargo metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 say 'Dockerfile'
 need_hadolint
 "$HADOLINT" Dockerfile
