@@ -114,6 +114,9 @@ async fn fetch(http: &Http, robots: &Robots, url: &Url, trust: Trust, zone: &Tim
             return later(denied.to_string(), None, answers);
         }
     }
+    if let Some(until) = robots.turn(http, url, trust).await {
+        return later("robots.txt of its site asks for a pause between two pages".to_owned(), Some(until), true);
+    }
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static(ACCEPTED));
     let manner = Manner { trust, cap: CAP, accept: ACCEPTED };
