@@ -302,6 +302,23 @@ fn faults_as_json() {
 const SAMPLE: &str = include_str!("../../config/bugle.toml");
 const EXAMPLE: &str = include_str!("../../config/bugle.example.toml");
 
+/// By the platforms there are: the example is for people.
+fn accepted_by_all(text: &str) -> Config {
+    match parse_with(crate::platform::ALL, text, Path::new("config/bugle.example.toml")) {
+        Ok(config) => config,
+        Err(faults) => panic!("{faults}"),
+    }
+}
+
+#[test]
+fn the_example_has_every_platform() {
+    let text = uncommented(EXAMPLE);
+    let config = accepted_by_all(&text);
+    let missing = |word: &&str| config.channels.iter().all(|channel| channel.platform.id != *word);
+    let missing: Vec<_> = crate::platform::ALL.iter().map(|it| it.spec().id).filter(|word| missing(&word)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 fn accepted(text: &str) -> Config {
     match read(text) {
         Ok(config) => config,
@@ -354,7 +371,7 @@ fn the_sample_is_accepted() {
 
 #[test]
 fn the_example_is_accepted_and_every_key_arrives() {
-    let config = accepted(EXAMPLE);
+    let config = accepted_by_all(EXAMPLE);
     assert_eq!(
         config.store,
         Store { url: "sqlite:data/bugle.db".into(), keep: jiff::SignedDuration::from_hours(9600) }
@@ -379,18 +396,23 @@ fn a_secret_may_be_a_credential_of_systemd() {
     assert!(faults.to_string().contains("expected the name of a systemd credential"), "{faults}");
 }
 
-/// What the example has in comments is part of it too.
-#[test]
-fn the_examples_comments_are_keys() {
-    let mut text = String::new();
-    for line in EXAMPLE.lines() {
+/// With the keys that stand in comments.
+fn uncommented(text: &str) -> String {
+    let mut bared = String::new();
+    for line in text.lines() {
         let bare = line.strip_prefix("# ").unwrap_or(line);
         let is_key =
             bare.starts_with('[') || bare.split_once(" = ").is_some_and(|(key, _)| !key.trim_end().contains(' '));
-        text.push_str(if is_key { bare } else { line });
-        text.push('\n');
+        bared.push_str(if is_key { bare } else { line });
+        bared.push('\n');
     }
-    let config = accepted(&text);
+    bared
+}
+
+/// What the example has in comments is part of it too.
+#[test]
+fn the_examples_comments_are_keys() {
+    let config = accepted_by_all(&uncommented(EXAMPLE));
     assert!(
         config.web.public_url.is_some() && config.network.proxy.is_some() && config.network.extra_ca_file.is_some()
     );
@@ -411,7 +433,7 @@ fn what_may_be_left_out_has_its_default() {
 
 #[test]
 fn a_later_check_finds_the_place() {
-    let config = accepted(EXAMPLE);
+    let config = accepted_by_all(EXAMPLE);
     let fault = config.fault("route[0].template", "there is no template \"headline\"", None);
     let faults = config.faults(vec![fault, config.fault("route[0].nothing", "x", None)]);
     let line = |key: &str| faults.list().iter().find(|f| f.key == key).and_then(|f| faults.place(f)).map(|p| p.line);
@@ -428,7 +450,7 @@ fn shortened_waits_need_loopback() {
 
 #[test]
 fn a_rehearsal_stands_beside_the_service() {
-    let config = accepted(EXAMPLE);
+    let config = accepted_by_all(EXAMPLE);
     let rehearsal = config.rehearsal(|channel| {
         assert!(config.channel(&channel.name).is_some());
         Arc::new(Dummy { spec: &TIMELINE_SPEC, server: None })
