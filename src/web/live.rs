@@ -22,7 +22,7 @@ use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::visitor::Visitor;
-use super::{Shared, Site};
+use super::{Readiness, Shared, Site};
 use crate::model::id::PersonId;
 use crate::store::change::{Counted, Topic, Topics};
 use crate::store::{Store, StoreError, change, meta};
@@ -171,7 +171,7 @@ async fn elsewhere(site: &Site) -> Result<Elsewhere, StoreError> {
     let mut conn = site.state.store.read().await?;
     let mark = meta::get(&mut conn, meta::CHANGE).await?;
     // The process that publishes does everything itself but what the command line and standbys do, which leave a mark.
-    let publishes = site.state.works.borrow().is_some();
+    let publishes = matches!(*site.state.ready.borrow(), Readiness::Ready);
     let print = if publishes { None } else { Some(change::foreign(&mut conn).await?) };
     let is_own = publishes && mark.as_deref().is_some_and(|mark| site.state.store.is_own_change(mark));
     Ok(Elsewhere { mark, print, is_own })

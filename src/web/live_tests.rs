@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::Readiness;
 use super::tests::{Answer, Desk};
 use crate::clock::Clock as _;
 use crate::model::notice::{Level, Notice};
@@ -94,6 +95,7 @@ fn mark(page: &str) -> String {
 #[tokio::test]
 async fn what_changed_is_told_by_topic_and_nothing_else_is() {
     let desk = Desk::open("127.0.0.1").await;
+    desk.ready.send_replace(Readiness::Ready);
     let since = mark(&desk.get("/").await.body);
     let mut ear = Ear::open(&desk, &format!("?since={since}"), None).await;
     beat(&desk).await;
@@ -142,10 +144,26 @@ async fn a_burst_is_told_at_once_and_then_once_a_second() {
 #[tokio::test]
 async fn what_another_process_does_is_told_too() {
     let desk = Desk::open("127.0.0.1").await;
+    let everything = "posts articles channels sources notices";
+    desk.ready.send_replace(Readiness::Ready);
     let mut ear = Ear::open(&desk, "", None).await;
     let other = Store::open(desk.store.url()).await.unwrap();
     other.write(job(|conn| Box::pin(async move { meta::touch(conn).await }))).await.unwrap();
-    assert_eq!(ear.event().await.0, "posts articles channels sources notices");
+    assert_eq!(ear.event().await.0, everything, "the command line leaves a mark");
+    // What an act of this process's own leaves is no other's.
+    desk.store.write(job(|conn| Box::pin(async move { meta::touch(conn).await }))).await.unwrap();
+    poll(&desk).await;
+    assert_eq!(ear.event().await.0, "sources");
+
+    // A standby asks for what the process that publishes writes, which leaves no mark.
+    desk.ready.send_replace(Readiness::Standby);
+    let now = desk.clock.now();
+    for n in 0..2 {
+        // The first is told by that alone that it asks in another way from now on.
+        let notice = Notice::new(Level::Warn, "k", n.to_string());
+        other.write(job(move |conn| Box::pin(async move { notice::raise(conn, &notice, now).await }))).await.unwrap();
+        assert_eq!(ear.event().await.0, everything, "{n}");
+    }
 }
 
 #[tokio::test]

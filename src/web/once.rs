@@ -15,7 +15,7 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::sync::OnceCell;
 
 use super::Site;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, while_here};
 use crate::model::person::Role;
 
 /// What a page says that fetches itself again for its live parts.
@@ -88,8 +88,9 @@ pub(super) async fn share(State(site): State<Arc<Site>>, request: Request, next:
 
 async fn build(role: Role, mut request: Request, next: Next) -> Kept {
     request.headers_mut().remove(header::COOKIE);
-    request.extensions_mut().insert(Visitor { id: "".into(), name: String::new(), role });
-    let answer = next.run(request).await;
+    let nobody = Visitor { id: "".into(), name: String::new(), role, session: String::new(), token: String::new() };
+    request.extensions_mut().insert(nobody.clone());
+    let answer = while_here(Some(nobody), next.run(request)).await;
     let (status, kind) = (answer.status(), answer.headers().get(header::CONTENT_TYPE).cloned());
     match to_bytes(answer.into_body(), CAP).await {
         Ok(body) => Kept { status, kind, body },

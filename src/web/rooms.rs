@@ -51,9 +51,12 @@ pub(super) const ROOMS: &[Room] = &[
 
 /// Their router.
 pub(super) fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
-    ROOMS
-        .iter()
-        .fold(Router::new(), |router, room| router.route(room.path, (room.open)()))
+    ROOMS.iter().fold(Router::new(), |router, room| router.route(room.path, furnished(room, site)))
+}
+
+/// What answers at a room, with what each page has around it. The gate comes outside of it: all of it goes by who is there.
+fn furnished(room: &Room, site: &Arc<Site>) -> MethodRouter<Arc<Site>> {
+    (room.open)()
         .layer(from_fn_with_state(Arc::clone(site), standing::look))
         .layer(from_fn_with_state(Arc::clone(site), said::carry))
         .layer(from_fn_with_state(Arc::clone(site), once::share))

@@ -133,6 +133,8 @@
 
   // ---- Live --------------------------------------------------------------------------------------------------------
   const TOPICS = "posts articles channels sources notices";
+  const TOKEN = "input[type=hidden][name=token]";
+  const token = (one(TOKEN) || { value: "" }).value;
   let since = body.dataset.since;
   let still = kept(tab, "bugle-still") === "1";
   let source = null;
@@ -175,6 +177,8 @@
         if (isBusy(part)) part.dataset.live.split(" ").filter((topic) => mine.has(topic)).forEach((topic) => wanted.add(topic));
         else if (next) morph(part, next);
       }
+      // What is fetched for all has nobody's token; forms keep the one that this page came with.
+      for (const it of all(TOKEN)) it.setAttribute("value", token);
       fresh = Date.now();
       tick();
     } catch {

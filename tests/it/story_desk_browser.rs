@@ -2,7 +2,7 @@
 //! and every page judged by axe-core in both colour schemes on a desktop and on a phone.
 
 use crate::chromium::{Chromium, DESKTOP, PHONE};
-use crate::harness::{Newsroom, Press};
+use crate::harness::{Newsroom, Press, until};
 
 /// A newsroom with a wall, and its feed.
 fn newsroom(name: &str) -> (Newsroom, Press) {
@@ -125,7 +125,7 @@ async fn keys_lead_through_the_pages_and_can_be_turned_off() {
     assert_eq!(desk.eval(first).await, true, "one down, one down, one up");
     desk.key("P").await;
     assert_eq!(desk.count("#halt details[open]").await, 1);
-    desk.fill("#halt input[name=why]", "").await;
+    desk.click("#halt input[name=why]").await;
     desk.key("j").await;
     let typed = desk.eval("document.querySelector('#halt input[name=why]').value").await;
     assert_eq!(typed, "j", "in a field a key is a letter");
@@ -155,8 +155,9 @@ async fn without_script_the_same_forms_do_the_same() {
     let home = bugle.address();
     let chromium = Chromium::start().await;
     let phone = chromium.tab(PHONE).await;
-    phone.script(false).await;
+    phone.without_script().await;
     phone.go(&format!("{home}/sources")).await;
+    assert_eq!(phone.count(".desk-line").await, 0, "the script did not come");
     phone.click("#halt summary").await;
     phone.fill("#halt input[name=why]", "mourning").await;
     phone.follow("#halt form button").await;
@@ -165,6 +166,38 @@ async fn without_script_the_same_forms_do_the_same() {
     phone.follow("#halted a").await;
     phone.follow(".pause-form button").await;
     assert!(!phone.text("body").await.contains("Everything is paused"));
+}
+
+#[tokio::test]
+async fn what_pages_do_wrong_is_noticed() {
+    let (newsroom, _press) = newsroom("faulty");
+    let bugle = newsroom.ready(&[]).await;
+    let home = bugle.address();
+    let chromium = Chromium::start().await;
+    let tab = chromium.tab(DESKTOP).await;
+    tab.go(&format!("{home}/")).await;
+    assert_eq!((tab.axe().await, tab.faults(&home)), (Vec::new(), Vec::new()));
+    let faulty = "<img src='https://elsewhere.example/a.png'><p style='color: red'>styled</p><input>";
+    tab.eval(&format!("document.querySelector('main').insertAdjacentHTML('beforeend', \"{faulty}\")")).await;
+    tab.eval("{ const it = document.createElement('script'); it.text = 'window.ran = 1'; document.body.append(it) }")
+        .await;
+    assert_eq!(tab.eval("window.ran === undefined").await, true, "the policy forbids script in a page");
+    let found = tab.axe().await.join("\n");
+    assert!(found.contains("image-alt") && found.contains("label"), "{found}");
+    let mut faults = String::new();
+    let three = ["img-src", "style-src", "script-src"];
+    until("the policy's reports come", async || {
+        faults += &tab.faults(&home).join("\n");
+        three.iter().all(|word| faults.contains(word))
+    })
+    .await;
+    // Another page of the same person knows what the first did, another person's does not.
+    tab.eval("document.cookie = 'known=1'").await;
+    let (beside, other) = (chromium.tab_beside(&tab, PHONE).await, chromium.tab(PHONE).await);
+    for (tab, known) in [(&beside, true), (&other, false)] {
+        tab.go(&format!("{home}/")).await;
+        assert_eq!(tab.eval("document.cookie.includes('known=1')").await, known);
+    }
 }
 
 #[tokio::test]

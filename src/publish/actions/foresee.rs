@@ -267,4 +267,60 @@ mod tests {
         let many = (0..50).map(|n| row(&format!("{n:02}"), "09:00", Urgency::Normal, None)).collect();
         assert_eq!(times(&Settings::default(), many, &[]).len(), MOST);
     }
+
+    #[tokio::test]
+    async fn what_is_foreseen_is_what_resuming_does_story_by_story() {
+        use crate::publish::actions::{Hand, Release, Reopen, pause, resume};
+        use crate::store::Store;
+
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&format!("sqlite:{}", folder.path().join("bugle.db").display())).await.unwrap();
+        let fill = crate::store::job(|conn| {
+            Box::pin(async move {
+                channel::ensure(conn, "x", "x", at("08:00")).await?;
+                for (id, due) in [("a", "10:00"), ("b", "10:10"), ("c", "13:30"), ("d", "16:00")] {
+                    let post = row(id, due, Urgency::Normal, None);
+                    post::insert(conn, &post, at("08:00"), &Actor::Route, "planned").await?;
+                }
+                Ok(())
+            })
+        });
+        store.write(fill).await.unwrap();
+        let look = async |now: Timestamp| {
+            let asked = Asked {
+                channel: None,
+                scopes: vec![PauseScope::All],
+                policies: vec![("x".to_owned(), Arc::new(Policy::default()))],
+                zone: TimeZone::UTC,
+                now,
+                scale: 1.0,
+            };
+            let mut conn = store.read().await.unwrap();
+            let found = foresee(&mut conn, &asked).await.unwrap();
+            let ids = |rows: Vec<&PostRow>| rows.iter().map(|row| row.id().to_owned()).collect::<Vec<_>>().join(" ");
+            let of = found.channels.first().unwrap().clone();
+            let next = ids(of.next.iter().map(|(row, _)| row).collect());
+            (found.ends.len(), next, of.due, of.later, ids(of.stale.iter().collect()))
+        };
+        let hand = |now| Hand { name: "ana".to_owned(), now };
+        pause(&store, &hand(at("09:00")), PauseScope::All, "", None).await.unwrap();
+        assert_eq!(look(at("09:30")).await, (1, "a b c d".to_owned(), 0, 4, String::new()), "nothing is late yet");
+        assert_eq!(look(at("14:00")).await, (1, "c d".to_owned(), 1, 1, "b a".to_owned()));
+
+        let wish = Reopen {
+            channel: None,
+            scopes: vec![PauseScope::All],
+            release: Release::These(vec!["a".to_owned(), "nobody's".to_owned()]),
+            new_account: false,
+            scale: 1.0,
+        };
+        let out = resume(&store, &hand(at("14:00")), wish).await.unwrap();
+        assert_eq!(out.released.iter().map(PostRow::id).collect::<Vec<_>>(), ["a"]);
+        assert_eq!((out.ended.len(), out.left), (1, 1));
+        assert_eq!(
+            look(at("14:00")).await,
+            (0, "c a d".to_owned(), 2, 1, "b".to_owned()),
+            "the other waits for a person"
+        );
+    }
 }
