@@ -10,11 +10,13 @@
 mod clicks;
 #[cfg(test)]
 mod clicks_tests;
+mod form;
 mod gate;
 mod pages;
 mod probes;
 pub mod push;
 mod rooms;
+mod said;
 mod shown;
 #[cfg(test)]
 mod tests;
@@ -147,8 +149,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// No answer of connecting takes longer: it asks a platform for a token (25 s) and who it belongs to (60 s). 100 s, ours.
 const CONNECT_WITHIN: Duration = Duration::from_secs(100);
 
-/// The most bytes of a request's body: 16 KiB, ours. No page reads one.
-const BODY_CAP: usize = 16 * 1024;
+/// The most bytes of a request's body: 64 KiB, ours. A form holds some texts of a few thousand characters.
+const BODY_CAP: usize = 64 * 1024;
 
 /// The most bytes of a push to a source's door. 1 MiB. Source: reliability.md section 6.
 const DOOR_CAP: usize = 1024 * 1024;
@@ -254,6 +256,7 @@ fn pages_router(site: Arc<Site>) -> Router {
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
         .fallback(pages::nowhere)
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), said::carry))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(RequestBodyLimitLayer::new(BODY_CAP))
         .merge(push::routes(DOOR_CAP))

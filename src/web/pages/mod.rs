@@ -22,6 +22,7 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
 use self::look::When;
+use super::said::{self, Said};
 use super::{Shared, Site, View};
 use crate::store::StoreError;
 use crate::telemetry::field;
@@ -54,6 +55,8 @@ struct Frame {
     sources: bool,
     channels: bool,
     timelines: Vec<Tab>,
+    /// What became of the act before, to be shown once.
+    said: Option<Said>,
 }
 
 /// A timeline in the frame.
@@ -102,6 +105,7 @@ impl Desk {
             sources: here == "/sources",
             channels: here == "/channels",
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
+            said: said::take(),
             here,
         }
     }
