@@ -13,6 +13,8 @@ mod clicks_tests;
 mod form;
 mod gate;
 mod pages;
+#[cfg(test)]
+mod post_tests;
 mod probes;
 pub mod push;
 mod rooms;

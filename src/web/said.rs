@@ -161,7 +161,8 @@ pub(super) async fn carry(State(_site): State<Arc<Site>>, request: Request, next
             (answer, take().is_none())
         })
         .await;
-    let anew = answer.headers().get_all(header::SET_COOKIE).iter().any(|it| it.as_bytes().starts_with(COOKIE.as_bytes()));
+    let anew =
+        answer.headers().get_all(header::SET_COOKIE).iter().any(|it| it.as_bytes().starts_with(COOKIE.as_bytes()));
     if shown && !anew {
         let gone = HeaderValue::from_static("bugle-said=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0");
         answer.headers_mut().append(header::SET_COOKIE, gone);

@@ -4,9 +4,14 @@
 pub(super) mod article;
 pub(super) mod articles;
 pub(super) mod channels;
+mod civil;
 pub(super) mod connect;
+mod differ;
+mod history;
 mod look;
+pub(super) mod make;
 mod money;
+pub(super) mod post;
 mod shown;
 pub(super) mod sources;
 pub(super) mod timeline;
@@ -30,7 +35,8 @@ use crate::telemetry::field;
 /// The word of the platform whose posts are shown here.
 const TIMELINE: &str = "timeline";
 
-const STYLE: &str = include_str!("../../../templates/web/style.css");
+const STYLE: &str =
+    concat!(include_str!("../../../templates/web/style.css"), include_str!("../../../templates/web/css/post.css"),);
 const ICON: &str = include_str!("../../../templates/web/icon.svg");
 
 pub(super) async fn style() -> Response {
