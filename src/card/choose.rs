@@ -165,8 +165,12 @@ pub fn alt(image: Option<&Image>, title: &str, most: usize) -> String {
     let own = image.and_then(|image| image.alt.as_deref()).filter(|alt| says_something(alt));
     let caption = image.and_then(|image| image.caption.as_deref()).filter(|caption| says_something(caption));
     let text = own.or(caption).unwrap_or(title);
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    cut(&text, most)
+    said(text, most)
+}
+
+/// An alternative text as a person wrote it: on one line, within `most` grapheme clusters.
+pub fn said(text: &str, most: usize) -> String {
+    cut(&text.split_whitespace().collect::<Vec<_>>().join(" "), most)
 }
 
 /// Whether a text says more than a file's name does.

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::canvas::{Canvas, Undrawable};
-pub use self::choose::{TRIED, album, alt, best};
+pub use self::choose::{TRIED, album, alt, best, said};
 pub use self::fonts::Fonts;
 pub use self::raster::{BYTES, PIXELS, Raster, Unfit, backdrop, shrink};
 use crate::model::picture::{Colour, Headline, Ratio};

@@ -4,12 +4,11 @@ use url::Url;
 
 use super::shop::{Need, Shop};
 use super::{Call, Exit, warn};
-use crate::model::article::{Article, Entry};
+use crate::model::article::Entry;
+use crate::model::picture::Chosen;
 use crate::model::post::Urgency;
-use crate::publish::actions::{self, ByHand};
-use crate::source::identity::canonical;
+use crate::publish::actions::{self, ByHand, Start};
 use crate::source::page::{ArticlePage, Rule};
-use crate::store::{Conn, StoreError, article};
 use crate::text::plain::line;
 
 /// Arguments of `bugle post`.
@@ -43,7 +42,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let templates = shop.templates()?;
     let mut conn = shop.store.read().await?;
     let known = match &args.article {
-        Some(url) => by_link(&mut conn, url).await?,
+        Some(url) => actions::by_link(&mut conn, url).await?,
         None => None,
     };
     drop(conn);
@@ -61,7 +60,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         (None, None) => {
             let text = text.as_deref().unwrap_or_default();
             let title = line(text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default());
-            actions::own_article(Entry { title, link: link_in(text), ..entry(&shop) }, shop.hand.now)
+            actions::own_article(Entry { title, link: actions::link_in(text), ..entry(&shop) }, shop.hand.now)
         }
     };
     let route = shop.config.routes.iter().find(|route| route.to.contains(&channel.name));
@@ -72,6 +71,8 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         template: template.unwrap_or_else(|| crate::route::DEFAULT_TEMPLATE.to_owned()),
         urgency: if args.breaking { Urgency::Breaking } else { Urgency::Normal },
         again: args.again,
+        picture: Chosen::default(),
+        start: Start::Queued,
     };
     let row = actions::by_hand(&shop.store, &shop.hand, shop.place(&channel, &templates), wish).await?;
     shop.done("scheduled, goes out as soon as the service may send it:", &[row])?;
@@ -99,25 +100,6 @@ fn entry(shop: &Shop) -> Entry {
     Entry { language: shop.config.newsroom.language.clone(), ..Entry::default() }
 }
 
-async fn by_link(conn: &mut Conn, url: &Url) -> Result<Option<Article>, StoreError> {
-    let mut texts = vec![url.to_string()];
-    texts.extend(canonical(url).map(|link| format!("link:{link}")));
-    for text in texts {
-        if let Some((article, _)) = article::meant(conn, &text).await?.into_iter().next() {
-            return Ok(Some(article));
-        }
-    }
-    Ok(None)
-}
-
-/// The first link a person wrote: the one that becomes clickable, and by which the post is found again.
-fn link_in(text: &str) -> Option<Url> {
-    let words = text.split_whitespace().filter(|word| word.starts_with("https://") || word.starts_with("http://"));
-    words
-        .map(|word| word.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', '"', '\'']))
-        .find_map(|word| Url::parse(word).ok())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,17 +121,6 @@ mod tests {
         ] {
             let parsed = <Line as clap::Parser>::try_parse_from(std::iter::once("post").chain(line.split(' ')));
             assert_eq!(parsed.map(|line| line.args.to).is_ok(), good, "{line}");
-        }
-    }
-
-    #[test]
-    fn the_first_link_counts() {
-        for (text, link) in [
-            ("Bread (https://a.example/1). And https://b.example/", Some("https://b.example/")),
-            ("Bread https://a.example/1, again", Some("https://a.example/1")),
-            ("ftp://a.example http://", None),
-        ] {
-            assert_eq!(link_in(text).as_ref().map(Url::as_str), link, "{text}");
         }
     }
 }

@@ -237,6 +237,7 @@ impl Desk<'_> {
             due: now,
             attempts: 0,
             text: None,
+            picture: Default::default(),
             state: PostState::Scheduled { approval, retry: None },
         };
         let newsroom = &self.config.newsroom;

@@ -87,14 +87,12 @@ impl Composed {
 /// # Errors
 /// [`Unfit`]: nothing of it gives way, so each part has to fit.
 pub fn by_hand(text: &str, rules: TextRules, threads: bool) -> Result<Composed, Unfit> {
-    let parts = crate::text::thread::split(text);
-    if !threads || parts.len() < 2 {
-        let text = if parts.len() < 2 { text.to_owned() } else { parts.join("\n\n") };
-        return FittedText::new(text, rules)
-            .map_err(|e| Unfit(e.to_string()))
-            .and_then(|text| Composed::of(vec![text]));
-    }
+    let parts = divided(text, threads);
     let of = parts.len();
+    if of < 2 {
+        let fitted = parts.into_iter().map(|text| FittedText::new(text, rules).map_err(|e| Unfit(e.to_string())));
+        return Composed::of(fitted.collect::<Result<_, _>>()?);
+    }
     if of > marks::MAX_PARTS {
         return Err(Unfit(format!("expected at most {} parts, found {of}", marks::MAX_PARTS)));
     }
@@ -102,6 +100,21 @@ pub fn by_hand(text: &str, rules: TextRules, threads: bool) -> Result<Composed, 
         .zip(parts)
         .map(|(n, part)| FittedText::new(part, rules).map_err(|e| Unfit(format!("part {n} of {of}: {e}"))));
     Composed::of(fitted.collect::<Result<_, _>>()?)
+}
+
+/// The parts that a person's text becomes.
+fn divided(text: &str, threads: bool) -> Vec<String> {
+    let parts = crate::text::thread::split(text);
+    match parts.len() {
+        0 | 1 => vec![text.to_owned()],
+        _ if threads => parts,
+        _ => vec![parts.join("\n\n")],
+    }
+}
+
+/// What each part of a person's text counts, whether it fits or not: what a counter beside the text shows.
+pub fn counted(text: &str, rules: TextRules, threads: bool) -> Vec<usize> {
+    divided(text, threads).iter().map(|part| crate::text::measure::length(part, rules.unit)).collect()
 }
 
 /// Renders the template and makes it fit. Mentions and links that come with the article's texts are broken before anything

@@ -455,6 +455,7 @@ async fn store_post(
         due,
         attempts: 0,
         text: None,
+        picture: Default::default(),
         state,
     };
     post::insert(conn, &PostRow::new(post), now, &Actor::Route, &why).await

@@ -155,6 +155,39 @@ pub struct Picture {
     pub alt: String,
 }
 
+/// What a person decided about a post's pictures, instead of what its route or channel has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// Which; `None`: as the route or channel has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub which: Option<Which>,
+    /// The alternative text of the first; `None`: the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alt: Option<String>,
+}
+
+impl Chosen {
+    /// Whether nothing was decided.
+    pub const fn is_nothing(&self) -> bool {
+        self.which.is_none() && self.alt.is_none()
+    }
+}
+
+/// A picture that a person chose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "as", rename_all = "snake_case")]
+pub enum Which {
+    /// None at all.
+    None,
+    /// The headline, drawn.
+    Headline,
+    /// One of the article's.
+    Photo {
+        /// Where it is.
+        url: Url,
+    },
+}
+
 /// Where a picture comes from: all that is needed to make it, but for the bytes on the web and the newsroom's logo.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::id::{ArticleId, ChannelName, PostId, WorkerId};
+use super::picture::Chosen;
 use super::receipt::Receipt;
 
 /// A post and its state.
@@ -35,6 +36,8 @@ pub struct Post {
     pub attempts: u16,
     /// Text a person wrote instead of the template's, if any.
     pub text: Option<String>,
+    /// What a person decided about its pictures, if anything.
+    pub picture: Chosen,
     /// What it is now.
     pub state: PostState,
 }

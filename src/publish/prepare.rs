@@ -11,7 +11,7 @@ use crate::compose::words::{Place, Words};
 use crate::compose::{self, Composed};
 use crate::expr::{Item, Templates};
 use crate::model::article::{Article, Entry, Image};
-use crate::model::picture::{Carry, Headline, Origin, Picture, Ratio};
+use crate::model::picture::{Carry, Headline, Origin, Picture, Ratio, Which};
 use crate::model::post::{Occasion, Post};
 use crate::platform::{Card, Identity, Ids, Mention, Outgoing, Payload};
 use crate::store::short_link::Link;
@@ -63,7 +63,7 @@ pub fn prepare(
     revision: u16,
     at: Timestamp,
 ) -> Result<Prepared, String> {
-    let mut pictures = pictures(setting, channel, article, post.route).into_iter();
+    let mut pictures = pictures(setting, channel, article, post).into_iter();
     let (picture, further) = (pictures.next(), pictures.collect());
     let rules = rules(channel, identity, picture.is_some());
     let ids = ids(article, post, revision, at);
@@ -96,7 +96,7 @@ pub fn prepare(
         Some(text) => dressed.link_in(text),
         None => dressed.link.clone(),
     };
-    let thumb = if carry(setting.words, channel, post.route) == Carry::None {
+    let thumb = if carried(setting.words, channel, post) == Carry::None {
         None
     } else {
         card::best(entry).first().map(|image| image.url.clone())
@@ -148,15 +148,40 @@ pub fn carry(words: &Words, channel: &Channel, route: u32) -> Carry {
     words.carry(route, channel.name.as_str()).unwrap_or(channel.picture)
 }
 
-/// The pictures that are attached to the post, as route or channel has it and its platform takes them, the best first.
-pub fn pictures(setting: Setting<'_>, channel: &Channel, article: &Article, route: u32) -> Vec<Picture> {
+/// How this post carries a picture: as a person chose, else as [`carry`] has it.
+pub fn carried(words: &Words, channel: &Channel, post: &Post) -> Carry {
+    match &post.picture.which {
+        Some(Which::None) => Carry::None,
+        Some(Which::Headline) => Carry::Headline,
+        Some(Which::Photo { .. }) => Carry::Photo,
+        None => carry(words, channel, post.route),
+    }
+}
+
+/// The pictures that are attached to the post, as a person, route or channel has it and its platform takes them, the best
+/// first.
+pub fn pictures(setting: Setting<'_>, channel: &Channel, article: &Article, post: &Post) -> Vec<Picture> {
+    let mut pictures = unspoken(setting, channel, article, post);
+    if let (Some(alt), Some(first)) = (&post.picture.alt, pictures.first_mut()) {
+        first.alt = card::said(alt, channel.account.media().alt);
+    }
+    pictures
+}
+
+/// The same with the alternative texts of the source.
+fn unspoken(setting: Setting<'_>, channel: &Channel, article: &Article, post: &Post) -> Vec<Picture> {
     let media = channel.account.media();
     let entry = &article.entry;
     let photo = |urls: Vec<url::Url>, image: Option<&Image>| Picture {
         origin: Origin::Photo { urls },
         alt: card::alt(image, &entry.title, media.alt),
     };
-    match carry(setting.words, channel, route) {
+    // A person's choice stands for itself: nothing stands in for it.
+    if let (Some(Which::Photo { url }), true) = (&post.picture.which, media.max > 0) {
+        let image = entry.image.iter().chain(&entry.pictures).find(|image| image.url == *url);
+        return vec![photo(vec![url.clone()], image)];
+    }
+    match carried(setting.words, channel, post) {
         Carry::None | Carry::Card => Vec::new(),
         _ if media.max == 0 => Vec::new(),
         // One picture: the next best stands in for one that cannot be had.

@@ -138,6 +138,25 @@ pub async fn new_version(
     audit::add(conn, now, &Actor::Bugle, "article", id, (Some(&old), Some(&new)), &changed).await
 }
 
+/// A version of an article before the newest: which, from when on it was the newest, and what it said.
+pub type Version = (u32, Timestamp, Entry);
+
+/// The older versions of an article that are kept, newest first.
+///
+/// # Errors
+/// The database's.
+pub async fn versions(conn: &mut Conn, id: &str) -> Result<Vec<Version>, StoreError> {
+    let sql = "SELECT version, at, entry FROM article_version WHERE article = $1 ORDER BY version DESC";
+    let rows = sqlx::query(sql).bind(id).fetch_all(conn).await?;
+    rows.iter()
+        .map(|row| {
+            let entry = json("article_version", "entry", id, &get::<String>(row, "entry")?)?;
+            let version = u32::try_from(get::<i64>(row, "version")?).unwrap_or(1);
+            Ok((version, instant(get(row, "at")?), entry))
+        })
+        .collect()
+}
+
 /// Writes what the source says of a story beside its content (standing, embargo): no new version.
 ///
 /// # Errors

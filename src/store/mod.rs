@@ -114,6 +114,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "tokens", include_str!("../../migrations/0008_tokens.sql")),
     (9, "limits", include_str!("../../migrations/0009_limits.sql")),
     (10, "shown", include_str!("../../migrations/0010_shown.sql")),
+    (13, "desk", include_str!("../../migrations/0013_desk.sql")),
     (14, "page_due", include_str!("../../migrations/0014_page_due.sql")),
 ];
 

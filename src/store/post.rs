@@ -2,10 +2,12 @@
 //! no sense is an error, not a guess.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::change::{Topic, mark};
 use super::{Conn, StoreError, audit, get, instant, json, ms, to_json};
 use crate::model::id::{ArticleId, ChannelName, PostId};
+use crate::model::picture::Chosen;
 use crate::model::post::{Actor, Occasion, Post, PostState, Urgency};
 
 /// A post and what the publishing protocol keeps beside it.
@@ -31,6 +33,8 @@ pub struct PostRow {
     pub resends: i64,
     /// It may have been posted after the backup this store was restored from: look once before it goes.
     pub verify: bool,
+    /// What it was before a person sent it at once.
+    pub undo: Option<Undo>,
     /// Grows with each write: what makes a write over somebody else's change fail.
     pub(crate) version: i64,
 }
@@ -49,8 +53,14 @@ impl PostRow {
             next_look: None,
             resends: 0,
             verify: false,
+            undo: None,
             version: 0,
         }
+    }
+
+    /// Grows with each write: what a form that was shown earlier is held against.
+    pub const fn version(&self) -> i64 {
+        self.version
     }
 
     /// The id, as text.
@@ -59,9 +69,26 @@ impl PostRow {
     }
 }
 
+/// What a post was before a person sent it at once, and which act of theirs that was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// When they did; the act is over with any other approval.
+    pub at: Timestamp,
+    /// Until when it waits for them to think again.
+    pub until: Timestamp,
+    /// The state before.
+    pub state: PostState,
+    /// When it was due before.
+    pub due: Timestamp,
+    /// When it expired before.
+    pub expires: Option<Timestamp>,
+    /// Its class of news before.
+    pub urgency: Urgency,
+}
+
 const COLUMNS: &str = "id, channel, article, occasion, route, template, urgency, created, expires, due, attempts, text, \
                        state, data, fence, row_version, revision, payload, payload_hash, sent, looks, next_look, \
-                       resends, verify";
+                       resends, verify, picture, undo";
 
 fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM post {rest}"))
@@ -78,6 +105,8 @@ fn read(row: &sqlx::any::AnyRow) -> Result<PostRow, StoreError> {
     if state.word() != word {
         return Err(corrupt("state", format!("is {word:?}, its data says {:?}", state.word())));
     }
+    let (picture, undo): (Option<String>, Option<String>) = (get(row, "picture")?, get(row, "undo")?);
+    let undo = undo.map(|text| json("post", "undo", &id, &text)).transpose()?;
     let small = |column: &'static str, n: i64| u16::try_from(n).map_err(|_| corrupt(column, format!("is {n}")));
     Ok(PostRow {
         post: Post {
@@ -92,6 +121,7 @@ fn read(row: &sqlx::any::AnyRow) -> Result<PostRow, StoreError> {
             due: instant(get(row, "due")?),
             attempts: small("attempts", get(row, "attempts")?)?,
             text: get(row, "text")?,
+            picture: picture.map(|text| json("post", "picture", &id, &text)).transpose()?.unwrap_or_default(),
             state,
             id: PostId::new(id.clone()),
         },
@@ -104,6 +134,7 @@ fn read(row: &sqlx::any::AnyRow) -> Result<PostRow, StoreError> {
         next_look: get::<Option<i64>>(row, "next_look")?.map(instant),
         resends: get(row, "resends")?,
         verify: get::<i64>(row, "verify")? != 0,
+        undo,
         version: get(row, "row_version")?,
     })
 }
@@ -118,6 +149,10 @@ async fn maybe(conn: &mut Conn, query: Query<'_>) -> Result<Option<PostRow>, Sto
     query.fetch_optional(conn).await?.as_ref().map(read).transpose()
 }
 
+fn chosen(picture: &Chosen) -> Option<String> {
+    (!picture.is_nothing()).then(|| to_json(picture))
+}
+
 /// Stores a new post, unless there is one for this story on this channel on this occasion. Returns whether it is new.
 ///
 /// # Errors
@@ -126,8 +161,9 @@ pub async fn insert(conn: &mut Conn, row: &PostRow, now: Timestamp, by: &Actor, 
     let p = &row.post;
     let done = sqlx::query(
         "INSERT INTO post (id, channel, article, occasion, route, template, urgency, created, expires, due, attempts, \
-         text, state, data, changed, fence, row_version, revision, payload, payload_hash, looks, resends, verify) \
-         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,0,1,$16,$17,$18,0,0,0) \
+         text, state, data, changed, fence, row_version, revision, payload, payload_hash, looks, resends, verify, \
+         picture, undo) \
+         VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,0,1,$16,$17,$18,0,0,0,$19,$20) \
          ON CONFLICT (channel, article, occasion) DO NOTHING",
     )
     .bind(p.id.as_str())
@@ -148,6 +184,8 @@ pub async fn insert(conn: &mut Conn, row: &PostRow, now: Timestamp, by: &Actor, 
     .bind(i64::from(row.revision))
     .bind(row.payload.as_deref())
     .bind(row.payload_hash.as_deref())
+    .bind(chosen(&p.picture))
+    .bind(row.undo.as_ref().map(to_json))
     .execute(&mut *conn)
     .await?;
     if done.rows_affected() == 0 {
@@ -175,7 +213,7 @@ pub async fn put(
     let done = sqlx::query(
         "UPDATE post SET due=$3, attempts=$4, text=$5, state=$6, data=$7, changed=$8, fence=$9, row_version=$10, \
          revision=$11, payload=$12, payload_hash=$13, sent=$14, looks=$15, next_look=$16, resends=$17, verify=$18, \
-         expires=$19 WHERE id=$1 AND row_version=$2",
+         expires=$19, urgency=$20, picture=$21, undo=$22 WHERE id=$1 AND row_version=$2",
     )
     .bind(row.id())
     .bind(row.version)
@@ -196,6 +234,9 @@ pub async fn put(
     .bind(next.resends)
     .bind(i64::from(next.verify))
     .bind(p.expires.map(ms))
+    .bind(p.urgency.rank())
+    .bind(chosen(&p.picture))
+    .bind(next.undo.as_ref().map(to_json))
     .execute(&mut *conn)
     .await?;
     if done.rows_affected() == 0 {

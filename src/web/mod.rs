@@ -17,6 +17,8 @@ mod live;
 mod live_tests;
 mod once;
 mod pages;
+#[cfg(test)]
+mod post_tests;
 mod probes;
 pub mod push;
 mod rooms;
@@ -274,6 +276,7 @@ fn pages_router(site: Arc<Site>) -> Router {
         .route("/icon.svg", get(pages::icon))
         .route("/desk.js", get(pages::script))
         .fallback(pages::nowhere)
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), said::carry))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(RequestBodyLimitLayer::new(BODY_CAP))
         .merge(push::routes(DOOR_CAP))

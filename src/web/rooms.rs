@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use super::{Site, live, once, pages, said, standing};
 use crate::model::person::Role;
@@ -24,6 +24,10 @@ pub(super) struct Room {
 
 const fn page(path: &'static str, see: Role, open: fn() -> MethodRouter<Arc<Site>>) -> Room {
     Room { path, see: Some(see), act: None, open }
+}
+
+const fn act(path: &'static str, act: Role, open: fn() -> MethodRouter<Arc<Site>>) -> Room {
+    Room { path, see: None, act: Some(act), open }
 }
 
 /// All of them.
@@ -47,6 +51,26 @@ pub(super) const ROOMS: &[Room] = &[
         act: Some(Role::Editor),
         open: || get(pages::resume::page).post(pages::resume::act),
     },
+    page("/posts/{id}", Role::Viewer, || get(pages::post::page)),
+    act("/posts/{id}/approve", Role::Editor, || post(pages::post::does::approve)),
+    act("/posts/{id}/send", Role::Editor, || post(pages::post::does::send)),
+    act("/posts/{id}/take-back", Role::Editor, || post(pages::post::does::take_back)),
+    act("/posts/{id}/schedule", Role::Editor, || post(pages::post::does::schedule)),
+    act("/posts/{id}/edit", Role::Editor, || post(pages::post::edit::edit)),
+    act("/posts/{id}/measure", Role::Editor, || post(pages::post::edit::measure)),
+    act("/posts/{id}/hold", Role::Editor, || post(pages::post::does::hold)),
+    act("/posts/{id}/skip", Role::Editor, || post(pages::post::does::skip)),
+    act("/posts/{id}/retry", Role::Editor, || post(pages::post::does::retry)),
+    act("/posts/{id}/confirm", Role::Editor, || post(pages::post::does::confirm)),
+    act("/posts/{id}/retract", Role::Editor, || post(pages::post::does::retract)),
+    Room {
+        path: "/new",
+        see: Some(Role::Editor),
+        act: Some(Role::Editor),
+        open: || get(pages::make::page).post(pages::make::make),
+    },
+    act("/new/preview", Role::Editor, || post(pages::make::preview)),
+    act("/new/measure", Role::Editor, || post(pages::make::measure)),
 ];
 
 /// Their router.

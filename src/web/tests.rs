@@ -28,6 +28,7 @@ pub(super) struct Desk {
     tick: Arc<AtomicI64>,
     pub(super) ready: watch::Sender<Readiness>,
     view: watch::Sender<Arc<View>>,
+    pub(super) works: watch::Sender<Option<Arc<Works>>>,
     stop: CancellationToken,
     done: tokio::task::JoinHandle<std::io::Result<()>>,
     _folder: tempfile::TempDir,
@@ -35,7 +36,7 @@ pub(super) struct Desk {
 
 pub(super) struct Answer {
     pub(super) status: u16,
-    head: String,
+    pub(super) head: String,
     pub(super) body: String,
 }
 
@@ -72,6 +73,7 @@ impl Desk {
         let clock = Arc::new(FakeClock::at("2026-03-12T10:00:00Z".parse().unwrap()));
         let (ready, on_ready) = watch::channel(Readiness::Starting("reading the config".to_owned()));
         let (view, on_view) = watch::channel(Arc::new(view()));
+        let (works, on_works) = watch::channel(None);
         let tick = Arc::new(AtomicI64::new(0));
         let state = State {
             store: store.clone(),
@@ -82,14 +84,14 @@ impl Desk {
             tick: Arc::clone(&tick),
             inlet: watch::channel(None).1,
             connector: watch::channel(None).1,
-            works: watch::channel(None).1,
+            works: on_works,
             version: "0.0.0-test",
         };
         let listener = TcpListener::bind((address, 0)).await.unwrap();
         let at = SocketAddr::from(([127, 0, 0, 1], listener.local_addr().unwrap().port()));
         let stop = CancellationToken::new();
         let done = tokio::spawn(serve(listener, state, stop.clone()));
-        Self { at, store, clock, tick, ready, view, stop, done, _folder: folder }
+        Self { at, store, clock, tick, ready, view, works, stop, done, _folder: folder }
     }
 
     pub(super) async fn send(&self, request: &str) -> Answer {
@@ -176,6 +178,7 @@ async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store:
             due: now + SignedDuration::from_hours(1),
             attempts: 0,
             text: Some(HOSTILE.to_owned()),
+            picture: Default::default(),
             state,
         };
         post::insert(conn, &PostRow::new(post), now, &Actor::Route, HOSTILE).await?;

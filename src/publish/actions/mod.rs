@@ -2,11 +2,15 @@
 //! under the person's name, and raises the change counter, so that a running service looks again at once. What an act
 //! may not do is told in words, as [`StoreError::Conflict`], with the state the post is in and the way out.
 //!
-//! `waiting.rs` has the acts on posts that are not out, `out.rs` those on posts that are (or are made by hand),
-//! `door.rs` pause and resume, `foresee.rs` what resuming will do. Nothing here sends: that is the lane's.
+//! `waiting.rs` has the acts on posts that are not out, `later.rs` those on when they go, `change.rs` those on what they
+//! say, `out.rs` those on posts that are out, `made.rs` makes posts by hand, `door.rs` has pause and resume, `foresee.rs`
+//! what resuming will do. Nothing here sends: that is the lane's.
 
+mod change;
 mod door;
 mod foresee;
+mod later;
+mod made;
 mod out;
 #[cfg(test)]
 mod tests;
@@ -14,17 +18,21 @@ mod waiting;
 
 use jiff::Timestamp;
 
+pub use self::change::{Change, Edited, change, edit};
 pub use self::door::{Release, Reopen, Resumed, pause, resume};
 pub use self::foresee::{Ahead, Asked, Foreseen, foresee};
-pub use self::out::{BY_HAND, ByHand, Edited, by_hand, edit, own_article, retract, seen};
+pub use self::later::{Seen, UNDO, reschedule, send_now, take_back, waits_for_undo};
+pub use self::made::{BY_HAND, ByHand, Start, all_by_hand, by_hand, by_link, link_in, own_article};
+pub use self::out::{Sight, retract, seen, sight};
 pub use self::waiting::{approve, approve_group, confirm, hold, retry, skip, skip_group};
-use super::Channel;
 use super::claim::{done_steps, remote_id};
 use super::prepare::Setting;
+use super::{Channel, identity_of};
 use crate::model::post::{Actor, Approval, HoldReason, PostState};
 use crate::model::receipt::{Op, Outcome};
+use crate::platform::Identity;
 use crate::store::post::{PostRow, short};
-use crate::store::{Conn, StoreError, attempt, post};
+use crate::store::{Conn, StoreError, attempt, audit, channel, post};
 
 /// A person at work: who, and when.
 #[derive(Clone, Debug)]
@@ -88,6 +96,24 @@ pub(super) async fn known(conn: &mut Conn, row: &PostRow) -> Result<Known, Store
 
 async fn need(conn: &mut Conn, id: &str) -> Result<PostRow, StoreError> {
     post::one(conn, id).await?.ok_or_else(|| StoreError::Conflict(format!("there is no post {id}")))
+}
+
+async fn identity(conn: &mut Conn, name: &str) -> Result<Option<Identity>, StoreError> {
+    Ok(channel::one(conn, name).await?.and_then(|row| identity_of(row.identity.as_deref())))
+}
+
+fn said(text: impl Into<String>) -> StoreError {
+    StoreError::Conflict(text.into())
+}
+
+/// Refuses what was decided about another version of the post than there is by now, and says who changed it.
+async fn same(conn: &mut Conn, row: &PostRow, version: Option<i64>) -> Result<(), StoreError> {
+    if version.is_none_or(|version| version == row.version) {
+        return Ok(());
+    }
+    let last = audit::of(conn, row.id()).await?.pop();
+    let by = last.map(|last| format!(" by {} ({})", last.actor, last.why)).unwrap_or_default();
+    Err(said(format!("post {} was changed meanwhile{by}: look at it again", short(row.id()))))
 }
 
 fn refuse(row: &PostRow, act: &str, known: &Known) -> StoreError {
@@ -157,8 +183,20 @@ fn ways_out(row: &PostRow, known: &Known) -> String {
     }
 }
 
+/// Whether a post may be out, wholly or in part: then its words stay as they are, and a person who has looked decides.
+///
+/// # Errors
+/// The database's.
+pub async fn may_be_out(conn: &mut Conn, row: &PostRow) -> Result<bool, StoreError> {
+    let known = known(conn, row).await?;
+    Ok(known.doubtful || !known.parts.is_empty())
+}
+
 /// The text a person wrote, with plain line ends and without control characters.
-fn plain(text: &str) -> Result<String, StoreError> {
+///
+/// # Errors
+/// Where nothing is left of it.
+pub fn plain(text: &str) -> Result<String, StoreError> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n").replace('\t', " ");
     let text: String = text.chars().filter(|c| *c == '\n' || !c.is_control()).collect();
     match text.trim() {

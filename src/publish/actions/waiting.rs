@@ -1,7 +1,7 @@
 //! Acts on posts that are not out, or not known to be: approve, hold, skip, retry, confirm.
 
 use super::{Hand, Known, known, need, refuse};
-use crate::model::post::{HoldReason, PostState, SkipReason};
+use crate::model::post::{HoldReason, Post, PostState, SkipReason};
 use crate::model::receipt::{Known as How, Receipt};
 use crate::store::post::{PostRow, short};
 use crate::store::{Conn, Store, StoreError, meta, notice, post};
@@ -30,10 +30,7 @@ pub(super) async fn approve_row(
     payload: Option<String>,
 ) -> Result<PostRow, StoreError> {
     let known = known(conn, &row).await?;
-    let may_be_out = known.doubtful || !known.parts.is_empty() || is_restored(&row);
-    // A person's word is not the source's: the lane would hold it again at once.
-    let withheld = matches!(row.post.state, PostState::Held { why: HoldReason::Withheld { .. }, .. });
-    if may_be_out || withheld {
+    if !may_be_approved(&row, &known) {
         return Err(refuse(&row, "approve it", &known));
     }
     let Ok(post) = row.post.clone().approve(hand.approval(payload)) else {
@@ -45,12 +42,19 @@ pub(super) async fn approve_row(
     settle(conn, &row, &next, hand, "approved").await
 }
 
+/// Whether a person's plain word can let it go: it is certainly not out, and its source does not withhold it. Where it does,
+/// the lane would hold it again at once.
+pub(super) fn may_be_approved(row: &PostRow, known: &Known) -> bool {
+    let withheld = matches!(row.post.state, PostState::Held { why: HoldReason::Withheld { .. }, .. });
+    !(known.doubtful || !known.parts.is_empty() || is_restored(row) || withheld)
+}
+
 const fn is_restored(row: &PostRow) -> bool {
     matches!(row.post.state, PostState::Held { why: HoldReason::Restored, .. })
 }
 
 /// Late news is not sent: the sweep would skip it at once.
-fn in_time(row: &PostRow, hand: &Hand) -> Result<(), StoreError> {
+pub(super) fn in_time(row: &PostRow, hand: &Hand) -> Result<(), StoreError> {
     match row.post.expires {
         Some(expires) if expires <= hand.now => Err(StoreError::Conflict(format!(
             "post {} is too old by now, its time ended at {expires}; `bugle post --article` sends it by hand all the same",
@@ -61,7 +65,13 @@ fn in_time(row: &PostRow, hand: &Hand) -> Result<(), StoreError> {
 }
 
 /// Writes the post's new state; what a notice asked of a person is done.
-async fn settle(conn: &mut Conn, row: &PostRow, next: &PostRow, hand: &Hand, why: &str) -> Result<PostRow, StoreError> {
+pub(super) async fn settle(
+    conn: &mut Conn,
+    row: &PostRow,
+    next: &PostRow,
+    hand: &Hand,
+    why: &str,
+) -> Result<PostRow, StoreError> {
     let written = post::put(conn, row, next, hand.now, &hand.actor(), why).await?;
     for word in ["held", "failed"] {
         notice::settle(conn, &format!("post.{}.{word}", row.id())).await?;
@@ -159,13 +169,13 @@ fn undecided(row: &PostRow, known: &Known) -> bool {
     why.is_doubt() || *why == HoldReason::Restored || known.doubtful || !known.parts.is_empty()
 }
 
-/// Puts a failed or held post back into the queue, with another text if one is given.
+/// Puts a failed or held post back into the queue, with another wording if one is given.
 pub(super) async fn send_again(
     conn: &mut Conn,
     hand: &Hand,
     row: PostRow,
     known: &Known,
-    text: Option<String>,
+    other: Option<Post>,
     why: &str,
 ) -> Result<PostRow, StoreError> {
     let failed = matches!(row.post.state, PostState::Failed { .. });
@@ -180,8 +190,8 @@ pub(super) async fn send_again(
         // The person has looked.
         next.verify = false;
     }
-    if text.is_some() {
-        next.post.text = text;
+    if let Some(other) = other {
+        (next.post.text, next.post.picture) = (other.text, other.picture);
     }
     settle(conn, &row, &next, hand, why).await
 }

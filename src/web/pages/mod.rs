@@ -4,10 +4,15 @@
 pub(super) mod article;
 pub(super) mod articles;
 pub(super) mod channels;
+mod civil;
 pub(super) mod connect;
+mod differ;
+mod history;
 mod look;
+pub(super) mod make;
 mod money;
 pub(super) mod pause;
+pub(super) mod post;
 pub(super) mod resume;
 mod shown;
 pub(super) mod sources;
@@ -24,6 +29,7 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
 use self::look::When;
+use super::said::{self, Said};
 use super::{Shared, Site, View};
 use crate::model::channel::Pause;
 use crate::store::StoreError;
@@ -32,8 +38,11 @@ use crate::telemetry::field;
 /// The word of the platform whose posts are shown here.
 const TIMELINE: &str = "timeline";
 
-const STYLE: &str =
-    concat!(include_str!("../../../templates/web/style.css"), include_str!("../../../templates/web/css/live.css"),);
+const STYLE: &str = concat!(
+    include_str!("../../../templates/web/style.css"),
+    include_str!("../../../templates/web/css/live.css"),
+    include_str!("../../../templates/web/css/post.css"),
+);
 const SCRIPT: &str = include_str!("../../../templates/web/desk.js");
 const ICON: &str = include_str!("../../../templates/web/icon.svg");
 
@@ -67,6 +76,8 @@ struct Frame {
     sources: bool,
     channels: bool,
     timelines: Vec<Tab>,
+    /// What became of the act before, to be shown once.
+    said: Option<Said>,
 }
 
 /// A timeline in the frame.
@@ -122,6 +133,7 @@ impl Desk {
             sources: here == "/sources",
             channels: here == "/channels",
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
+            said: said::take(),
             here,
         }
     }

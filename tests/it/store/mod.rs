@@ -120,6 +120,7 @@ pub fn scheduled(id: &str, article: &str) -> PostRow {
         due: at(0),
         attempts: 0,
         text: None,
+        picture: Default::default(),
         state: PostState::Scheduled { approval: approval(), retry: None },
     })
 }
