@@ -168,6 +168,8 @@ struct Site {
     /// Clicks on short links, not written yet.
     clicks: clicks::Counter,
     rooms: push::Rooms,
+    /// Pictures made for the pages, for a while.
+    album: pages::pictures::Album,
 }
 
 type Shared = axum::extract::State<Arc<Site>>;
@@ -186,7 +188,9 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
     // From now on a tick is awaited: an engine that never gets going is not alive either.
     let now = state.clock.now().as_millisecond();
     let _ = state.tick.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-    let site = Arc::new(Site { state, local, clicks: clicks::Counter::default(), rooms: push::Rooms::default() });
+    let album = pages::pictures::Album::default();
+    let site =
+        Arc::new(Site { state, local, clicks: clicks::Counter::default(), rooms: push::Rooms::default(), album });
     let halt = stop.clone();
     let server =
         axum::serve(listener, router(Arc::clone(&site))).with_graceful_shutdown(async move { halt.cancelled().await });
