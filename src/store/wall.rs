@@ -78,6 +78,19 @@ pub async fn has(conn: &mut Conn, channel: &str, id: &str) -> Result<bool, Store
     Ok(found.is_some())
 }
 
+/// The post under that id, also one that was taken down.
+///
+/// # Errors
+/// The database's.
+pub async fn one(conn: &mut Conn, channel: &str, id: &str) -> Result<Option<Stored>, StoreError> {
+    let row = sqlx::query("SELECT id, at, post, down FROM wall WHERE channel = $1 AND id = $2")
+        .bind(channel)
+        .bind(id)
+        .fetch_optional(conn)
+        .await?;
+    row.as_ref().map(stored).transpose()
+}
+
 /// A timeline's posts, newest first.
 ///
 /// # Errors
@@ -88,14 +101,14 @@ pub async fn list(conn: &mut Conn, channel: &str, most: i64) -> Result<Vec<Store
         .bind(most)
         .fetch_all(conn)
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Stored {
-                id: get(row, "id")?,
-                at: instant(get(row, "at")?),
-                down: get::<Option<i64>>(row, "down")?.map(instant),
-                post: get(row, "post")?,
-            })
-        })
-        .collect()
+    rows.iter().map(stored).collect()
+}
+
+fn stored(row: &sqlx::any::AnyRow) -> Result<Stored, StoreError> {
+    Ok(Stored {
+        id: get(row, "id")?,
+        at: instant(get(row, "at")?),
+        down: get::<Option<i64>>(row, "down")?.map(instant),
+        post: get(row, "post")?,
+    })
 }

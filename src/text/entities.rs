@@ -112,6 +112,19 @@ pub fn seen(text: &str, sight: Sight, unit: Unit) -> Vec<Entity> {
     out
 }
 
+/// A text in pieces, in order: what `sight` makes clickable with its kind, and what is between.
+pub fn pieces(text: &str, sight: Sight) -> Vec<(Option<Kind>, &str)> {
+    let (mut at, mut out) = (0, Vec::new());
+    for e in raw(text, sight) {
+        out.push((None, &text[at..e.start]));
+        out.push((Some(e.kind), &text[e.start..e.end]));
+        at = e.end;
+    }
+    out.push((None, &text[at..]));
+    out.retain(|(_, piece)| !piece.is_empty());
+    out
+}
+
 /// Whether the platform that counts in `unit` takes the whole of `text` for one such entity, also in the middle of a line.
 pub fn is_whole(text: &str, kind: Kind, unit: Unit) -> bool {
     let found = entities(&format!("a {text} b"), unit);

@@ -180,6 +180,8 @@ struct Site {
     live: live::Hub,
     kitchen: once::Kitchen,
     standing: standing::Standing,
+    /// Pictures made for the pages, for a while.
+    album: pages::pictures::Album,
 }
 
 type Shared = axum::extract::State<Arc<Site>>;
@@ -207,6 +209,7 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
         live,
         kitchen: once::Kitchen::default(),
         standing: standing::Standing::default(),
+        album: pages::pictures::Album::default(),
     });
     let halt = stop.clone();
     let server =

@@ -34,6 +34,8 @@ const fn act(path: &'static str, act: Role, open: fn() -> MethodRouter<Arc<Site>
 pub(super) const ROOMS: &[Room] = &[
     page("/", Role::Viewer, || get(pages::today::page)),
     page("/timelines/{name}", Role::Viewer, || get(pages::timeline::page)),
+    page("/timelines/{name}/{post}/pictures/{n}", Role::Viewer, || get(pages::pictures::of_wall)),
+    page("/posts/{id}/pictures/{n}", Role::Viewer, || get(pages::pictures::of_post)),
     page("/articles", Role::Viewer, || get(pages::articles::page)),
     page("/articles/{id}", Role::Viewer, || get(pages::article::page)),
     page("/sources", Role::Viewer, || get(pages::sources::page)),

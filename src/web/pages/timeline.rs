@@ -6,11 +6,14 @@ use axum::extract::rejection::PathRejection;
 use axum::response::Response;
 
 use super::look::{self, Out, When};
+use super::manners;
+use super::pictures::Carried;
+use super::preview::{Matter, Part, Preview, Whose};
 use super::shown::platform_name;
 use super::{Desk, Frame, Shared, Site, TIMELINE, Trouble, answer, part};
-use crate::model::picture::{Origin, Picture};
 use crate::platform::WallPost;
 use crate::store::{StoreError, wall};
+use crate::web::ChannelView;
 
 /// The most posts of a page.
 const MOST: i64 = 100;
@@ -19,40 +22,10 @@ const MOST: i64 = 100;
 struct Post {
     /// Its id on the timeline, so that it can be linked to.
     id: String,
-    at: When,
     down: Option<When>,
-    text: String,
-    lang: Option<String>,
-    card: Option<Card>,
-    /// Its pictures, in order.
-    pictures: Vec<Shown>,
-    /// Its link, where it has no card.
+    /// Its link, where it has no card and the text does not show it.
     link: Option<Out>,
-    /// Which part of a thread it is, as "Part 2 of 3".
-    part: Option<String>,
-    length: usize,
-    limit: usize,
-    /// Length of limit, in percent, at most 100.
-    share: usize,
-}
-
-/// A picture that is attached, in words: it is not loaded either.
-struct Shown {
-    /// Where it is; `None`: it is drawn.
-    out: Option<Out>,
-    /// What is said of it to people who do not see it.
-    alt: String,
-    /// What is drawn, as "headline card, 16:9".
-    drawn: Option<String>,
-}
-
-/// A link card.
-struct Card {
-    out: Out,
-    title: String,
-    description: String,
-    /// The host of its picture, which is not loaded: nothing is fetched from elsewhere.
-    picture: Option<String>,
+    preview: Preview,
 }
 
 #[derive(Template)]
@@ -62,6 +35,8 @@ struct Timeline {
     name: String,
     handle: String,
     initial: String,
+    /// The class of its platform's looks.
+    manner: &'static str,
     /// The platform it is like, as that writes itself.
     like: Option<String>,
     posts: Vec<Post>,
@@ -82,57 +57,51 @@ async fn build(site: &Site, desk: &Desk, name: &str) -> Result<Timeline, Trouble
     })?;
     let mut conn = site.state.store.read().await?;
     let rows = wall::list(&mut conn, name, MOST).await?;
-    let posts = rows.iter().map(|row| post(desk, row)).collect::<Result<Vec<_>, _>>()?;
+    // A process that does not publish makes no pictures: there they are said in words.
+    let draws = site.state.works.borrow().is_some();
+    let posts = rows.iter().map(|row| post(desk, channel, row, draws)).collect::<Result<Vec<_>, _>>()?;
     let handle = channel.label.clone().unwrap_or_else(|| desk.view.newsroom.clone());
     Ok(Timeline {
         frame: desk.frame(format!("Timeline {name}"), look::path("/timelines", name)),
         name: name.to_owned(),
         initial: look::initial(&handle),
         handle,
+        manner: manners::of(channel.like.as_deref().unwrap_or_default()).word,
         like: channel.like.as_deref().map(platform_name),
         full: rows.len() >= usize::try_from(MOST).unwrap_or(usize::MAX),
         posts,
     })
 }
 
-fn post(desk: &Desk, row: &wall::Stored) -> Result<Post, StoreError> {
+fn post(desk: &Desk, channel: &ChannelView, row: &wall::Stored, draws: bool) -> Result<Post, StoreError> {
     let stored: WallPost = serde_json::from_str(&row.post).map_err(|e| StoreError::Corrupt {
         table: "wall",
         column: "post",
         id: row.id.clone(),
         said: e.to_string(),
     })?;
-    let own = stored.card.as_ref().and_then(|card| {
-        Some(Card {
-            out: Out::new(&card.url)?,
-            title: card.title.clone(),
-            description: card.description.clone(),
-            picture: card.image.as_ref().and_then(Out::new).map(|out| out.host),
-        })
-    });
-    // As on the platforms: a picture of the post's own stands where the card would be.
-    let own = own.filter(|_| stored.picture.is_none());
-    let link = if own.is_none() { stored.link.as_ref().and_then(Out::new) } else { None };
-    Ok(Post {
-        id: row.id.clone(),
-        at: desk.when(row.at),
-        down: row.down.map(|at| desk.when(at)),
-        card: own,
-        pictures: stored.picture.iter().chain(&stored.further).map(shown).collect(),
-        link,
-        part: stored.part.map(|place| format!("Part {} of {}", place.n, place.of)),
-        length: stored.length,
-        limit: stored.limit,
-        share: stored.length.saturating_mul(100).checked_div(stored.limit).unwrap_or(100).min(100),
-        text: stored.text,
-        lang: stored.language,
-    })
-}
-
-fn shown(picture: &Picture) -> Shown {
-    let (out, drawn) = match &picture.origin {
-        Origin::Photo { urls } => (urls.first().and_then(Out::new), None),
-        Origin::Headline(card) => (None, Some(format!("headline card, {}", card.ratio.word()))),
+    let whose = Whose {
+        like: channel.like.as_deref().unwrap_or_default(),
+        newsroom: &desk.view.newsroom,
+        handle: channel.label.as_deref().unwrap_or(&channel.name),
     };
-    Shown { out, alt: picture.alt.clone(), drawn }
+    let shown_at = draws.then(|| look::path(&look::path("/timelines", &channel.name), &row.id) + "/pictures");
+    let carried = Carried::on_wall(&stored);
+    let texts = [(stored.text, stored.length)];
+    let matter = Matter {
+        texts: &texts,
+        limit: stored.limit,
+        card: stored.card.as_ref(),
+        pictures: &carried.own,
+        shown_at: shown_at.as_deref(),
+        language: stored.language.as_deref(),
+    };
+    let mut preview = Preview::of(whose, matter).at(desk.when(row.at));
+    let is_linked =
+        |part: &Part| part.card.is_some() || part.runs.iter().chain(&part.rest).any(|run| run.out.is_some());
+    let link = stored.link.as_ref().filter(|_| !preview.parts.iter().any(is_linked)).and_then(Out::new);
+    for (part, place) in preview.parts.iter_mut().zip(stored.part) {
+        part.place = Some(format!("Part {} of {}", place.n, place.of));
+    }
+    Ok(Post { id: row.id.clone(), down: row.down.map(|at| desk.when(at)), link, preview })
 }
