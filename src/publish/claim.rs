@@ -378,6 +378,18 @@ fn held(row: &PostRow, why: HoldReason, now: Timestamp) -> Result<crate::model::
     row.post.clone().hold(why, now).map_err(|e| StoreError::Conflict(e.to_string()))
 }
 
+/// What was due before then is stale where its channel was closed all the while.
+pub fn stale_before(now: Timestamp, scale: f64) -> Timestamp {
+    let late = super::retry::scaled(
+        #[expect(clippy::cast_precision_loss, reason = "two hours")]
+        {
+            (STALE_HOURS * 3600) as f64
+        },
+        scale,
+    );
+    now - late
+}
+
 /// Holds the channel's posts that its closing made more than two hours late. Returns how many.
 ///
 /// # Errors
@@ -389,14 +401,7 @@ pub async fn hold_stale(
     now: Timestamp,
     scale: f64,
 ) -> Result<usize, StoreError> {
-    let late = super::retry::scaled(
-        #[expect(clippy::cast_precision_loss, reason = "two hours")]
-        {
-            (STALE_HOURS * 3600) as f64
-        },
-        scale,
-    );
-    let before = now - late;
+    let before = stale_before(now, scale);
     if closed_since > before {
         return Ok(0);
     }

@@ -10,11 +10,15 @@
 mod clicks;
 #[cfg(test)]
 mod clicks_tests;
+mod form;
 mod gate;
+#[cfg(test)]
+mod lists_tests;
 mod pages;
 mod probes;
 pub mod push;
 mod rooms;
+mod said;
 mod shown;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use super::{Site, pages};
 use crate::model::person::Role;
@@ -25,6 +25,10 @@ const fn page(path: &'static str, see: Role, open: fn() -> MethodRouter<Arc<Site
     Room { path, see: Some(see), act: None, open }
 }
 
+const fn act(path: &'static str, act: Role, open: fn() -> MethodRouter<Arc<Site>>) -> Room {
+    Room { path, see: None, act: Some(act), open }
+}
+
 /// All of them.
 pub(super) const ROOMS: &[Room] = &[
     page("/", Role::Viewer, || get(pages::today::page)),
@@ -33,6 +37,20 @@ pub(super) const ROOMS: &[Room] = &[
     page("/articles/{id}", Role::Viewer, || get(pages::article::page)),
     page("/sources", Role::Viewer, || get(pages::sources::page)),
     page("/channels", Role::Viewer, || get(pages::channels::page)),
+    // Lists.
+    page("/posts", Role::Viewer, || get(pages::posts::page)),
+    act("/floods/{group}/approve", Role::Editor, || post(pages::today::approve_flood)),
+    act("/floods/{group}/skip", Role::Editor, || post(pages::today::skip_flood)),
+    act("/articles/{id}/take-down", Role::Editor, || post(pages::article::take_down)),
+    page("/sources/{name}", Role::Viewer, || get(pages::source::page)),
+    page("/sources/{name}/raw", Role::Viewer, || get(pages::source::raw)),
+    act("/sources/{name}/poll", Role::Editor, || post(pages::source::poll)),
+    page("/channels/{name}", Role::Viewer, || get(pages::channel::page)),
+    act("/channels/{name}/pause", Role::Editor, || post(pages::channel::pause)),
+    act("/channels/{name}/resume", Role::Editor, || post(pages::channel::resume)),
+    act("/channels/{name}/disconnect", Role::Admin, || post(pages::channel::disconnect)),
+    page("/audit", Role::Viewer, || get(pages::audit::page)),
+    page("/audit.jsonl", Role::Admin, || get(pages::audit::export)),
 ];
 
 /// Their router.

@@ -1,13 +1,19 @@
 //! The pages for people, one file each, and what they share: the frame around a page, and what goes wrong. What a page
 //! shows is put into plain structs here; how it looks is in `templates/web/`.
 
+mod acting;
 pub(super) mod article;
 pub(super) mod articles;
+mod asked;
+pub(super) mod audit;
+pub(super) mod channel;
 pub(super) mod channels;
 pub(super) mod connect;
 mod look;
 mod money;
+pub(super) mod posts;
 mod shown;
+pub(super) mod source;
 pub(super) mod sources;
 pub(super) mod timeline;
 pub(super) mod today;
@@ -29,7 +35,8 @@ use crate::telemetry::field;
 /// The word of the platform whose posts are shown here.
 const TIMELINE: &str = "timeline";
 
-const STYLE: &str = include_str!("../../../templates/web/style.css");
+const STYLE: &str =
+    concat!(include_str!("../../../templates/web/style.css"), include_str!("../../../templates/web/css/lists.css"),);
 const ICON: &str = include_str!("../../../templates/web/icon.svg");
 
 pub(super) async fn style() -> Response {
@@ -99,8 +106,8 @@ impl Desk {
             version: self.version,
             today: here == "/",
             articles: here.starts_with("/articles"),
-            sources: here == "/sources",
-            channels: here == "/channels",
+            sources: here.starts_with("/sources"),
+            channels: here.starts_with("/channels"),
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
             here,
         }
