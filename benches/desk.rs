@@ -42,8 +42,22 @@ const BUDGET: Duration = Duration::from_millis(15);
 const WEIGHT: usize = 60_000;
 
 const WORDS: [&str; 16] = [
-    "Körpü", "açıldı", "nazir", "Bakı", "market", "opens", "minister", "visits", "qiymət", "artdı", "Gəncə", "report",
-    "new", "idman", "qələbə", "Monday",
+    "Körpü",
+    "açıldı",
+    "nazir",
+    "Bakı",
+    "market",
+    "opens",
+    "minister",
+    "visits",
+    "qiymət",
+    "artdı",
+    "Gəncə",
+    "report",
+    "new",
+    "idman",
+    "qələbə",
+    "Monday",
 ];
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -217,7 +231,11 @@ fn row(n: usize, at: usize, all: usize, seen: Timestamp, now: Timestamp) -> Post
             },
         },
     };
-    let due = if newest <= WAITING / CHANNELS { now + SignedDuration::from_mins(i64::try_from(n % 300).unwrap_or(0)) } else { seen };
+    let due = if newest <= WAITING / CHANNELS {
+        now + SignedDuration::from_mins(i64::try_from(n % 300).unwrap_or(0))
+    } else {
+        seen
+    };
     let mut row = PostRow::new(Post {
         id: PostId::new(id(n, at + 1)),
         channel: ChannelName::new(format!("c{at}")),

@@ -88,7 +88,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
 }
 
 /// The articles a text may mean, the surest way first.
-async fn search(conn: &mut Conn, text: &str) -> Result<Vec<(Article, Vec<Verdict>)>, StoreError> {
+pub(super) async fn search(conn: &mut Conn, text: &str) -> Result<Vec<(Article, Vec<Verdict>)>, StoreError> {
     let mut texts = vec![text.to_owned(), format!("guid:{text}")];
     if let Ok(url) = Url::parse(text) {
         texts.push(url.to_string());

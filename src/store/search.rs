@@ -220,7 +220,7 @@ mod tests {
     fn a_search_is_words_and_nothing_else() {
         assert_eq!(Words::of(""), None);
         assert_eq!(Words::of("\"*:&|!()<->' --"), None);
-        let words = |text| Words::of(text).unwrap().0;
+        let words = |text: &str| Words::of(text).unwrap().0;
         assert_eq!(words("title:\"a b\" OR NOT NEAR(c) a*"), ["title", "a", "b", "or", "not", "near", "c"]);
         assert_eq!(words(&"a b c d e f g h i j k l m n ".repeat(9)).len(), ASKED);
         assert_eq!(words(&"x".repeat(5_000))[0].len(), LETTERS);

@@ -79,7 +79,8 @@ async fn a_story_is_found_paused_resumed_and_taken_down_everywhere() {
     assert!(said(&answer).starts_with("bugle-said=bad."), "{answer:?}");
 
     let log = bugle.page("/audit?who=*people").await;
-    for words in ["A tragedy", "Resumed", "Asked for it to be taken down", "Taken down everywhere: 2 being taken down"] {
+    for words in ["A tragedy", "Resumed", "Asked for it to be taken down", "Taken down everywhere: 2 being taken down"]
+    {
         assert!(log.contains(words), "{words} is not in\n{log}");
     }
     let export = bugle.page("/audit.jsonl?what=pause").await;
@@ -101,9 +102,7 @@ async fn a_dropped_index_is_built_anew_while_the_service_runs() {
     books.run("DELETE FROM article_search").await;
     books.run("DELETE FROM meta WHERE name = 'search'").await;
     let bugle = newsroom.ready(&[]).await;
-    until("the article can be found again", async || {
-        bugle.page("/articles?q=before").await.contains("Story before")
-    })
-    .await;
+    until("the article can be found again", async || bugle.page("/articles?q=before").await.contains("Story before"))
+        .await;
     assert!(bugle.term().await.success());
 }

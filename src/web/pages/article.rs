@@ -130,12 +130,11 @@ async fn build(site: &Site, desk: &Desk, visitor: &Visitor, id: &str) -> Result<
     for name in names {
         let mut posts = Vec::new();
         let stored = channel::one(&mut conn, name).await?;
-        let view = desk.view.channels.iter().any(|channel| channel.name == name);
-        let way = match &works {
-            Some(works) => Way::of(name, works.channel(name)),
-            // Another process publishes, and knows its pace; this one knows whether the config has it.
-            None => Way { policy: view.then(String::new), ..Way::of(name, None) },
-        };
+        let mut way = Way::of(name, works.as_ref().and_then(|works| works.channel(name)));
+        if works.is_none() && desk.view.channels.iter().any(|channel| channel.name == name) {
+            // Another process publishes, and knows its rules; that the config has it is known here too.
+            way.policy = Some("the rules of the process that publishes".to_owned());
+        }
         for row in rows.iter().filter(|row| row.post.channel.as_str() == name) {
             let text = shown::text(row);
             let (_, mut why) = why::told(ask, row, embargo, text.as_deref(), &way, (stored.as_ref(), &pauses));

@@ -23,8 +23,6 @@ pub(super) struct Shown {
     pub tone: &'static str,
     /// The article's title, or what stands for it.
     pub title: String,
-    /// The article's page.
-    pub href: String,
     /// BCP 47 tag of the title.
     pub lang: Option<String>,
     /// The channel's name.
@@ -41,8 +39,6 @@ pub(super) struct Shown {
     pub out: Option<Out>,
     /// Where it stands on a timeline of ours.
     pub here: Option<String>,
-    /// The post's id.
-    pub id: String,
     /// Its own page.
     pub page: String,
     /// What can be done with one click.
@@ -73,6 +69,7 @@ const AGAIN: Act = act("Send again", "retry");
 const SKIP: Act = act("Skip", "skip");
 const DROP: Act = act("Drop", "skip");
 const HOLD: Act = act("Hold", "hold");
+const SEND: Act = act("Send now", "send");
 
 /// Those posts of a list, ready to be shown, each with what it cost.
 pub(super) async fn rows(conn: &mut Conn, desk: &Desk, listed: &[Listed]) -> Result<Vec<Shown>, StoreError> {
@@ -108,7 +105,6 @@ impl Shown {
             state: word(&post.state),
             tone: tone(&post.state),
             title,
-            href: look::path("/articles", post.article.as_str()),
             lang,
             channel: post.channel.to_string(),
             at_word,
@@ -116,7 +112,6 @@ impl Shown {
             note: look::sentence(&note(post, desk.now)),
             cost: None,
             out,
-            id: post.id.to_string(),
             page: look::path("/posts", row.id()),
             acts: acts(post),
             look: looked(post),
@@ -207,7 +202,7 @@ const fn acts(post: &Post) -> &'static [Act] {
         PostState::Held { why: HoldReason::Unfit { .. } | HoldReason::Withheld { .. }, .. } => &[SKIP],
         PostState::Held { .. } => &[APPROVE, SKIP],
         PostState::Failed { .. } => &[AGAIN, SKIP],
-        PostState::Scheduled { .. } => &[HOLD, SKIP],
+        PostState::Scheduled { .. } => &[SEND, HOLD, SKIP],
         _ => &[],
     }
 }

@@ -93,8 +93,7 @@ async fn an_article_is_found_by_its_newest_words(place: Place) {
     // What is forgotten is not found.
     commit!(store, |conn| article::forget(conn, at(99)).await).unwrap();
     let mut conn = store.read().await.unwrap();
-    let left: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM article_search").fetch_one(&mut *conn).await.unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM article_search").fetch_one(&mut *conn).await.unwrap();
     drop(conn);
     assert_eq!((found(&store, "third").await.len(), left), (0, 0));
     put(&store, "b", "Third again", 0).await;
@@ -106,9 +105,54 @@ async fn what_is_typed_is_never_a_fault(place: Place) {
     put(&store, "a", &odd(), 0).await;
     assert_eq!(found(&store, "drop table").await, ["a"]);
     for text in [
-        "\"", "\"\"", "a\"b", "*", "a*", "^a", "a:b", "words:a", "-a", "+a", "a AND", "NOT", "OR", "a NEAR b", "NEAR(a b, 2)",
-        "(", ")", "()", "a & b", "!a", "a | b", "a <-> b", "a:*", "'a'", "''", "\\", "\\'", "a\\", "{a}", "[a]", "~", "%", "_",
-        "$1", "?1", "--", "/*", "\u{fffd}", "\u{202e}a", "👩‍👩‍👧‍👦", "e\u{301}", "\u{301}", "½", "२०२६", "ก็", "ﷺ", "a\u{0}b", "İ",
+        "\"",
+        "\"\"",
+        "a\"b",
+        "*",
+        "a*",
+        "^a",
+        "a:b",
+        "words:a",
+        "-a",
+        "+a",
+        "a AND",
+        "NOT",
+        "OR",
+        "a NEAR b",
+        "NEAR(a b, 2)",
+        "(",
+        ")",
+        "()",
+        "a & b",
+        "!a",
+        "a | b",
+        "a <-> b",
+        "a:*",
+        "'a'",
+        "''",
+        "\\",
+        "\\'",
+        "a\\",
+        "{a}",
+        "[a]",
+        "~",
+        "%",
+        "_",
+        "$1",
+        "?1",
+        "--",
+        "/*",
+        "\u{fffd}",
+        "\u{202e}a",
+        "👩‍👩‍👧‍👦",
+        "e\u{301}",
+        "\u{301}",
+        "½",
+        "२०२६",
+        "ก็",
+        "ﷺ",
+        "a\u{0}b",
+        "İ",
     ] {
         let filter = Filter { words: Words::of(text), ..Filter::default() };
         let mut conn = store.read().await.unwrap();
@@ -157,7 +201,9 @@ async fn pages_follow_each_other_without_a_gap(place: Place) {
     for order in [Order::Due, Order::Newest] {
         let (mut after, mut ids) = (None, Vec::new());
         loop {
-            let page = listed::posts(&mut conn, &["scheduled", "held"], order, &Filter::default(), after.as_ref(), 7).await.unwrap();
+            let page = listed::posts(&mut conn, &["scheduled", "held"], order, &Filter::default(), after.as_ref(), 7)
+                .await
+                .unwrap();
             ids.extend(page.iter().map(|it| it.row.id().to_owned()));
             let Some(last) = page.last() else { break };
             after = listed::Key::of(&last.key(order).text());
@@ -188,7 +234,9 @@ async fn pages_follow_each_other_without_a_gap(place: Place) {
 async fn posts_are_narrowed_and_counted(place: Place) {
     let store = place.open().await;
     for (n, (source, channel, title)) in
-        [("wire", "x", "Bridge"), ("wire", "y", "Bridges"), ("news", "x", "Market"), ("news", "y", "Bridge")].iter().enumerate()
+        [("wire", "x", "Bridge"), ("wire", "y", "Bridges"), ("news", "x", "Market"), ("news", "y", "Bridge")]
+            .iter()
+            .enumerate()
     {
         let mut story = super::article(&format!("a{n}"));
         story.source = SourceName::new(*source);
