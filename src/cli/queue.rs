@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use super::cost::Cost;
 use super::shop::{Need, Shop};
 use super::show::{clicks, clip, money, post_json, table, text_of};
-use super::{Call, Exit, cost, why};
-use crate::model::post::{HoldReason, PostState};
+use super::why::RESUME;
+use super::{Call, Exit, cost};
+use crate::model::post::PostState;
+use crate::publish::why::{self, Ask, Way, reason};
 use crate::store::post::{self, PostRow, short};
 use crate::store::{article, channel, pause};
 
@@ -48,12 +50,15 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let pauses = pause::all(&mut conn).await?;
     let templates = shop.templates()?;
     let mut shut = HashMap::new();
+    let when = |at| shop.when(at);
+    let ask = Ask { now: shop.hand.now, when: &when, resume: RESUME };
     let mut titled = Vec::new();
     for row in rows {
         let name = row.post.channel.to_string();
         if matches!(row.post.state, PostState::Scheduled { .. }) && !shut.contains_key(&name) {
             let stored = channel::one(&mut conn, &name).await?;
-            shut.insert(name.clone(), why::shut(&shop, &name, stored.as_ref(), &pauses));
+            let way = Way::of(&name, shop.channel(&name).as_ref());
+            shut.insert(name.clone(), why::shut(ask, &way, stored.as_ref(), &pauses));
         }
         let story = article::one(&mut conn, row.post.article.as_str()).await?.map(|(article, _)| article);
         let cost = cost::of(&shop, &mut conn, &templates, (&row, story.as_ref())).await?;
@@ -129,26 +134,10 @@ fn told(state: &PostState, waits: &str) -> String {
     said.join("; ")
 }
 
-/// What there is to say of a state beside its word.
-pub fn reason(state: &PostState) -> String {
-    match state {
-        PostState::Held { why: HoldReason::Flood { group, evidence }, .. } => format!("group {group}: {evidence}"),
-        PostState::Held { why, .. } => why.to_string(),
-        PostState::Scheduled { retry: Some(retry), .. } => format!("again: {retry}"),
-        PostState::Scheduled { retry: None, .. } => String::new(),
-        PostState::Publishing { .. } => "on its way".to_owned(),
-        PostState::Uncertain { .. } => "the answer was lost; being looked up".to_owned(),
-        PostState::Published { receipt } => receipt.url.clone().unwrap_or_else(|| "out".to_owned()),
-        PostState::Failed { reason, .. } => format!("refused: {}", reason.said),
-        PostState::Skipped { why, .. } => why.to_string(),
-        PostState::Retracted { by, .. } => format!("taken down by {by}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::post::{Actor, Approval};
+    use crate::model::post::{Actor, Approval, HoldReason};
 
     #[test]
     fn a_post_that_waits_says_for_what() {

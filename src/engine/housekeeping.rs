@@ -13,8 +13,8 @@ use crate::model::post::{Actor, HoldReason, PostState, SkipReason};
 use crate::publish::{claim, recover, retry};
 use crate::store::post::PostRow;
 use crate::store::{
-    Conn, StoreError, article, attempt, consent, limit, meta, notice, page, pause, post, short_link, source, spend,
-    subscription,
+    Conn, StoreError, article, attempt, consent, limit, meta, notice, page, pause, post, search, short_link, source,
+    spend, subscription,
 };
 
 /// How often changes made beside the service are looked for.
@@ -33,6 +33,9 @@ const SEEN: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long the raw bytes of unreadable answers are kept. Source: the spine's retention.
 const RAW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// How many articles are made findable in one job of the writer: some milliseconds.
+const AT_ONCE: i64 = 100;
+
 /// Runs until stopped.
 pub async fn keep(setup: Arc<Setup>, stop: CancellationToken) {
     let clock = setup.house.clock.clone();
@@ -41,6 +44,7 @@ pub async fn keep(setup: Arc<Setup>, stop: CancellationToken) {
     let (begun, began_at) = (clock.monotonic(), clock.now());
     let mut round = begun;
     let mut retention = begun + FORGET;
+    let mut searchable = false;
     while !rest(LOOK, &stop).await {
         setup.ticked();
         let now = clock.now();
@@ -51,6 +55,12 @@ pub async fn keep(setup: Arc<Setup>, stop: CancellationToken) {
             }
             Ok(_) => {}
             Err(error) => tracing::debug!(%error, "the store could not be asked for changes"),
+        }
+        if !searchable {
+            match catch_up(&setup).await {
+                Ok(whole) => searchable = whole,
+                Err(error) => tracing::warn!(%error, "articles could not be made findable; tried again"),
+            }
         }
         let reading = clock.monotonic();
         if reading < round {
@@ -77,6 +87,12 @@ pub async fn keep(setup: Arc<Setup>, stop: CancellationToken) {
 async fn changed(setup: &Setup) -> Result<Option<String>, StoreError> {
     let mut conn = setup.house.store.read().await?;
     meta::get(&mut conn, meta::CHANGE).await
+}
+
+/// Articles of an earlier version, or of a backup, become findable bit by bit: publishing goes before.
+async fn catch_up(setup: &Setup) -> Result<bool, StoreError> {
+    let job = crate::store::job(move |conn| Box::pin(async move { search::catch_up(conn, AT_ONCE).await }));
+    setup.house.store.write(job).await
 }
 
 async fn once(setup: &Arc<Setup>, now: Timestamp) -> Result<(), StoreError> {

@@ -385,6 +385,11 @@ pub(super) fn stale_after(scale: f64) -> SignedDuration {
     super::retry::scaled(seconds, scale)
 }
 
+/// What was due before then is stale where its channel was closed all the while.
+pub fn stale_before(now: Timestamp, scale: f64) -> Timestamp {
+    now - stale_after(scale)
+}
+
 /// Holds the channel's posts that its closing made more than two hours late. Returns how many.
 ///
 /// # Errors
@@ -396,7 +401,7 @@ pub async fn hold_stale(
     now: Timestamp,
     scale: f64,
 ) -> Result<usize, StoreError> {
-    let before = now - stale_after(scale);
+    let before = stale_before(now, scale);
     if closed_since > before {
         return Ok(0);
     }

@@ -24,6 +24,7 @@ pub mod shelf;
 pub mod standing;
 pub mod studio;
 pub mod tokens;
+pub mod why;
 
 use std::sync::Arc;
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::change::{Topic, mark};
-use super::{Conn, StoreError, audit, get, instant, json, ms, to_json};
+use super::{Conn, StoreError, audit, get, instant, json, ms, search, to_json};
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, SourceName};
 use crate::model::post::Actor;
@@ -28,9 +28,9 @@ impl Verdict {
     }
 }
 
-const COLUMNS: &str = "id, source, version, first_seen, entry, verdicts";
+pub(super) const COLUMNS: &str = "id, source, version, first_seen, entry, verdicts";
 
-fn read(row: &sqlx::any::AnyRow) -> Result<(Article, Vec<Verdict>), StoreError> {
+pub(super) fn read(row: &sqlx::any::AnyRow) -> Result<(Article, Vec<Verdict>), StoreError> {
     let id: String = get(row, "id")?;
     let entry: Entry = json("article", "entry", &id, &get::<String>(row, "entry")?)?;
     let verdicts = json("article", "verdicts", &id, &get::<String>(row, "verdicts")?)?;
@@ -71,9 +71,9 @@ pub async fn insert(
     .bind(to_json(&article.entry))
     .bind(to_json(&verdicts))
     .bind(ms(article.first_seen))
-    .execute(conn)
+    .execute(&mut *conn)
     .await?;
-    Ok(())
+    search::index(conn, article.id.as_str(), &article.entry).await
 }
 
 /// The hash of the newest version's content.
@@ -135,6 +135,7 @@ pub async fn new_version(
         [] => "changed by a little".to_owned(),
         parts => format!("changed: {}", parts.join(", ")),
     };
+    search::index(conn, id, entry).await?;
     audit::add(conn, now, &Actor::Bugle, "article", id, (Some(&old), Some(&new)), &changed).await
 }
 
@@ -196,9 +197,9 @@ pub async fn enrich(conn: &mut Conn, id: &str, entry: &Entry, title_hash: &str) 
         .bind(entry.link.as_ref().map(url::Url::as_str))
         .bind(&entry.title)
         .bind(title_hash)
-        .execute(conn)
+        .execute(&mut *conn)
         .await?;
-    Ok(())
+    search::index(conn, id, entry).await
 }
 
 /// The source that brought an article first.

@@ -59,6 +59,74 @@ pub async fn add(
     Ok(())
 }
 
+/// What the log is narrowed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// By that person, or by `bugle` or `route`.
+    pub actor: Option<String>,
+    /// By people only.
+    pub people: bool,
+    /// That kind of thing: `post`, `pause`, `channel` …
+    pub what: Option<String>,
+    /// That very thing: a post's id, a channel's name.
+    pub subject: Option<String>,
+}
+
+/// The next rows, newest first, each with its id. `after`: the id of the last row of the page before.
+///
+/// # Errors
+/// The database's.
+pub async fn page(
+    conn: &mut Conn,
+    filter: &Filter,
+    after: Option<&str>,
+    most: usize,
+) -> Result<Vec<(String, Entry)>, StoreError> {
+    // Ids are made by the clock, so their order is that of time; the key of the table has it.
+    let mut sql = "SELECT id, at, actor, what, subject, came_from, went_to, why FROM audit WHERE 1 = 1".to_owned();
+    let mut binds = Vec::new();
+    let given = [("actor =", &filter.actor), ("what =", &filter.what), ("subject =", &filter.subject)];
+    let after = after.map(str::to_owned);
+    for (words, value) in given.into_iter().chain([("id <", &after)]) {
+        if let Some(value) = value {
+            binds.push(value.clone());
+            sql.push_str(&format!(" AND {words} ${}", binds.len()));
+        }
+    }
+    // As the index of what people did says it.
+    if filter.people || filter.actor.as_deref().is_some_and(|actor| !matches!(actor, "route" | "bugle")) {
+        sql.push_str(" AND actor <> 'route' AND actor <> 'bugle'");
+    }
+    sql.push_str(&format!(" ORDER BY id DESC LIMIT {most}"));
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for bind in binds {
+        query = query.bind(bind);
+    }
+    let rows = query.fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((get(row, "id")?, read(row)?))).collect()
+}
+
+/// Everybody who ever did something here, by name.
+///
+/// # Errors
+/// The database's.
+pub async fn people(conn: &mut Conn) -> Result<Vec<String>, StoreError> {
+    let sql = "SELECT DISTINCT actor FROM audit WHERE actor <> 'route' AND actor <> 'bugle' ORDER BY actor LIMIT 200";
+    Ok(sqlx::query_scalar(sql).fetch_all(conn).await?)
+}
+
+fn read(row: &sqlx::any::AnyRow) -> Result<Entry, StoreError> {
+    Ok(Entry {
+        at: instant(get(row, "at")?),
+        actor: get(row, "actor")?,
+        what: get(row, "what")?,
+        subject: get(row, "subject")?,
+        from: get(row, "came_from")?,
+        to: get(row, "went_to")?,
+        why: get(row, "why")?,
+    })
+}
+
 /// The rows of one subject, oldest first.
 ///
 /// # Errors
@@ -70,17 +138,5 @@ pub async fn of(conn: &mut Conn, subject: &str) -> Result<Vec<Entry>, StoreError
     .bind(subject)
     .fetch_all(conn)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Entry {
-                at: instant(get(row, "at")?),
-                actor: get(row, "actor")?,
-                what: get(row, "what")?,
-                subject: get(row, "subject")?,
-                from: get(row, "came_from")?,
-                to: get(row, "went_to")?,
-                why: get(row, "why")?,
-            })
-        })
-        .collect()
+    rows.iter().map(read).collect()
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, Write as _};
 
 use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
-use super::{Conn, Store, StoreError, Work, meta, post, source};
+use super::{Conn, Store, StoreError, Work, meta, post, search, source};
 
 /// Every table, in the order it is written.
 const TABLES: &[&str] = &[
@@ -184,5 +184,6 @@ async fn insert(
 async fn mark(conn: &mut Conn, now: jiff::Timestamp) -> Result<(), StoreError> {
     post::verify_all(conn).await?;
     source::freshen_all(conn).await?;
+    search::begin_anew(conn).await?;
     meta::set_instant(conn, meta::RESTORED, now).await
 }

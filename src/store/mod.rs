@@ -16,6 +16,7 @@ pub mod consent;
 pub mod data_key;
 pub mod dialect;
 pub mod limit;
+pub mod listed;
 pub mod meta;
 pub mod notice;
 pub mod page;
@@ -24,6 +25,7 @@ pub mod pause;
 mod plans;
 pub mod post;
 pub mod sealed;
+pub mod search;
 pub mod short_link;
 pub mod shown;
 pub mod source;
@@ -137,7 +139,7 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let dialect = Dialect::of(url)?;
         let write = dialect.pool(url, 1).await?;
-        migrate(&write).await?;
+        migrate(&write, dialect).await?;
         let read = dialect.pool(url, READERS).await?;
         let (jobs, queue) = mpsc::channel(1024);
         let changes = Arc::<change::Changes>::default();
@@ -235,9 +237,25 @@ impl Store {
     }
 }
 
-async fn migrate(pool: &AnyPool) -> Result<(), StoreError> {
-    let list = MIGRATIONS
-        .iter()
+/// The one migration that is not the same for both: full-text search.
+const SEARCH: (i64, &str) = (12, "search");
+const SEARCH_SQLITE: &str =
+    concat!(include_str!("../../migrations/0012_search.sql"), include_str!("../../migrations/0012_search.sqlite.sql"));
+const SEARCH_POSTGRES: &str = concat!(
+    include_str!("../../migrations/0012_search.sql"),
+    include_str!("../../migrations/0012_search.postgres.sql")
+);
+
+async fn migrate(pool: &AnyPool, dialect: Dialect) -> Result<(), StoreError> {
+    let search = match dialect {
+        Dialect::Sqlite => SEARCH_SQLITE,
+        Dialect::Postgres => SEARCH_POSTGRES,
+    };
+    let search = (SEARCH.0, SEARCH.1, search);
+    let mut all: Vec<&(i64, &'static str, &'static str)> = MIGRATIONS.iter().chain(std::iter::once(&search)).collect();
+    all.sort_by_key(|migration| migration.0);
+    let list = all
+        .into_iter()
         .map(|(version, name, sql)| {
             Migration::new(*version, (*name).into(), MigrationType::Simple, sql.into_sql_str(), false)
         })

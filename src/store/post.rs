@@ -86,7 +86,7 @@ pub struct Undo {
     pub urgency: Urgency,
 }
 
-const COLUMNS: &str = "id, channel, article, occasion, route, template, urgency, created, expires, due, attempts, text, \
+pub(super) const COLUMNS: &str = "id, channel, article, occasion, route, template, urgency, created, expires, due, attempts, text, \
                        state, data, fence, row_version, revision, payload, payload_hash, sent, looks, next_look, \
                        resends, verify, picture, undo";
 
@@ -94,7 +94,7 @@ fn select(rest: &str) -> sqlx::AssertSqlSafe<String> {
     sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM post {rest}"))
 }
 
-fn read(row: &sqlx::any::AnyRow) -> Result<PostRow, StoreError> {
+pub(super) fn read(row: &sqlx::any::AnyRow) -> Result<PostRow, StoreError> {
     let id: String = get(row, "id")?;
     let corrupt =
         |column: &'static str, said: String| StoreError::Corrupt { table: "post", column, id: id.clone(), said };
@@ -464,6 +464,20 @@ pub async fn forget(conn: &mut Conn, before: Timestamp) -> Result<u64, StoreErro
     .execute(conn)
     .await?;
     Ok(done.rows_affected())
+}
+
+/// When the channel's next scheduled post is due that is due at or after then.
+///
+/// # Errors
+/// The database's.
+pub async fn due_after(conn: &mut Conn, channel: &str, from: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let next: Option<i64> =
+        sqlx::query_scalar("SELECT min(due) FROM post WHERE channel = $1 AND state = 'scheduled' AND due >= $2")
+            .bind(channel)
+            .bind(ms(from))
+            .fetch_one(conn)
+            .await?;
+    Ok(next.map(instant))
 }
 
 /// Scheduled posts of a source's articles.

@@ -151,6 +151,17 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<SourceRow>, StoreError> {
     sqlx::query(sql).fetch_all(conn).await?.iter().map(read).collect()
 }
 
+/// Sources that fail, the longest first, of whatever config.
+///
+/// # Errors
+/// The database's.
+pub async fn failing(conn: &mut Conn, most: i64) -> Result<Vec<SourceRow>, StoreError> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM source WHERE failures > 0 ORDER BY COALESCE(failing_since, 0), name LIMIT $1"
+    ));
+    sqlx::query(sql).bind(most).fetch_all(conn).await?.iter().map(read).collect()
+}
+
 /// Writes a source's row, new or known. Its last change is never put back: a push may have brought something meanwhile.
 ///
 /// # Errors

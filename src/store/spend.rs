@@ -153,6 +153,27 @@ pub async fn of_post(conn: &mut Conn, post: &str) -> Result<Option<Price>, Store
     Ok(sum.map(Price::from_store))
 }
 
+/// What these posts have cost, as far as anything was charged for them.
+///
+/// # Errors
+/// The database's.
+pub async fn of_posts(conn: &mut Conn, posts: &[&str]) -> Result<Vec<(String, Price)>, StoreError> {
+    if posts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let marks = (1..=posts.len()).map(|n| format!("${n}")).collect::<Vec<_>>().join(",");
+    let sql = format!(
+        "SELECT post, CAST(sum(micros) AS BIGINT) AS micros FROM spend WHERE post IN ({marks}) AND voided IS NULL \
+         GROUP BY post"
+    );
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+    for post in posts {
+        query = query.bind(*post);
+    }
+    let rows = query.fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((get(row, "post")?, Price::from_store(get(row, "micros")?)))).collect()
+}
+
 /// What each channel and app spent on each civil day since then.
 ///
 /// # Errors

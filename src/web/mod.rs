@@ -12,6 +12,8 @@ mod clicks;
 mod clicks_tests;
 mod form;
 mod gate;
+#[cfg(test)]
+mod lists_tests;
 mod live;
 #[cfg(test)]
 mod live_tests;

@@ -73,6 +73,20 @@ pub(super) const ROOMS: &[Room] = &[
     },
     act("/new/preview", Role::Editor, || post(pages::make::preview)),
     act("/new/measure", Role::Editor, || post(pages::make::measure)),
+    // Lists.
+    page("/posts", Role::Viewer, || get(pages::posts::page)),
+    act("/floods/{group}/approve", Role::Editor, || post(pages::today::approve_flood)),
+    act("/floods/{group}/skip", Role::Editor, || post(pages::today::skip_flood)),
+    act("/articles/{id}/take-down", Role::Editor, || post(pages::article::take_down)),
+    page("/sources/{name}", Role::Viewer, || get(pages::source::page)),
+    page("/sources/{name}/raw", Role::Viewer, || get(pages::source::raw)),
+    act("/sources/{name}/poll", Role::Editor, || post(pages::source::poll)),
+    page("/channels/{name}", Role::Viewer, || get(pages::channel::page)),
+    act("/channels/{name}/pause", Role::Editor, || post(pages::channel::pause)),
+    act("/channels/{name}/resume", Role::Editor, || post(pages::channel::resume)),
+    act("/channels/{name}/disconnect", Role::Admin, || post(pages::channel::disconnect)),
+    page("/audit", Role::Viewer, || get(pages::audit::page)),
+    page("/audit.jsonl", Role::Admin, || get(pages::audit::export)),
 ];
 
 /// Their router.

@@ -111,7 +111,7 @@ impl Desk {
         self.done.await.unwrap().unwrap();
     }
 
-    async fn ask(&self, method: &str, path: &str, host: &str) -> Answer {
+    pub(super) async fn ask(&self, method: &str, path: &str, host: &str) -> Answer {
         self.send(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
     }
 
@@ -449,7 +449,15 @@ async fn an_empty_desk_teaches() {
 async fn hostile_words_stay_words() {
     let desk = Desk::open("127.0.0.1").await;
     desk.fill().await;
-    for (path, times) in [("/", 10), ("/articles", 1), ("/articles/a1", 10), ("/timelines/trial", 3)] {
+    for (path, times) in [
+        ("/", 10),
+        ("/articles", 1),
+        ("/articles/a1", 10),
+        ("/timelines/trial", 3),
+        ("/posts?view=all", 8),
+        ("/audit", 8),
+        ("/channels/x", 2),
+    ] {
         let body = desk.get(path).await.body;
         let body = body.replacen("<script src=\"/desk.js\" defer></script>", "", 1);
         assert!(!body.contains("<script") && !body.contains("alert(\"1\")"), "{path}");
@@ -477,10 +485,12 @@ async fn today_says_what_needs_a_person_and_how_it_is_decided() {
     for words in [
         "<span class=\"count\">6</span>", // block, alarm, 2 held, 1 uncertain, 1 failed
         "Channel x",
-        "bugle resume x",
-        "bugle approve p0",
-        "bugle confirm p1",
-        "bugle edit p3",
+        "/channels/x",
+        "/posts/p0/approve",
+        "/posts/p1/retry",
+        "/posts/p3/skip",
+        "/posts/p4/hold",
+        "data-countdown",
         "15:00", // due in an hour, in Baku
         "https://x.com/i/status/1",
         "/timelines/trial#post-w1",
@@ -488,8 +498,10 @@ async fn today_says_what_needs_a_person_and_how_it_is_decided() {
     ] {
         assert!(body.contains(words), "{words} is not in\n{body}");
     }
-    assert!(!body.contains("bugle approve p1"), "what is in doubt is not simply approved");
-    assert!(!body.contains("bugle confirm p2"), "what is being looked up is left alone");
+    assert!(!body.contains("/posts/p1/approve"), "what is in doubt is not simply approved");
+    for act in ["approve", "retry", "skip"] {
+        assert!(!body.contains(&format!("/posts/p2/{act}")), "what is being looked up is left alone");
+    }
 }
 
 #[tokio::test]

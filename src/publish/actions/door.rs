@@ -130,6 +130,11 @@ pub async fn resume(store: &Store, hand: &Hand, wish: Reopen) -> Result<Resumed,
     store.write(job).await
 }
 
+/// Whether a person lifts that block by resuming; the others end once the config or a secret is put right.
+pub const fn is_lifted_by_hand(block: &Block) -> bool {
+    !matches!(block, Block::NotInConfig | Block::MissingSecret { .. })
+}
+
 async fn unblock(
     conn: &mut Conn,
     hand: &Hand,

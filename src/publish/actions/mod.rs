@@ -4,10 +4,11 @@
 //!
 //! `waiting.rs` has the acts on posts that are not out, `later.rs` those on when they go, `change.rs` those on what they
 //! say, `out.rs` those on posts that are out, `made.rs` makes posts by hand, `door.rs` has pause and resume, `foresee.rs`
-//! what resuming will do. Nothing here sends: that is the lane's.
+//! what resuming will do, `down.rs` takes a whole story down. Nothing here sends: that is the lane's.
 
 mod change;
 mod door;
+mod down;
 mod foresee;
 mod later;
 mod made;
@@ -19,7 +20,8 @@ mod waiting;
 use jiff::Timestamp;
 
 pub use self::change::{Change, Edited, change, edit};
-pub use self::door::{Release, Reopen, Resumed, pause, resume};
+pub use self::door::{Release, Reopen, Resumed, is_lifted_by_hand, pause, resume};
+pub use self::down::{Down, take_down, told as told_down};
 pub use self::foresee::{Ahead, Asked, Foreseen, foresee};
 pub use self::later::{Seen, UNDO, reschedule, send_now, take_back, waits_for_undo};
 pub use self::made::{BY_HAND, ByHand, Start, all_by_hand, by_hand, by_link, link_in, own_article};

@@ -279,6 +279,7 @@ pub async fn approve_group(store: &Store, hand: &Hand, group: &str) -> Result<Ve
                     Err(e) => return Err(e),
                 }
             }
+            notice::settle(conn, &format!("flood.{group}")).await?;
             meta::touch(conn).await?;
             Ok(done)
         })
@@ -298,6 +299,7 @@ pub async fn skip_group(store: &Store, hand: &Hand, group: &str) -> Result<Vec<P
             for row in of_group(conn, &group).await? {
                 done.push(skip_row(conn, &hand, row).await?);
             }
+            notice::settle(conn, &format!("flood.{group}")).await?;
             meta::touch(conn).await?;
             Ok(done)
         })

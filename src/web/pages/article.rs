@@ -8,10 +8,17 @@ use axum::response::Response;
 use super::articles::titled;
 use super::look::{self, Out, When};
 use super::shown::{self, Shown, platform_name};
-use super::{Desk, Frame, Shared, Site, Trouble, answer, money, part};
+use super::{Desk, Frame, Shared, Site, Trouble, acting, answer, money, part};
+use crate::model::person::Role;
+use crate::model::post::PostState;
 use crate::model::receipt::Outcome;
+use crate::publish::actions;
+use crate::publish::why::{self, Ask, Way};
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, article, attempt, audit, post, short_link};
+use crate::store::{Conn, StoreError, article, attempt, audit, channel, page, pause, post, short_link};
+use crate::web::form::Form;
+use crate::web::said;
+use crate::web::visitor::Visitor;
 
 /// The most characters of the summary that are shown.
 const SUMMARY: usize = 600;
@@ -27,6 +34,8 @@ struct Line {
 /// A post and what happened to it.
 struct Told {
     shown: Shown,
+    /// What became of it and why, in the words of `bugle why`.
+    why: String,
     /// The text of each part.
     parts: Vec<String>,
     /// What became of its short link.
@@ -57,14 +66,46 @@ struct ArticlePage {
     summary: String,
     categories: Vec<String>,
     answers: Vec<Answer>,
+    /// When its source took it back, and its words.
+    killed: Option<(When, String)>,
+    /// How many posts would come down or be dropped.
+    to_take_down: usize,
+    /// Where that is done.
+    take_down: String,
+    back: String,
+    may: bool,
 }
 
-pub(in crate::web) async fn page(site: Shared, id: Result<Path<String>, PathRejection>) -> Response {
+pub(in crate::web) async fn page(site: Shared, visitor: Visitor, id: Result<Path<String>, PathRejection>) -> Response {
     let desk = Desk::new(&site);
-    answer(&desk, build(&site, &desk, &part(id)).await)
+    answer(&desk, build(&site, &desk, &visitor, &part(id)).await)
 }
 
-async fn build(site: &Site, desk: &Desk, id: &str) -> Result<ArticlePage, Trouble> {
+/// `POST /articles/ID/take-down`: the story comes down everywhere.
+pub(in crate::web) async fn take_down(
+    site: Shared,
+    visitor: Visitor,
+    id: Result<Path<String>, PathRejection>,
+    form: Form,
+) -> Response {
+    let Some(works) = acting::works(&site) else { return said::not_here() };
+    let hand = acting::hand(&site, &visitor);
+    let place = |name: &str| works.channel(name).map(|channel| works.place(channel));
+    let done = actions::take_down(&site.state.store, &hand, place, &part(id)).await;
+    let left = done.as_ref().is_ok_and(|down| !down.left.is_empty());
+    match done {
+        Ok(down) if left => {
+            works.wake();
+            let words = format!("{}: {}.", look::sentence(&actions::told_down(&down)), down.left.join("; "));
+            said::bad(form.back(), words)
+        }
+        done => {
+            acting::done(&site, form.back(), done, |down| format!("{}.", look::sentence(&actions::told_down(&down))))
+        }
+    }
+}
+
+async fn build(site: &Site, desk: &Desk, visitor: &Visitor, id: &str) -> Result<ArticlePage, Trouble> {
     let mut conn = site.state.store.read().await?;
     let (article, verdicts) = article::one(&mut conn, id).await?.ok_or_else(|| {
         Trouble::Nothing(
@@ -79,17 +120,33 @@ async fn build(site: &Site, desk: &Desk, id: &str) -> Result<ArticlePage, Troubl
             names.push(name);
         }
     }
+    let works = acting::works(site);
+    let pauses = pause::all(&mut conn).await?;
+    let waits = page::waits(&mut conn, id).await?;
+    let when = |at| desk.when(at).short;
+    let ask = Ask { now: desk.now, when: &when, resume: "a person resumes" };
+    let embargo = article.entry.embargo.filter(|until| *until > desk.now);
     let mut answers = Vec::with_capacity(names.len());
     for name in names {
         let mut posts = Vec::new();
+        let stored = channel::one(&mut conn, name).await?;
+        let mut way = Way::of(name, works.as_ref().and_then(|works| works.channel(name)));
+        if works.is_none() && desk.view.channels.iter().any(|channel| channel.name == name) {
+            // Another process publishes, and knows its rules; that the config has it is known here too.
+            way.policy = Some("the rules of the process that publishes".to_owned());
+        }
         for row in rows.iter().filter(|row| row.post.channel.as_str() == name) {
-            posts.push(told(&mut conn, desk, row, (&article.entry.title, &article.entry.language)).await?);
+            let text = shown::text(row);
+            let (_, mut why) = why::told(ask, row, embargo, text.as_deref(), &way, (stored.as_ref(), &pauses));
+            why.extend(waits.iter().filter_map(|wait| why::waited_for(ask, row, wait)));
+            let title = (&article.entry.title, &article.entry.language);
+            posts.push(Told { why: look::sentence(&why), ..told(&mut conn, desk, row, title).await? });
         }
         let verdict = verdicts.iter().find(|verdict| verdict.channel == name);
         let why = match verdict {
             _ if !posts.is_empty() => None,
             Some(verdict) => Some(look::sentence(&verdict.why)),
-            None => Some("No route asked this channel: it came after the article, or no route names it.".to_owned()),
+            None => Some(look::sentence(why::NOT_PLANNED)),
         };
         let channel = desk.view.channels.iter().find(|channel| channel.name == name);
         answers.push(Answer {
@@ -100,6 +157,9 @@ async fn build(site: &Site, desk: &Desk, id: &str) -> Result<ArticlePage, Troubl
             why,
         });
     }
+    let killed = article::killed(&mut conn, id).await?;
+    let comes_down = |state: &PostState| !matches!(state, PostState::Skipped { .. } | PostState::Retracted { .. });
+    let to_take_down = rows.iter().filter(|row| comes_down(&row.post.state)).count();
     let entry = article.entry;
     let title = titled(entry.title);
     Ok(ArticlePage {
@@ -114,6 +174,11 @@ async fn build(site: &Site, desk: &Desk, id: &str) -> Result<ArticlePage, Troubl
         summary: shortened(&entry.summary.unwrap_or_default()),
         categories: entry.categories,
         answers,
+        killed: killed.map(|(at, said)| (desk.when(at), look::sentence(&said))),
+        to_take_down,
+        take_down: format!("{}/take-down", look::path("/articles", id)),
+        back: look::path("/articles", id),
+        may: visitor.may(Role::Editor),
     })
 }
 
@@ -162,6 +227,7 @@ async fn told(
     });
     let cost = money::cost(conn, desk, row).await?;
     Ok(Told {
+        why: String::new(),
         shown: Shown { cost, ..Shown::new(desk, row, Some((title.0.clone(), title.1.clone()))) },
         parts: shown::parts(row),
         clicks,

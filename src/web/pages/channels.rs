@@ -7,32 +7,43 @@ use jiff::Timestamp;
 
 use super::look::{self, When};
 use super::shown::platform_name;
-use super::{Desk, Frame, Shared, Site, Trouble, answer};
+use super::{Desk, Frame, Shared, Site, Trouble, acting, answer};
 use crate::connect::Connector;
-use crate::model::channel::Block;
+use crate::model::channel::{Block, Pause, PauseScope};
 use crate::model::grant::Grant;
+use crate::model::person::Role;
 use crate::platform::{Identity, by_id};
+use crate::publish::why::Way;
 use crate::store::channel::{self, ChannelRow};
+use crate::store::pause;
+use crate::web::visitor::Visitor;
 
-struct Row {
-    name: String,
-    platform: String,
-    account: Option<String>,
-    tone: &'static str,
-    word: &'static str,
-    trouble: Option<String>,
-    token: Option<Token>,
+/// A channel, ready to be shown.
+pub(super) struct Row {
+    pub name: String,
+    /// Its page.
+    pub href: String,
+    pub platform: String,
+    pub account: Option<String>,
+    pub tone: &'static str,
+    pub word: &'static str,
+    pub trouble: Option<String>,
+    /// The pauses that concern it, in words.
+    pub paused: Vec<String>,
+    pub token: Option<Token>,
     /// Where it is connected, and the word for it; `None`: by keys in the config.
-    connect: Option<(String, &'static str)>,
-    terms: &'static str,
-    source: &'static str,
-    read: &'static str,
+    pub connect: Option<(String, &'static str)>,
+    /// Whether there is something to take back.
+    pub connected: bool,
+    pub terms: &'static str,
+    pub source: &'static str,
+    pub read: &'static str,
 }
 
 /// How long a token is good for.
-struct Token {
-    said: String,
-    at: Option<When>,
+pub(super) struct Token {
+    pub said: String,
+    pub at: Option<When>,
 }
 
 #[derive(Template)]
@@ -40,29 +51,71 @@ struct Token {
 struct Channels {
     frame: Frame,
     rows: Vec<Row>,
+    /// Whether the visitor connects accounts.
+    connects: bool,
+    back: String,
 }
 
-pub(in crate::web) async fn page(site: Shared) -> Response {
+pub(in crate::web) async fn page(site: Shared, visitor: Visitor) -> Response {
     let desk = Desk::new(&site);
-    answer(&desk, build(&site, &desk).await)
+    answer(&desk, build(&site, &desk, &visitor).await)
 }
 
-async fn build(site: &Site, desk: &Desk) -> Result<Channels, Trouble> {
-    let stored = {
+async fn build(site: &Site, desk: &Desk, visitor: &Visitor) -> Result<Channels, Trouble> {
+    let (stored, pauses) = {
         let mut conn = site.state.store.read().await?;
-        channel::all(&mut conn).await?
+        (channel::all(&mut conn).await?, pause::all(&mut conn).await?)
     };
-    let connector = site.state.connector.borrow().clone();
     let mut rows = Vec::new();
     for view in &desk.view.channels {
         let known = stored.iter().find(|row| row.name == view.name);
-        let grant = match &connector {
-            Some(connector) => grant(connector, &view.name).await,
-            None => None,
-        };
-        rows.push(row(desk, view, known, connector.as_deref(), grant.as_ref()));
+        rows.push(shown(site, desk, view, known, &pauses).await);
     }
-    Ok(Channels { frame: desk.frame("Channels", "/channels"), rows })
+    Ok(Channels {
+        frame: desk.frame("Channels", "/channels"),
+        rows,
+        connects: visitor.may(Role::Admin),
+        back: "/channels".to_owned(),
+    })
+}
+
+/// How a channel is, from the config, what is stored of it, the pauses, and its kept grant.
+pub(super) async fn shown(
+    site: &Site,
+    desk: &Desk,
+    view: &crate::web::ChannelView,
+    stored: Option<&ChannelRow>,
+    pauses: &[Pause],
+) -> Row {
+    let connector = site.state.connector.borrow().clone();
+    let grant = match &connector {
+        Some(connector) => grant(connector, &view.name).await,
+        None => None,
+    };
+    let way = Way::of(&view.name, acting::works(site).as_ref().and_then(|works| works.channel(&view.name)));
+    let holds = pauses.iter().filter(|it| way.concerns(it) && it.until.is_none_or(|until| until > desk.now));
+    let paused: Vec<String> = holds.map(|pause| paused(desk, pause)).collect();
+    let row = row(desk, view, stored, connector.as_deref(), grant.as_ref());
+    match (row.tone, paused.is_empty()) {
+        ("good", false) => Row { tone: "warn", word: "paused", paused, ..row },
+        _ => Row { paused, ..row },
+    }
+}
+
+/// A pause in a sentence.
+fn paused(desk: &Desk, pause: &Pause) -> String {
+    let what = match &pause.scope {
+        PauseScope::All => "everything is paused",
+        PauseScope::Channel(_) => "paused",
+        PauseScope::Credential(_) => "all channels of its account are paused",
+        PauseScope::App(_) => "all channels of its developer app are paused",
+    };
+    let until = match pause.until {
+        Some(at) => format!("until {}", desk.when(at).short),
+        None => "until a person resumes".to_owned(),
+    };
+    let why = if pause.why.is_empty() { String::new() } else { format!(": {}", pause.why) };
+    look::straight(&look::sentence(&format!("{what} by {} {until}{why}", pause.by)))
 }
 
 /// The kept grant of a channel that is opened by consent.
@@ -90,16 +143,19 @@ fn row(
         None => ("good", "good"),
     };
     let terms = by_id(&view.platform).map_or(crate::platform::Terms::NONE, |platform| platform.spec().terms);
-    let href = look::path("/connect", &view.name);
+    let href = look::path("/channels", &view.name);
     Row {
         name: view.name.clone(),
+        connect: by_consent.then(|| (format!("{href}/connect"), if grant.is_some() { "Reconnect" } else { "Connect" })),
+        connected: grant.is_some(),
+        href,
+        paused: Vec::new(),
         platform: platform_name(&view.platform),
         account: identity.map(|it| it.handle).or_else(|| view.label.clone()).map(|name| look::straight(&name)),
         tone,
         word,
         trouble: blocked.map(|block| look::straight(&look::sentence(&block.to_string()))),
         token: grant.map(|grant| token(desk, grant)),
-        connect: by_consent.then(|| (href, if grant.is_some() { "Reconnect" } else { "Connect" })),
         terms: terms.ask,
         source: terms.source,
         read: terms.read,

@@ -1,8 +1,12 @@
 //! The pages for people, one file each, and what they share: the frame around a page, and what goes wrong. What a page
 //! shows is put into plain structs here; how it looks is in `templates/web/`.
 
+mod acting;
 pub(super) mod article;
 pub(super) mod articles;
+mod asked;
+pub(super) mod audit;
+pub(super) mod channel;
 pub(super) mod channels;
 mod civil;
 pub(super) mod connect;
@@ -15,9 +19,11 @@ mod money;
 pub(super) mod pause;
 pub(super) mod pictures;
 pub(super) mod post;
+pub(super) mod posts;
 mod preview;
 pub(super) mod resume;
 mod shown;
+pub(super) mod source;
 pub(super) mod sources;
 pub(super) mod timeline;
 pub(super) mod today;
@@ -44,6 +50,7 @@ const TIMELINE: &str = "timeline";
 const STYLE: &str = concat!(
     include_str!("../../../templates/web/style.css"),
     include_str!("../../../templates/web/css/live.css"),
+    include_str!("../../../templates/web/css/lists.css"),
     include_str!("../../../templates/web/css/post.css"),
 );
 const SCRIPT: &str = include_str!("../../../templates/web/desk.js");
@@ -133,8 +140,8 @@ impl Desk {
             pause: self.pause.as_ref().map(|it| pause::Line::new(self, it)),
             today: here == "/",
             articles: here.starts_with("/articles"),
-            sources: here == "/sources",
-            channels: here == "/channels",
+            sources: here.starts_with("/sources"),
+            channels: here.starts_with("/channels"),
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
             said: said::take(),
             here,

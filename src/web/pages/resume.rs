@@ -6,12 +6,12 @@ use axum::response::Response;
 
 use super::look::When;
 use super::pause::{Asked, Line, known};
-use super::shown::Titles;
+use super::shown::Shown;
 use super::{Desk, Frame, Shared, Site, Trouble, answer};
 use crate::model::channel::PauseScope;
 use crate::publish::actions::{self, Ahead, Hand, Release, Reopen, Resumed};
-use crate::store::Conn;
 use crate::store::post::PostRow;
+use crate::store::{Conn, article};
 use crate::telemetry::field;
 use crate::web::Works;
 use crate::web::form::Form;
@@ -95,21 +95,14 @@ fn counts(ahead: &Ahead) -> String {
     words.join(", ")
 }
 
-async fn items(
-    conn: &mut Conn,
-    desk: &Desk,
-    titles: &mut Titles,
-    rows: &[(PostRow, jiff::Timestamp)],
-) -> Result<Vec<Item>, Trouble> {
-    let posts: Vec<PostRow> = rows.iter().map(|(row, _)| row.clone()).collect();
-    let shown = titles.show(conn, desk, &posts).await?;
-    let item = |(shown, (_, at)): (super::shown::Shown, &(PostRow, jiff::Timestamp))| Item {
-        id: shown.id,
-        title: shown.title,
-        channel: shown.channel,
-        at: desk.when(*at),
-    };
-    Ok(shown.into_iter().zip(rows).map(item).collect())
+async fn items(conn: &mut Conn, desk: &Desk, rows: &[(PostRow, jiff::Timestamp)]) -> Result<Vec<Item>, Trouble> {
+    let mut items = Vec::with_capacity(rows.len());
+    for (row, at) in rows {
+        let story = article::one(conn, row.post.article.as_str()).await?;
+        let shown = Shown::new(desk, row, story.map(|(story, _)| (story.entry.title, story.entry.language)));
+        items.push(Item { id: row.id().to_owned(), title: shown.title, channel: shown.channel, at: desk.when(*at) });
+    }
+    Ok(items)
 }
 
 async fn build(site: &Site, desk: &Desk, channel: Option<String>, back: String) -> Result<Page, Trouble> {
@@ -129,14 +122,13 @@ async fn build(site: &Site, desk: &Desk, channel: Option<String>, back: String) 
     };
     let mut conn = site.state.store.read().await?;
     let foreseen = actions::foresee(&mut conn, &asked).await?;
-    let mut titles = Titles::default();
     let mut rows = Vec::new();
     let mut stale: Vec<(PostRow, jiff::Timestamp)> = Vec::new();
     for (key, mut ahead) in foreseen.channels.into_iter().enumerate() {
         let counts = counts(&ahead);
         let more = (ahead.due + ahead.later).saturating_sub(ahead.next.len().min(NEXT));
         ahead.next.truncate(NEXT);
-        let next = items(&mut conn, desk, &mut titles, &ahead.next).await?;
+        let next = items(&mut conn, desk, &ahead.next).await?;
         stale.extend(ahead.stale.into_iter().map(|row| (row.clone(), row.post.due)));
         rows.push(Row { name: ahead.name, key, counts, next, more, still: ahead.still });
     }
@@ -149,7 +141,7 @@ async fn build(site: &Site, desk: &Desk, channel: Option<String>, back: String) 
         ends: foreseen.ends.iter().map(|pause| Line::new(desk, pause)).collect(),
         lifts: foreseen.lifts.map(|block| super::look::sentence(&block.to_string())),
         rows,
-        stale: items(&mut conn, desk, &mut titles, &stale).await?,
+        stale: items(&mut conn, desk, &stale).await?,
         late,
         back,
     })

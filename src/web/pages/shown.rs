@@ -1,7 +1,5 @@
 //! A post as lists and the article's page show it: its state in words, its time, why, and what a person can do.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 
 use super::Desk;
@@ -10,8 +8,9 @@ use super::money;
 use crate::model::post::{HoldReason, Post, PostState};
 use crate::model::receipt::Known;
 use crate::platform::{self, Payload};
+use crate::store::listed::Listed;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, article};
+use crate::store::{Conn, StoreError};
 
 /// The most characters of a text that stands for a missing title.
 const STAND_IN: usize = 120;
@@ -24,8 +23,6 @@ pub(super) struct Shown {
     pub tone: &'static str,
     /// The article's title, or what stands for it.
     pub title: String,
-    /// The article's page.
-    pub href: String,
     /// BCP 47 tag of the title.
     pub lang: Option<String>,
     /// The channel's name.
@@ -42,39 +39,50 @@ pub(super) struct Shown {
     pub out: Option<Out>,
     /// Where it stands on a timeline of ours.
     pub here: Option<String>,
-    /// The post's id.
-    pub id: String,
-    /// Commands that decide about it.
-    pub ways: &'static [&'static str],
+    /// Its own page.
+    pub page: String,
+    /// What can be done with one click.
+    pub acts: &'static [Act],
+    /// What its page is opened for, where that needs more than a click.
+    pub look: Option<&'static str>,
+    /// When it goes out at the earliest, where that is still to come: for a countdown.
+    pub counts: bool,
     /// Whether it goes before all others.
     pub breaking: bool,
 }
 
-/// Titles of articles, each read once a page.
-#[derive(Default)]
-pub(super) struct Titles(BTreeMap<String, Option<(String, Option<String>)>>);
+/// What can be done with a post by one click: the button's word, and the last part of the act's path below the post's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Act {
+    pub word: &'static str,
+    pub at: &'static str,
+    /// What is usually done.
+    pub main: bool,
+}
 
-impl Titles {
-    async fn of(&mut self, conn: &mut Conn, id: &str) -> Result<Option<(String, Option<String>)>, StoreError> {
-        if let Some(known) = self.0.get(id) {
-            return Ok(known.clone());
-        }
-        let found = article::one(conn, id).await?;
-        let title = found.map(|(article, _)| (article.entry.title, article.entry.language));
-        self.0.insert(id.to_owned(), title.clone());
-        Ok(title)
-    }
+const fn act(word: &'static str, at: &'static str) -> Act {
+    Act { word, at, main: false }
+}
 
-    /// Those posts with their titles.
-    pub async fn show(&mut self, conn: &mut Conn, desk: &Desk, rows: &[PostRow]) -> Result<Vec<Shown>, StoreError> {
-        let mut shown = Vec::with_capacity(rows.len());
-        for row in rows {
-            let title = self.of(conn, row.post.article.as_str()).await?;
-            let cost = money::cost(conn, desk, row).await?;
-            shown.push(Shown { cost, ..Shown::new(desk, row, title) });
+const APPROVE: Act = Act { word: "Approve", at: "approve", main: true };
+const AGAIN: Act = act("Send again", "retry");
+const SKIP: Act = act("Skip", "skip");
+const DROP: Act = act("Drop", "skip");
+const HOLD: Act = act("Hold", "hold");
+const SEND: Act = act("Send now", "send");
+
+/// Those posts of a list, ready to be shown, each with what it cost.
+pub(super) async fn rows(conn: &mut Conn, desk: &Desk, listed: &[Listed]) -> Result<Vec<Shown>, StoreError> {
+    let ids: Vec<&str> = listed.iter().map(|it| it.row.id()).collect();
+    let costs = money::costs(conn, desk, &ids).await?;
+    let shown = listed.iter().map(|it| {
+        let title = it.title.clone().map(|title| (title, it.language.clone()));
+        Shown {
+            cost: money::cost_of(desk, &it.row, costs.get(it.row.id()).copied()),
+            ..Shown::new(desk, &it.row, title)
         }
-        Ok(shown)
-    }
+    });
+    Ok(shown.collect())
 }
 
 impl Shown {
@@ -97,7 +105,6 @@ impl Shown {
             state: word(&post.state),
             tone: tone(&post.state),
             title,
-            href: look::path("/articles", post.article.as_str()),
             lang,
             channel: post.channel.to_string(),
             at_word,
@@ -105,8 +112,10 @@ impl Shown {
             note: look::sentence(&note(post, desk.now)),
             cost: None,
             out,
-            id: post.id.to_string(),
-            ways: ways(post),
+            page: look::path("/posts", row.id()),
+            acts: acts(post),
+            look: looked(post),
+            counts: matches!(post.state, PostState::Scheduled { .. }) && post.due > desk.now,
             breaking: post.urgency == crate::model::post::Urgency::Breaking,
         }
     }
@@ -187,14 +196,23 @@ fn note(post: &Post, now: Timestamp) -> String {
     }
 }
 
-const fn ways(post: &Post) -> &'static [&'static str] {
+const fn acts(post: &Post) -> &'static [Act] {
     match &post.state {
-        PostState::Held { why, .. } if why.is_doubt() => &["confirm", "retry", "skip"],
-        PostState::Held { why: HoldReason::Unfit { .. }, .. } => &["edit", "skip"],
-        PostState::Held { why: HoldReason::Budget { .. }, .. } => &["approve", "edit", "skip"],
-        PostState::Held { .. } => &["approve", "skip"],
-        PostState::Failed { .. } => &["edit", "retry", "skip"],
+        PostState::Held { why, .. } if why.is_doubt() => &[AGAIN, DROP],
+        PostState::Held { why: HoldReason::Unfit { .. } | HoldReason::Withheld { .. }, .. } => &[SKIP],
+        PostState::Held { .. } => &[APPROVE, SKIP],
+        PostState::Failed { .. } => &[AGAIN, SKIP],
+        PostState::Scheduled { .. } => &[SEND, HOLD, SKIP],
         _ => &[],
+    }
+}
+
+const fn looked(post: &Post) -> Option<&'static str> {
+    match &post.state {
+        PostState::Held { why, .. } if why.is_doubt() => Some("Is it there?"),
+        PostState::Uncertain { .. } => Some("Is it there?"),
+        PostState::Held { .. } | PostState::Failed { .. } | PostState::Scheduled { .. } => Some("Edit"),
+        _ => None,
     }
 }
 

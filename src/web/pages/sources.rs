@@ -1,29 +1,40 @@
 //! `/sources`: how each source is, the troubled ones first.
 
+use std::collections::HashSet;
+
 use askama::Template;
+use axum::extract::RawQuery;
 use axum::response::Response;
 use jiff::SignedDuration;
 
+use super::asked::Asked;
 use super::look::{self, Out, When};
-use super::{Desk, Frame, Shared, Site, Trouble, answer};
+use super::{Desk, Frame, Shared, Site, Trouble, acting, answer};
+use crate::model::person::Role;
 use crate::store::source::{self, SourceRow};
+use crate::web::visitor::Visitor;
 
-/// The most sources of a page; how many there are beyond is said.
-const MOST: usize = 500;
+/// The most sources of a page.
+const MOST: usize = 200;
 
-struct Row {
-    name: String,
-    tone: &'static str,
-    word: &'static str,
+/// A source, ready to be shown.
+pub(super) struct Row {
+    pub name: String,
+    /// Its page.
+    pub href: String,
+    /// Where it is polled now; `None`: it cannot be, here and now.
+    pub poll: Option<String>,
+    pub tone: &'static str,
+    pub word: &'static str,
     /// The host, or the file: an address may hold a key that is nobody's business.
-    place: String,
-    good: Option<When>,
-    change: Option<When>,
-    next: Option<When>,
-    rhythm: Option<String>,
-    trouble: Option<String>,
-    since: Option<When>,
-    way: Option<&'static str>,
+    pub place: String,
+    pub good: Option<When>,
+    pub change: Option<When>,
+    pub next: Option<When>,
+    pub rhythm: Option<String>,
+    pub trouble: Option<String>,
+    pub since: Option<When>,
+    pub way: Option<&'static str>,
 }
 
 #[derive(Template)]
@@ -32,32 +43,66 @@ struct Sources {
     frame: Frame,
     rows: Vec<Row>,
     troubled: usize,
-    more: usize,
+    /// A part of a name that was searched for.
+    q: String,
+    total: usize,
+    may: bool,
+    back: String,
+    older: Option<String>,
+    first: Option<String>,
 }
 
-pub(in crate::web) async fn page(site: Shared) -> Response {
+pub(in crate::web) async fn page(site: Shared, visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let desk = Desk::new(&site);
-    answer(&desk, build(&site, &desk).await)
+    answer(&desk, build(&site, &desk, &visitor, &Asked::of(query.as_deref())).await)
 }
 
-async fn build(site: &Site, desk: &Desk) -> Result<Sources, Trouble> {
+/// The sources that can be polled by hand from here, by name.
+pub(super) fn polled(site: &Site) -> HashSet<String> {
+    let works = acting::works(site);
+    let all = works.iter().flat_map(|works| &works.sources);
+    all.filter(|source| source.nudge.is_some()).map(|source| source.name.to_string()).collect()
+}
+
+async fn build(site: &Site, desk: &Desk, visitor: &Visitor, asked: &Asked) -> Result<Sources, Trouble> {
     let mut conn = site.state.store.read().await?;
     let mut stored = std::collections::HashMap::new();
     for row in source::all(&mut conn).await? {
         stored.insert(row.name.clone(), row);
     }
-    let mut rows: Vec<Row> = desk.view.sources.iter().map(|name| row(desk, name, stored.remove(name))).collect();
+    let polled = polled(site);
+    let q = asked.text("q").to_lowercase();
+    let named = desk.view.sources.iter().filter(|name| name.to_lowercase().contains(&q));
+    let mut rows: Vec<Row> = named.map(|name| row(desk, name, stored.remove(name), &polled)).collect();
     rows.sort_by_key(|row| row.tone == "good");
-    let troubled = rows.iter().filter(|row| row.trouble.is_some()).count();
-    let more = rows.len().saturating_sub(MOST);
+    let (troubled, total) = (rows.iter().filter(|row| row.trouble.is_some()).count(), rows.len());
+    let begin = asked.field("from").and_then(|from| from.parse::<usize>().ok()).unwrap_or(0).min(total);
+    rows.drain(..begin);
+    let more = rows.len() > MOST;
     rows.truncate(MOST);
-    Ok(Sources { frame: desk.frame("Sources", "/sources"), rows, troubled, more })
+    let next = (begin + MOST).to_string();
+    Ok(Sources {
+        frame: desk.frame("Sources", "/sources"),
+        rows,
+        troubled,
+        total,
+        q: asked.text("q"),
+        may: visitor.may(Role::Editor),
+        back: asked.address("/sources", &["q", "from"], &[]),
+        older: more.then(|| asked.address("/sources", &["q"], &[("from", &next)])),
+        first: (begin > 0).then(|| asked.address("/sources", &["q"], &[])),
+    })
 }
 
-fn row(desk: &Desk, name: &str, stored: Option<SourceRow>) -> Row {
+/// How a source is, from what is stored of it; `polled`: those that can be polled by hand.
+pub(super) fn row(desk: &Desk, name: &str, stored: Option<SourceRow>, polled: &HashSet<String>) -> Row {
+    let href = look::path("/sources", name);
+    let poll = polled.contains(name).then(|| format!("{href}/poll"));
     let Some(stored) = stored else {
         return Row {
             name: name.to_owned(),
+            href,
+            poll,
             tone: "calm",
             word: "not read yet",
             place: String::new(),
@@ -83,6 +128,8 @@ fn row(desk: &Desk, name: &str, stored: Option<SourceRow>) -> Row {
     });
     Row {
         name: name.to_owned(),
+        href,
+        poll,
         tone,
         word,
         good: when(stored.last_good),

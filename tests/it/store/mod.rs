@@ -4,6 +4,7 @@
 mod backup;
 mod consents;
 mod listed;
+mod lists;
 mod money;
 mod nouns;
 mod pages;

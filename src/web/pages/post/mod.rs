@@ -44,6 +44,8 @@ struct OnePost {
     frame: Frame,
     shown: Shown,
     id: String,
+    /// The page of its article.
+    story: String,
     article: Option<Out>,
     platform: String,
     /// The account, as its platform knows it.
@@ -262,6 +264,7 @@ async fn build(
     let undo = actions::waits_for_undo(&row).map(|undo| desk.when(undo.until));
     let later = row.post.due.max(desk.now + jiff::SignedDuration::from_hours(1));
     Ok(OnePost {
+        story: look::path("/articles", row.post.article.as_str()),
         frame: desk.frame(format!("{} on {name}", shown.title), look::path("/posts", id)),
         platform: channel.map_or_else(|| "not in the config".to_owned(), |it| platform_name(&it.platform)),
         account: match (&around.identity, channel.and_then(|channel| channel.label.clone())) {
