@@ -8,17 +8,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::{Duration, Instant};
 
-use bugle::clock::{Clock as _, SystemClock};
+use bugle::clock::{Clock as _, SharedClock, SystemClock};
 use bugle::model::article::{Article, Entry};
 use bugle::model::id::{ArticleId, ChannelName, PostId, SourceName};
 use bugle::model::money::Price;
+use bugle::model::person::Role;
 use bugle::model::post::{Actor, Approval, HoldReason, Occasion, Post, PostState, Urgency};
 use bugle::model::receipt::{Known, Receipt};
+use bugle::people::{Caller, People};
+use bugle::store::person::PersonRow;
 use bugle::store::post::PostRow;
-use bugle::store::{Store, article, channel, job, post, search, spend};
+use bugle::store::{Store, article, channel, job, person, post, search, spend};
 use bugle::telemetry::Metrics;
+use bugle::vault::Vault;
 use bugle::web::{ChannelView, Readiness, State, View, serve};
 use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -72,7 +77,10 @@ async fn main() -> Res<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let stop = CancellationToken::new();
+    let vault = Arc::new(Vault::with_key(&SecretString::from("7".repeat(64)))?);
+    let session = signed_in(&store, &vault).await?;
     let state = State {
+        vault,
         store: store.clone(),
         metrics: Arc::new(Metrics::new()),
         clock: Arc::new(SystemClock::new()),
@@ -105,7 +113,7 @@ async fn main() -> Res<()> {
         "/audit",
         "/audit?who=*people",
     ] {
-        let (median, slow, bytes) = measure(&address.to_string(), path).await?;
+        let (median, slow, bytes) = measure(&address.to_string(), path, &session).await?;
         say(&format!(
             "{path:<28} median {:>7.2} ms   slowest of 100 {:>7.2} ms   {:>6.1} kB",
             median.as_secs_f64() * 1_000.0,
@@ -132,6 +140,7 @@ fn view() -> View {
         newsroom: "Bench".to_owned(),
         zone: jiff::tz::TimeZone::get("Asia/Baku").unwrap_or(jiff::tz::TimeZone::UTC),
         public_url: None,
+        trusted_proxies: Vec::new(),
         channels: (0..CHANNELS)
             .map(|n| ChannelView {
                 name: format!("c{n}"),
@@ -249,6 +258,7 @@ fn row(n: usize, at: usize, all: usize, seen: Timestamp, now: Timestamp) -> Post
         due,
         attempts: 1,
         text: None,
+        picture: bugle::model::picture::Chosen::default(),
         state,
     });
     // As much as a frozen payload weighs.
@@ -256,11 +266,23 @@ fn row(n: usize, at: usize, all: usize, seen: Timestamp, now: Timestamp) -> Post
     row
 }
 
+/// A person who decides about posts: their session's secret.
+async fn signed_in(store: &Store, vault: &Arc<Vault>) -> Res<String> {
+    let clock: SharedClock = Arc::new(SystemClock::new());
+    let person = PersonRow::new("Ana", Role::Editor, clock.now());
+    let row = person.clone();
+    store.write(job(move |conn| Box::pin(async move { person::add(conn, &row).await }))).await?;
+    let people = People::new(store.clone(), clock, Arc::clone(vault));
+    let from = Caller { address: "127.0.0.1".parse()?, agent: "bench".to_owned() };
+    let opened = people.open(&person, "password", false, &from).await.map_err(|fault| format!("{fault:?}"))?;
+    Ok(opened.secret.expose_secret().to_owned())
+}
+
 /// Median, slowest of a hundred, bytes on the wire with their head.
-async fn measure(address: &str, path: &str) -> Res<(Duration, Duration, usize)> {
+async fn measure(address: &str, path: &str, session: &str) -> Res<(Duration, Duration, usize)> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let ask = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: bugle-session={session}\r\n\r\n");
     let (mut times, mut bytes) = (Vec::with_capacity(TIMES), 0);
     for n in 0..WARM + TIMES {
         let begun = Instant::now();

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,7 @@ use crate::engine::receive::{Limits, Receiver};
 use crate::engine::{self, start};
 use crate::model::id::WorkerId;
 use crate::model::notice::{Level, Notice};
+use crate::people::link;
 use crate::store::{Dialect, Sole, Store, job, notice};
 use crate::telemetry::{self, Metrics};
 use crate::vault::Vault;
@@ -83,6 +85,7 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let (connector, connecting) = watch::channel(None);
     let (works, working) = watch::channel(None);
     let state = web::State {
+        vault: lasting.vault.clone(),
         store: store.clone(),
         metrics: lasting.metrics.clone(),
         clock: clock.clone(),
@@ -99,13 +102,13 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     // A file's second service ends here, and should not have said that it runs; a standby does run.
     let alone = store.dialect() == Dialect::Sqlite;
     if !alone {
-        welcome(&config, address, args.rehearse)?;
+        welcome(&config, address, args.rehearse, &lasting).await?;
     }
 
     let mut signals = Signals::new()?;
     let Some(sole) = wait_for_lock(&store, &mut signals, &lasting, &front).await? else { return Ok(Exit::Done) };
     if alone {
-        welcome(&config, address, args.rehearse)?;
+        welcome(&config, address, args.rehearse, &lasting).await?;
     }
     let exit = serve(args.rehearse, call, config, &lasting, &sole, &front, &mut signals).await;
     front.inlet.send_replace(None);
@@ -137,11 +140,30 @@ fn place(url: &str) -> &str {
     if url.starts_with("sqlite:") { url } else { url.split(':').next().unwrap_or_default() }
 }
 
-fn welcome(config: &Config, address: std::net::SocketAddr, rehearse: bool) -> std::io::Result<()> {
+async fn welcome(
+    config: &Config,
+    address: std::net::SocketAddr,
+    rehearse: bool,
+    lasting: &Lasting,
+) -> anyhow::Result<()> {
     let what = if rehearse { "rehearses" } else { "runs" };
     say(format_args!("bugle {} {what} for {}: http://{address}/", env!("CARGO_PKG_VERSION"), config.newsroom.name))?;
     for channel in config.channels.iter().filter(|channel| channel.platform.id == "timeline") {
         say(format_args!("  timeline {}: http://{address}/timelines/{}", channel.name, channel.name))?;
+    }
+    if let Some(secret) = link::setup(&lasting.store, lasting.clock.now()).await? {
+        let desk = super::people::desk(config.web.public_url.as_ref(), address);
+        // Standard output only: the log is kept, and read by more people.
+        say("Nobody can sign in to the desk yet. This one-time link makes the first administrator:")?;
+        say(format_args!("  {desk}{}?token={}", link::SETUP, secret.expose_secret()))?;
+    }
+    if !address.ip().to_canonical().is_loopback()
+        && config.web.public_url.as_ref().is_none_or(|it| it.scheme() != "https")
+    {
+        tracing::warn!(
+            "the desk can be reached from the network without TLS: passwords can be read on the way; put a proxy with \
+             TLS in front and name its address in [web] public_url"
+        );
     }
     Ok(())
 }

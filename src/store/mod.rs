@@ -15,17 +15,20 @@ pub mod clerk;
 pub mod consent;
 pub mod data_key;
 pub mod dialect;
+pub mod invite;
 pub mod limit;
 pub mod listed;
 pub mod meta;
 pub mod notice;
 pub mod page;
 pub mod pause;
+pub mod person;
 #[cfg(test)]
 mod plans;
 pub mod post;
 pub mod sealed;
 pub mod search;
+pub mod session;
 pub mod short_link;
 pub mod shown;
 pub mod source;
@@ -116,6 +119,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "tokens", include_str!("../../migrations/0008_tokens.sql")),
     (9, "limits", include_str!("../../migrations/0009_limits.sql")),
     (10, "shown", include_str!("../../migrations/0010_shown.sql")),
+    (11, "people", include_str!("../../migrations/0011_people.sql")),
     (13, "desk", include_str!("../../migrations/0013_desk.sql")),
     (14, "page_due", include_str!("../../migrations/0014_page_due.sql")),
 ];

@@ -46,6 +46,7 @@ fn post_of(n: usize, article: &Article, channel: &str, due: Timestamp, state: Po
         due,
         attempts: 0,
         text: None,
+        picture: crate::model::picture::Chosen::default(),
         state,
     })
 }

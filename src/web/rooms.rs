@@ -1,13 +1,17 @@
 //! Every page and every act of the desk in one list, each with the least role that it asks for. The router is built from
-//! it, and the tests that try every role against every route read it.
+//! it, the gate stands before each of them, and the tests that try every role against every route read it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get, post};
+use tower_http::timeout::TimeoutLayer;
 
-use super::{Site, live, once, pages, said, standing};
+use super::gate::{self, Guard};
+use super::{ANSWER_WITHIN, CONNECT_WITHIN, Site, live, once, pages, said, standing};
 use crate::model::person::Role;
 
 /// A page, or an act, at one path.
@@ -18,6 +22,14 @@ pub(super) struct Room {
     pub see: Option<Role>,
     /// Who may act there by POST; `None`: nothing can be done there.
     pub act: Option<Role>,
+    /// What answers.
+    pub open: fn() -> MethodRouter<Arc<Site>>,
+}
+
+/// A page that is open to people who are not signed in.
+pub(super) struct Door {
+    /// Its path.
+    pub path: &'static str,
     /// What answers.
     pub open: fn() -> MethodRouter<Arc<Site>>,
 }
@@ -87,11 +99,48 @@ pub(super) const ROOMS: &[Room] = &[
     act("/channels/{name}/disconnect", Role::Admin, || post(pages::channel::disconnect)),
     page("/audit", Role::Viewer, || get(pages::audit::page)),
     page("/audit.jsonl", Role::Admin, || get(pages::audit::export)),
+    act("/channels/{name}/connect", Role::Admin, || post(pages::connect::begin_signed_in)),
+    act("/sign-out", Role::Viewer, || post(pages::sign_in::out)),
+    page("/account", Role::Viewer, || get(pages::account::page)),
+    act("/account/password", Role::Viewer, || post(pages::account::password)),
+    act("/account/sessions/end", Role::Viewer, || post(pages::account::end)),
+    act("/account/sessions/end-others", Role::Viewer, || post(pages::account::end_others)),
+    page("/people", Role::Admin, || get(pages::people::page)),
+    act("/people/invite", Role::Admin, || post(pages::people::invite)),
+    act("/people/links/withdraw", Role::Admin, || post(pages::people::withdraw)),
+    act("/people/{id}/role", Role::Admin, || post(pages::people::role)),
+    act("/people/{id}/disable", Role::Admin, || post(pages::people::disable)),
+    act("/people/{id}/enable", Role::Admin, || post(pages::people::enable)),
+    act("/people/{id}/reset", Role::Admin, || post(pages::people::reset)),
+    act("/people/{id}/sign-out", Role::Admin, || post(pages::people::sign_out)),
 ];
+
+/// What is open to people who are not signed in.
+pub(super) const DOORS: &[Door] = &[
+    Door { path: "/setup", open: || get(pages::invite::ask_setup).post(pages::invite::set_up) },
+    Door { path: "/sign-in", open: || get(pages::sign_in::ask).post(pages::sign_in::sign_in) },
+    Door { path: "/invite/{token}", open: || get(pages::invite::ask).post(pages::invite::come_in) },
+];
+
+/// Rooms that ask somebody elsewhere before they answer, and may take as long as connecting.
+const SLOW: &[&str] = &["/channels/{name}/connect"];
+
+fn within(time: Duration) -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, time)
+}
 
 /// Their router.
 pub(super) fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
-    ROOMS.iter().fold(Router::new(), |router, room| router.route(room.path, furnished(room, site)))
+    let rooms = ROOMS.iter().fold(Router::new(), |router, room| {
+        let guard = Guard { site: Arc::clone(site), see: room.see, act: room.act };
+        let time = if SLOW.contains(&room.path) { CONNECT_WITHIN } else { ANSWER_WITHIN };
+        let open: MethodRouter<Arc<Site>> = furnished(room, site).layer(from_fn_with_state(guard, gate::enter));
+        router.route(room.path, open.layer(within(time)))
+    });
+    DOORS.iter().fold(rooms, |router, door| {
+        let open: MethodRouter<Arc<Site>> = (door.open)().layer(from_fn_with_state(Arc::clone(site), gate::greet));
+        router.route(door.path, open.layer(within(ANSWER_WITHIN)))
+    })
 }
 
 /// What answers at a room, with what each page has around it. The gate comes outside of it: all of it goes by who is there.

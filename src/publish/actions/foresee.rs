@@ -207,6 +207,7 @@ mod tests {
             due: at(due),
             attempts: 0,
             text: None,
+            picture: crate::model::picture::Chosen::default(),
             state: PostState::Scheduled { approval, retry: None },
         })
     }

@@ -1,6 +1,7 @@
 //! The pages for people, one file each, and what they share: the frame around a page, and what goes wrong. What a page
 //! shows is put into plain structs here; how it looks is in `templates/web/`.
 
+pub(super) mod account;
 mod acting;
 pub(super) mod article;
 pub(super) mod articles;
@@ -12,17 +13,20 @@ mod civil;
 pub(super) mod connect;
 mod differ;
 mod history;
+pub(super) mod invite;
 mod look;
 pub(super) mod make;
 mod manners;
 mod money;
 pub(super) mod pause;
+pub(super) mod people;
 pub(super) mod pictures;
 pub(super) mod post;
 pub(super) mod posts;
 mod preview;
 pub(super) mod resume;
 mod shown;
+pub(super) mod sign_in;
 pub(super) mod source;
 pub(super) mod sources;
 pub(super) mod timeline;
@@ -39,8 +43,10 @@ use jiff::Timestamp;
 
 use self::look::When;
 use super::said::{self, Said};
+use super::visitor::{self, Visitor};
 use super::{Shared, Site, View};
 use crate::model::channel::Pause;
+use crate::model::person::Role;
 use crate::store::StoreError;
 use crate::telemetry::field;
 
@@ -50,6 +56,7 @@ const TIMELINE: &str = "timeline";
 const STYLE: &str = concat!(
     include_str!("../../../templates/web/style.css"),
     include_str!("../../../templates/web/css/live.css"),
+    include_str!("../../../templates/web/css/door.css"),
     include_str!("../../../templates/web/css/lists.css"),
     include_str!("../../../templates/web/css/post.css"),
 );
@@ -88,6 +95,30 @@ struct Frame {
     timelines: Vec<Tab>,
     /// What became of the act before, to be shown once.
     said: Option<Said>,
+    /// Who is signed in: without anybody nothing of the newsroom is named.
+    who: Option<Visitor>,
+}
+
+impl Frame {
+    /// Whether who is signed in may do what asks for that role.
+    fn may(&self, least: Role) -> bool {
+        self.who.as_ref().is_some_and(|who| who.may(least))
+    }
+
+    /// Whether they decide about posts.
+    fn edits(&self) -> bool {
+        self.may(Role::Editor)
+    }
+
+    /// Whether they connect accounts and say who may do what.
+    fn rules(&self) -> bool {
+        self.may(Role::Admin)
+    }
+
+    /// The token of this session's forms.
+    fn token(&self) -> &str {
+        self.who.as_ref().map_or("", |who| who.token.as_str())
+    }
 }
 
 /// A timeline in the frame.
@@ -145,6 +176,7 @@ impl Desk {
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
             said: said::take(),
             here,
+            who: visitor::current(),
         }
     }
 }
@@ -188,6 +220,11 @@ fn message(desk: &Desk, status: StatusCode, title: &str, words: String) -> Respo
     html(status, &Message { frame: desk.frame(title, ""), words })
 }
 
+/// Why a request is not answered, as a page.
+pub(super) fn refuse(site: &Site, status: StatusCode, title: &str, words: String) -> Response {
+    message(&Desk::new(site), status, title, words)
+}
+
 fn html<T: Template>(status: StatusCode, page: &T) -> Response {
     match page.render() {
         Ok(text) => (status, Html(text)).into_response(),
@@ -205,7 +242,44 @@ pub(super) async fn nowhere(site: Shared) -> Response {
     message(&Desk::new(&site), StatusCode::NOT_FOUND, "Not found", words.to_owned())
 }
 
+/// A place of our own to go to, as a form or a query names it: a path, beginning with a single `/`. Else the first page.
+fn back(text: Option<&str>) -> &str {
+    let own = |text: &&str| {
+        let mut chars = text.chars();
+        // What browsers take for a slash, or leave out, would make another host of it.
+        chars.next() == Some('/') && !matches!(chars.next(), Some('/' | '\\')) && !text.chars().any(|c| c.is_control())
+    };
+    text.filter(own).unwrap_or("/")
+}
+
+/// The first value of that name in a form or a query.
+fn field(form: &[u8], name: &str) -> Option<String> {
+    url::form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
 /// The one variable part of a path; one that is no text names nothing.
 fn part(part: Result<Path<String>, PathRejection>) -> String {
     part.map(|Path(text)| text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_comes_back_to_a_page_of_ours_only() {
+        for (text, expected) in [
+            (Some("/posts/1?x=//y"), "/posts/1?x=//y"),
+            (Some("/"), "/"),
+            (Some("//evil.example"), "/"),
+            (Some("/\\evil.example"), "/"),
+            (Some("/\t/evil.example"), "/"),
+            (Some("https://evil.example"), "/"),
+            (Some("javascript:alert(1)"), "/"),
+            (Some(""), "/"),
+            (None, "/"),
+        ] {
+            assert_eq!(back(text), expected, "{text:?}");
+        }
+    }
 }

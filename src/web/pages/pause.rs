@@ -146,6 +146,7 @@ mod tests {
             newsroom: String::new(),
             zone: TimeZone::get("Europe/Berlin").unwrap(),
             public_url: None,
+            trusted_proxies: Vec::new(),
             channels: Vec::new(),
             sources: Vec::new(),
         };

@@ -8,6 +8,7 @@ mod lists;
 mod money;
 mod nouns;
 mod pages;
+mod people;
 mod posts;
 mod pushes;
 mod short_links;
