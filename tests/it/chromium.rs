@@ -212,12 +212,6 @@ impl Tab {
         self.call("Network.setBlockedURLs", json!({ "urls": ["*.js"] })).await;
     }
 
-    /// Each answer takes that many milliseconds longer.
-    pub async fn slow(&self, ms: u32) {
-        let how = json!({ "offline": false, "latency": ms, "downloadThroughput": -1, "uploadThroughput": -1 });
-        self.call("Network.emulateNetworkConditions", how).await;
-    }
-
     /// Opens an address and waits until it is loaded.
     ///
     /// # Panics
