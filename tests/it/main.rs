@@ -23,6 +23,7 @@ mod story_chat;
 mod story_clocks;
 mod story_connect;
 mod story_connect_attacks;
+mod story_desk_post;
 mod story_disk;
 mod story_door;
 mod story_doubt;

@@ -4,7 +4,6 @@
 pub(super) mod article;
 pub(super) mod articles;
 pub(super) mod channels;
-mod civil;
 pub(super) mod connect;
 mod differ;
 mod history;
