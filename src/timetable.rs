@@ -9,6 +9,7 @@
 //! - **intervals** (`*` or `*/n` in minute or hour, `*/5 7-23 * * *`): fire whenever the wall clock shows such a time:
 //!   the gap is skipped, the repeated hour fires in both passes, so the rhythm is kept.
 
+pub mod civil;
 mod parse;
 
 use std::str::FromStr as _;

@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::edit::{PictureArg, chosen};
 use super::shop::{Need, Shop};
 use super::{Call, Exit, warn};
 use crate::model::article::Entry;
@@ -30,6 +31,21 @@ pub struct Args {
     /// Also where this story has a post on that channel already.
     #[arg(long)]
     again: bool,
+    /// Not before that time by the newsroom's clock, as 2026-11-26T08:00.
+    #[arg(long, value_name = "TIME", conflicts_with = "hold")]
+    at: Option<String>,
+    /// With --at, where the clocks go back and that time comes twice: the second time.
+    #[arg(long, requires = "at")]
+    second: bool,
+    /// It waits for somebody to approve.
+    #[arg(long)]
+    hold: bool,
+    /// Its picture: `usual` (as the channel has it), `none`, `headline`, or the address of one of the article's.
+    #[arg(long, value_name = "PICTURE")]
+    picture: Option<PictureArg>,
+    /// What the picture shows, for those who do not see it.
+    #[arg(long, value_name = "TEXT")]
+    alt: Option<String>,
 }
 
 /// Makes a post.
@@ -71,11 +87,20 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         template: template.unwrap_or_else(|| crate::route::DEFAULT_TEMPLATE.to_owned()),
         urgency: if args.breaking { Urgency::Breaking } else { Urgency::Normal },
         again: args.again,
-        picture: Chosen::default(),
-        start: Start::Queued,
+        picture: chosen(Chosen::default(), args.picture.as_ref(), args.alt.as_deref()),
+        start: match &args.at {
+            Some(at) => Start::At(shop.time(at, args.second)?),
+            None if args.hold => Start::Held,
+            None => Start::Queued,
+        },
     };
     let row = actions::by_hand(&shop.store, &shop.hand, shop.place(&channel, &templates), wish).await?;
-    shop.done("scheduled, goes out as soon as the service may send it:", &[row])?;
+    let what = match (&args.at, args.hold) {
+        (Some(_), _) => "scheduled, goes out at its time:",
+        (None, true) => "held, waits for `bugle approve`:",
+        (None, false) => "scheduled, goes out as soon as the service may send it:",
+    };
+    shop.done(what, &[row])?;
     Ok(Exit::Done)
 }
 

@@ -15,6 +15,7 @@ use crate::publish::actions::{Hand, Place};
 use crate::publish::prepare::Setting;
 use crate::store::post::{self, PostRow, SHORT, short};
 use crate::store::{Conn, Dialect, Store, StoreError, amend, meta};
+use crate::timetable::civil;
 
 /// A config and its open store.
 pub struct Shop {
@@ -94,6 +95,18 @@ impl Shop {
         }
         let text = text();
         if text.is_empty() { Ok(()) } else { say(text.trim_end()) }
+    }
+
+    /// A time by the newsroom's clock, as a person writes it; what a change of the clocks does to it is told.
+    ///
+    /// # Errors
+    /// Where there is no such time.
+    pub fn time(&self, text: &str, second: bool) -> anyhow::Result<Timestamp> {
+        let meant = civil::meant(text, second, self.zone()).map_err(|words| Trouble::wrong(words))?;
+        if let Some(remark) = meant.remark {
+            warn(remark)?;
+        }
+        Ok(meant.at)
     }
 
     /// The channel of that name, as publishing wants it; `None` where the config has it no more.

@@ -27,6 +27,7 @@ mod story_connect_attacks;
 mod story_desk_browser;
 mod story_desk_door;
 mod story_desk_lists;
+mod story_desk_post;
 mod story_disk;
 mod story_door;
 mod story_doubt;

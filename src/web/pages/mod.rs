@@ -9,7 +9,6 @@ mod asked;
 pub(super) mod audit;
 pub(super) mod channel;
 pub(super) mod channels;
-mod civil;
 pub(super) mod connect;
 mod differ;
 mod history;

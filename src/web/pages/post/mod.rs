@@ -25,7 +25,7 @@ use self::writing::{Filled, Writing};
 use super::history::{self, Line};
 use super::look::{self, Out, When};
 use super::shown::{self, Shown, platform_name};
-use super::{Desk, Frame, Shared, Site, Trouble, answer, civil, html, money, part};
+use super::{Desk, Frame, Shared, Site, Trouble, answer, html, money, part};
 use crate::model::article::Article;
 use crate::model::channel::{Pause, PauseScope};
 use crate::model::person::Role;
@@ -35,6 +35,7 @@ use crate::publish::actions::{self, Sight};
 use crate::publish::identity_of;
 use crate::store::post::PostRow;
 use crate::store::{Conn, StoreError, amend, article, channel, pause, post, short_link};
+use crate::timetable::civil;
 use crate::web::visitor::Visitor;
 use crate::web::works::Works;
 
@@ -287,7 +288,8 @@ async fn build(
         zone_note: desk.view.zone.iana_name().unwrap_or("UTC").to_owned(),
         history: history::of(&mut conn, desk, id).await?,
         wishes: wishes.collect(),
-        seen: seen.or_else(|| sent(&row)),
+        // Where its channel is gone from the config, the words that were sent are there still.
+        seen: seen.or_else(|| Seen::words(shown::parts(&row))),
         shown,
         unfit,
         closed,
@@ -306,13 +308,6 @@ async fn build(
         versions,
         clicks,
     })
-}
-
-/// What was sent, where its channel is gone from the config.
-fn sent(row: &PostRow) -> Option<Seen> {
-    let texts = shown::parts(row);
-    let parts = texts.into_iter().map(|text| sight::Part { text, counted: String::new() }).collect::<Vec<_>>();
-    (!parts.is_empty()).then_some(Seen { parts, pictures: Vec::new(), card: None })
 }
 
 /// What keeps a post from going although it is due.

@@ -4,41 +4,48 @@
 use url::Url;
 
 use crate::model::article::Article;
-use crate::model::picture::{self, Origin};
+use crate::model::picture::{Origin, Picture};
 use crate::model::post::Post;
 use crate::platform::picture::Planned;
 use crate::platform::{Card, Identity, Payload};
 use crate::publish::actions::{Place, Sight};
 use crate::publish::prepare;
 use crate::text::measure;
-use crate::web::pages::look::Out;
+use crate::web::pages::look::{self, Out};
 
-/// A post as it would go out.
+/// A post as it would go out: all that a picture of it is made of.
 pub(in crate::web::pages) struct Seen {
-    pub parts: Vec<Part>,
+    /// The text of each part, and what it counts; `None`: how it is counted is not known any more.
+    pub texts: Vec<(String, Option<usize>)>,
+    /// What a part may count.
+    pub limit: usize,
+    /// Its pictures, in order.
     pub pictures: Vec<Picture>,
-    pub card: Option<LinkCard>,
+    /// Where we show them, without the slash and number at the end: `/posts/ID/pictures`.
+    pub shown_at: Option<String>,
+    /// The card of its link, where one is shown.
+    pub card: Option<Card>,
 }
 
-/// One part of it.
-pub(in crate::web::pages) struct Part {
-    pub text: String,
-    pub counted: String,
-}
+impl Seen {
+    /// Only these words, of a post whose channel is gone.
+    pub fn words(texts: Vec<String>) -> Option<Self> {
+        let texts: Vec<_> = texts.into_iter().map(|text| (text, None)).collect();
+        (!texts.is_empty()).then_some(Self { texts, limit: 0, pictures: Vec::new(), shown_at: None, card: None })
+    }
 
-/// An attached picture.
-pub(in crate::web::pages) struct Picture {
-    /// Where it is shown, by us.
-    pub src: Option<String>,
-    pub alt: String,
-    pub what: &'static str,
-}
+    /// What a picture is, in words.
+    pub fn what(picture: &Picture) -> &'static str {
+        match picture.origin {
+            Origin::Headline(_) => "A card with the headline",
+            Origin::Photo { .. } => "A picture of the article",
+        }
+    }
 
-/// What the platform or Bugle makes of the link.
-pub(in crate::web::pages) struct LinkCard {
-    pub host: String,
-    pub title: String,
-    pub description: String,
+    /// The host of the card's link.
+    pub fn host(card: &Card) -> String {
+        Out::new(&card.url).map(|out| out.host).unwrap_or_default()
+    }
 }
 
 /// Of what would be sent of that post. `id`: under which its pictures can be asked for.
@@ -50,23 +57,22 @@ pub(in crate::web::pages) fn seen(
     id: Option<&str>,
 ) -> Option<Seen> {
     let payload = sight.payload()?;
-    let own = match (sight, article) {
+    let pictures = match (sight, article) {
         (Sight::Composed(_), Some(article)) => prepare::pictures(place.setting, place.channel, article, post),
         _ => frozen(payload),
     };
-    let pictures: Vec<Picture> = own.into_iter().enumerate().map(|(n, own)| shown(own, n, id)).collect();
     let rules = prepare::rules(place.channel, identity, !pictures.is_empty());
-    let counted = |length: usize| format!("{length} of {}", rules.limit);
-    let parts = match sight {
-        Sight::Composed(made) => made
-            .composed
-            .parts()
-            .map(|part| Part { text: part.as_str().to_owned(), counted: counted(part.length()) })
-            .collect(),
+    let texts = match sight {
+        Sight::Composed(made) => {
+            made.composed.parts().map(|part| (part.as_str().to_owned(), Some(part.length()))).collect()
+        }
         _ => payload
             .parts()
             .into_iter()
-            .map(|text| Part { counted: counted(measure::length(&text, rules.unit)), text })
+            .map(|text| {
+                let length = measure::length(&text, rules.unit);
+                (text, Some(length))
+            })
             .collect(),
     };
     let card = match sight {
@@ -79,14 +85,13 @@ pub(in crate::web::pages) fn seen(
         }),
     };
     // As on the platforms: a picture of the post's own stands where the card would be.
-    let card = card.filter(|_| pictures.is_empty()).and_then(|card| {
-        Some(LinkCard { host: Out::new(&card.url)?.host, title: card.title, description: card.description })
-    });
-    Some(Seen { parts, pictures, card })
+    let card = card.filter(|card| pictures.is_empty() && Out::new(&card.url).is_some());
+    let shown_at = id.map(|id| format!("{}/pictures", look::path("/posts", id)));
+    Some(Seen { texts, limit: rules.limit, pictures, shown_at, card })
 }
 
 /// The pictures that are sent with it.
-fn frozen(payload: &Payload) -> Vec<picture::Picture> {
+fn frozen(payload: &Payload) -> Vec<Picture> {
     let planned = payload.uploads().filter_map(|upload| Planned::read(&upload.body).ok());
     planned
         .filter_map(|planned| match planned {
@@ -94,17 +99,6 @@ fn frozen(payload: &Payload) -> Vec<picture::Picture> {
             Planned::Thumb(_) => None,
         })
         .collect()
-}
-
-fn shown(own: picture::Picture, n: usize, id: Option<&str>) -> Picture {
-    Picture {
-        src: id.map(|id| format!("/posts/{id}/pictures/{n}")),
-        alt: own.alt,
-        what: match own.origin {
-            Origin::Headline(_) => "A card with the headline",
-            Origin::Photo { .. } => "A picture of the article",
-        },
-    }
 }
 
 /// A web address that a person wrote.

@@ -1,5 +1,5 @@
 //! Times that a person writes: a wall-clock time in the newsroom's zone becomes an instant here, and what a change of the
-//! clocks does to it is said in words.
+//! clocks does to it is said in words. For the desk and for the terminal.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -7,7 +7,7 @@ use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 
 /// What a time means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Meant {
+pub struct Meant {
     /// The instant.
     pub at: Timestamp,
     /// What a person should know of it.
@@ -19,7 +19,7 @@ pub(super) struct Meant {
 ///
 /// # Errors
 /// In a sentence: where it is no time, or there is none of that name in the zone.
-pub(super) fn meant(text: &str, second: bool, zone: &TimeZone) -> Result<Meant, String> {
+pub fn meant(text: &str, second: bool, zone: &TimeZone) -> Result<Meant, String> {
     let text = text.trim();
     let civil: DateTime = text
         .replacen(' ', "T", 1)
@@ -64,7 +64,7 @@ fn written(offset: Offset) -> String {
 }
 
 /// The value of a browser's field for that instant.
-pub(super) fn field(at: Timestamp, zone: &TimeZone) -> String {
+pub fn field(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned_datetime(zone.clone()).strftime("%Y-%m-%dT%H:%M").to_string()
 }
 
