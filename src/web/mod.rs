@@ -10,11 +10,13 @@
 mod clicks;
 #[cfg(test)]
 mod clicks_tests;
+mod form;
 mod gate;
 mod pages;
 mod probes;
 pub mod push;
 mod rooms;
+mod second;
 mod shown;
 #[cfg(test)]
 mod tests;
