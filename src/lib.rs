@@ -24,6 +24,7 @@ pub mod store;
 pub mod vault;
 
 pub mod connect;
+pub mod people;
 pub mod publish;
 
 pub mod engine;

@@ -11,7 +11,7 @@ const ROWS: &[&[&str]] = &[
     &["clock", "crash", "telemetry", "text", "timetable", "expr"],
     &["model", "http"],
     &["source", "route", "card", "compose", "schedule", "platform", "vault", "store"],
-    &["publish", "connect"],
+    &["publish", "connect", "people"],
     &["engine", "web"],
     &["config"],
     &["cli"],

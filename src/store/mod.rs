@@ -14,13 +14,17 @@ pub mod clerk;
 pub mod consent;
 pub mod data_key;
 pub mod dialect;
+pub mod invite;
 pub mod limit;
 pub mod meta;
 pub mod notice;
+pub mod oidc_flow;
 pub mod page;
 pub mod pause;
+pub mod person;
 pub mod post;
 pub mod sealed;
+pub mod session;
 pub mod short_link;
 pub mod shown;
 pub mod source;
@@ -111,6 +115,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "tokens", include_str!("../../migrations/0008_tokens.sql")),
     (9, "limits", include_str!("../../migrations/0009_limits.sql")),
     (10, "shown", include_str!("../../migrations/0010_shown.sql")),
+    (11, "people", include_str!("../../migrations/0011_people.sql")),
 ];
 
 /// The store. Cheap to clone.
