@@ -235,7 +235,9 @@ mod tests {
     #[test]
     fn what_is_no_code_is_not_accepted() {
         let now = at(1_234_567_890);
-        for typed in ["", "5924", "05924", "0005924", "005925", "00592a", "００５９２４", "005924\0", "-05924", "+05924"] {
+        for typed in
+            ["", "5924", "05924", "0005924", "005925", "00592a", "００５９２４", "005924\0", "-05924", "+05924"]
+        {
             assert_eq!(accepted(&secret(RFC), typed, now, None), None, "{typed:?}");
         }
         assert!(accepted(&secret(RFC), " 005 924 ", now, None).is_some(), "as some apps show it");
@@ -275,13 +277,8 @@ mod tests {
         let url = url::Url::parse(address.expose_secret()).unwrap();
         assert_eq!((url.scheme(), url.host_str()), ("otpauth", Some("totp")));
         let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
-        let expected = [
-            ("secret", "ABCD"),
-            ("issuer", "Xəbər  & <Co>"),
-            ("algorithm", "SHA1"),
-            ("digits", "6"),
-            ("period", "30"),
-        ];
+        let expected =
+            [("secret", "ABCD"), ("issuer", "Xəbər  & <Co>"), ("algorithm", "SHA1"), ("digits", "6"), ("period", "30")];
         assert_eq!(pairs, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(url.path().matches(':').count(), 1, "{url}");
     }

@@ -299,7 +299,6 @@ pub async fn recovery_left(conn: &mut Conn, id: &PersonId) -> Result<i64, StoreE
     let sql = "SELECT count(*) FROM recovery_code WHERE person = $1 AND used_at IS NULL";
     Ok(sqlx::query_scalar(sql).bind(id.as_str()).fetch_one(conn).await?)
 }
-}
 
 /// Every second factor, sealed, by its person's id.
 ///

@@ -64,7 +64,10 @@ mod tests {
 
     #[test]
     fn fields_are_asked_for_by_name() {
-        let form = Form::of("text=K%C3%B6rp%C3%BC+a%C3%A7%C4%B1ld%C4%B1%0D%0A1&to=x&to=bluesky&text=second&go=&back=%2Fposts".as_bytes());
+        let form = Form::of(
+            "text=K%C3%B6rp%C3%BC+a%C3%A7%C4%B1ld%C4%B1%0D%0A1&to=x&to=bluesky&text=second&go=&back=%2Fposts"
+                .as_bytes(),
+        );
         assert_eq!(form.text("text"), "Körpü açıldı\r\n1");
         assert_eq!(form.all("to"), ["x", "bluesky"]);
         assert_eq!((form.text("none"), form.all("none").len()), ("", 0));

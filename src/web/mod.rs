@@ -47,6 +47,7 @@ use url::Url;
 use crate::clock::SharedClock;
 use crate::connect::Connector;
 use crate::model::money::Price;
+use crate::people::oidc::Oidc;
 use crate::store::Store;
 use crate::telemetry::{Metrics, field};
 
@@ -135,6 +136,8 @@ pub struct State {
     pub connector: watch::Receiver<Option<Arc<Connector>>>,
     /// What acts of the desk work with; `None` while this process does not publish.
     pub works: watch::Receiver<Option<Arc<Works>>>,
+    /// What signs people in by the service of `[sign_in.oidc]`; `None` without one.
+    pub sign_in: watch::Receiver<Option<Arc<Oidc>>>,
     /// The version that runs.
     pub version: &'static str,
 }

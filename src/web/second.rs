@@ -91,7 +91,7 @@ pub(super) async fn confirm(
             if row.has_totp() || row.totp != sealed {
                 return Err(StoreError::Conflict("it was changed in another window: load this page again".to_owned()));
             }
-            attempt.succeeded(&mut *conn).await?;
+            attempt.succeeded(&mut *conn, true).await?;
             person::set_totp(&mut *conn, &whose.id, sealed.as_deref(), Some(now)).await?;
             person::use_step(&mut *conn, &whose.id, step).await?;
             person::set_recovery(&mut *conn, &whose.id, &hashes).await?;
@@ -140,7 +140,7 @@ pub(super) async fn check(
                 (None, Some(code)) if person::use_recovery(&mut *conn, &whose.id, &code, now).await? => "recovery",
                 _ => return Ok(None),
             };
-            attempt.succeeded(&mut *conn).await?;
+            attempt.succeeded(&mut *conn, true).await?;
             if how == "recovery" {
                 let left = person::recovery_left(&mut *conn, &whose.id).await?;
                 note(conn, &whose, &format!("a recovery code was used, {left} are left"), now).await?;

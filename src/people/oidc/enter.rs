@@ -4,6 +4,7 @@ use super::{Fault, Who};
 use crate::model::person::Role;
 use crate::model::post::Actor;
 use crate::people::{Caller, Opened, People, session};
+use crate::store::invite::{self, For};
 use crate::store::person::{self, PersonRow};
 use crate::store::{self, Conn, StoreError, audit, job};
 
@@ -11,8 +12,8 @@ use crate::store::{self, Conn, StoreError, audit, job};
 const BY: &str = "oidc";
 
 impl People {
-    /// Lets in whom the service vouches for. Known are people by issuer and subject, never by an address: who gets an
-    /// old colleague's address must not get the account with it. Somebody new becomes a person here. The session is half
+    /// Lets in whom the service vouches for. Known are people by issuer and subject: who gets an old
+    /// colleague's address must not get the account with it. Somebody new becomes a person here. The session is half
     /// where they have a second factor here.
     ///
     /// # Errors
@@ -75,25 +76,53 @@ async fn again(
     Ok(person)
 }
 
-/// Somebody new.
+/// Somebody who has not come this way yet. An administrator who wrote this address beside a person, or on an invitation,
+/// has said who comes by it; else they are new here.
 async fn new(conn: &mut Conn, who: &Who, issuer: &str, now: jiff::Timestamp) -> Result<PersonRow, StoreError> {
-    let name = free_name(&mut *conn, who).await?;
-    let mut person = PersonRow::new(&name, who.role, now);
+    let everybody = person::all(&mut *conn).await?;
+    let meant = everybody.into_iter().find(|it| it.oidc.is_none() && is_same(it.email.as_deref(), &who.email));
+    if let Some(person) = meant {
+        person::set_oidc(&mut *conn, &person.id, (issuer, &who.subject), Some(&who.email)).await?;
+        let actor = Actor::Person(person.name.clone());
+        let said = format!("came by the sign-in service as {} for the first time", who.email);
+        audit::add(&mut *conn, now, &actor, "person", person.id.as_str(), (None, None), &said).await?;
+        let person = PersonRow { oidc: Some((issuer.to_owned(), who.subject.clone())), ..person };
+        return again(conn, person, who, issuer, now).await;
+    }
+    let (mut invited, mut role) = (None, who.role);
+    for link in invite::all(&mut *conn, now).await? {
+        if let For::Invitation { name, email, role: meant } = link.what
+            && is_same(email.as_deref(), &who.email)
+            && invite::take(&mut *conn, &link.id).await?
+        {
+            role = if who.is_told { who.role } else { meant };
+            invited = Some(name);
+            break;
+        }
+    }
+    let name = free_name(&mut *conn, invited, who).await?;
+    let mut person = PersonRow::new(&name, role, now);
     person.email = Some(who.email.clone());
     person.oidc = Some((issuer.to_owned(), who.subject.clone()));
     person::add(&mut *conn, &person).await?;
     let actor = Actor::Person(person.name.clone());
     let said = format!("came by the sign-in service as {}", who.email);
-    audit::add(conn, now, &actor, "person", person.id.as_str(), (None, Some(who.role.word())), &said).await?;
+    audit::add(conn, now, &actor, "person", person.id.as_str(), (None, Some(role.word())), &said).await?;
     Ok(person)
 }
 
-/// A name that nobody has: what the service calls them, else the address, else the address with a number.
-async fn free_name(conn: &mut Conn, who: &Who) -> Result<String, StoreError> {
-    let plain: String = who.email.chars().map(|c| if c.is_alphanumeric() || "._-@".contains(c) { c } else { '-' }).collect();
+/// Whether an address that an administrator wrote is the one that the service has verified.
+fn is_same(written: Option<&str>, verified: &str) -> bool {
+    written.is_some_and(|written| written.trim().eq_ignore_ascii_case(verified))
+}
+
+/// A name that nobody has: the invitation's, what the service calls them, else the address, else the address with a number.
+async fn free_name(conn: &mut Conn, invited: Option<String>, who: &Who) -> Result<String, StoreError> {
+    let plain: String =
+        who.email.chars().map(|c| if c.is_alphanumeric() || "._-@".contains(c) { c } else { '-' }).collect();
     let plain: String = plain.chars().take(56).collect();
     let numbered = (2..1_000).map(|n| format!("{plain} {n}"));
-    for name in who.name.clone().into_iter().chain([plain.clone()]).chain(numbered) {
+    for name in invited.into_iter().chain(who.name.clone()).chain([plain.clone()]).chain(numbered) {
         if person::by_login(&mut *conn, &name).await?.is_none() {
             return Ok(name);
         }

@@ -225,7 +225,9 @@ async fn a_forged_or_foreign_token_lets_in_nobody() {
         ("another key", Sign::Key(2), SAME),
         ("another key that calls itself new", Sign::Key(2), |head, _, _| head["kid"] = json!("two")),
         ("a key in its own header", Sign::Key(2), |head, _, _| head["jwk"] = jwk(2, "one")),
-        ("a place of keys in its own header", Sign::Key(2), |head, _, _| head["jku"] = json!("https://evil.example/keys")),
+        ("a place of keys in its own header", Sign::Key(2), |head, _, _| {
+            head["jku"] = json!("https://evil.example/keys")
+        }),
         ("no signature", Sign::Not, SAME),
         ("an algorithm of none", Sign::Not, |head, _, _| head["alg"] = json!("none")),
         ("an algorithm of none, otherwise written", Sign::Not, |head, _, _| head["alg"] = json!("None")),
@@ -338,7 +340,10 @@ async fn an_answer_of_another_sign_in_lets_in_nobody() {
             "code=c&iss=https://evil.example".to_owned(),
             Fault::Issuer { expected: issuer.clone(), found: "https://evil.example".to_owned() },
         ),
-        (format!("error=access_denied&error_description=No%0Away&iss={issuer}"), Fault::Denied("access_denied: No way".to_owned())),
+        (
+            format!("error=access_denied&error_description=No%0Away&iss={issuer}"),
+            Fault::Denied("access_denied: No way".to_owned()),
+        ),
         (format!("iss={issuer}"), Fault::NoCode),
     ] {
         let flow = stand.begin().await;

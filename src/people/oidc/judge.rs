@@ -73,7 +73,8 @@ pub(super) fn admit(settings: &Settings, told: &Told) -> Result<Who, Refused> {
 /// An address in the one form it is compared in; `None` where it is none.
 fn address(text: &str) -> Option<String> {
     let (local, domain) = text.rsplit_once('@')?;
-    let is_plain = |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@');
+    let is_plain =
+        |part: &str| !part.is_empty() && !part.chars().any(|c| c.is_whitespace() || c.is_control() || c == '@');
     (is_plain(local) && is_plain(domain) && text.len() <= EMAIL_MOST).then(|| text.to_ascii_lowercase())
 }
 
@@ -182,7 +183,9 @@ mod tests {
     #[test]
     fn a_name_that_cannot_be_one_is_not_taken() {
         let settings = settings(&["@desk.example"]);
-        for (name, expected) in [("Günay  Əliyeva", Some("Günay Əliyeva")), ("<b>", None), ("a\u{202e}b", None), ("", None)] {
+        for (name, expected) in
+            [("Günay  Əliyeva", Some("Günay Əliyeva")), ("<b>", None), ("a\u{202e}b", None), ("", None)]
+        {
             let who = admit(&settings, &Told { name: Some(name.to_owned()), ..told("a@desk.example") }).unwrap();
             assert_eq!(who.name.as_deref(), expected, "{name:?}");
         }

@@ -33,6 +33,11 @@ use crate::store::{Store, StoreError, job};
 
 pub use self::judge::{Refused, Who};
 
+/// The page where a browser begins.
+pub const BEGIN: &str = "/sign-in/oidc";
+/// The page that the service sends the browser back to; it is registered there.
+pub const BACK: &str = "/sign-in/oidc/callback";
+
 /// How long a person has at the service. 10 minutes, ours: the same as for connecting an account.
 pub const WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
@@ -99,7 +104,10 @@ impl Settings {
         let mut faults = Vec::new();
         match Url::parse(&self.issuer) {
             Ok(url) if !is_safe(&url) => {
-                faults.push(("issuer", format!("expected https, or an address of this machine, found {:?}", self.issuer)));
+                faults.push((
+                    "issuer",
+                    format!("expected https, or an address of this machine, found {:?}", self.issuer),
+                ));
             }
             Ok(url) if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() => {
                 faults.push(("issuer", "expected a plain URL without query, fragment and user".to_owned()));
@@ -226,6 +234,11 @@ impl Oidc {
         self.settings.label()
     }
 
+    /// By whose word people come in.
+    pub fn issuer(&self) -> &str {
+        &self.settings.issuer
+    }
+
     /// Begins a sign-in in a browser, which goes on with the page `back` after it.
     ///
     /// # Errors
@@ -281,7 +294,9 @@ impl Oidc {
         let expected = &self.settings.issuer;
         match given {
             Some(found) if found == expected => Ok(()),
-            Some(found) => Err(Fault::Issuer { expected: expected.clone(), found: crate::platform::wire::excerpt(found) }),
+            Some(found) => {
+                Err(Fault::Issuer { expected: expected.clone(), found: crate::platform::wire::excerpt(found) })
+            }
             None if wire::names_itself(service) => {
                 Err(Fault::Issuer { expected: expected.clone(), found: "none".to_owned() })
             }

@@ -16,10 +16,11 @@ use openidconnect::core::{
 };
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AdditionalProviderMetadata, AsyncHttpClient, AuthType, AuthorizationCode,
-    ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, DiscoveryError, EmptyExtraTokenFields, EndpointMaybeSet,
-    EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenClaims, IdTokenFields, IssuerUrl, Nonce,
-    OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl, RequestTokenError,
-    Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, TokenResponse as _, UserInfoClaims,
+    ClaimsVerificationError, ClientId, ClientSecret, CsrfToken, DiscoveryError, EmptyExtraTokenFields,
+    EndpointMaybeSet, EndpointNotSet, EndpointSet, HttpRequest, HttpResponse, IdTokenClaims, IdTokenFields, IssuerUrl,
+    Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, ProviderMetadata, RedirectUrl,
+    RequestTokenError, Scope, SignatureVerificationError, StandardErrorResponse, StandardTokenResponse,
+    TokenResponse as _, UserInfoClaims,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -149,7 +150,8 @@ impl Oidc {
         }
         let issuer = IssuerUrl::new(self.settings.issuer.clone())
             .map_err(|e| Fault::Service(format!("sign_in.oidc.issuer: {e}")))?;
-        let service = Service::discover_async(issuer, &self.sender()).await.map_err(|e| undescribed(&self.label(), e))?;
+        let service =
+            Service::discover_async(issuer, &self.sender()).await.map_err(|e| undescribed(&self.label(), e))?;
         self.check_places(&service)?;
         let service = Arc::new(service);
         *known = Some(Known { service: Arc::clone(&service), at: now });
@@ -272,7 +274,9 @@ impl Oidc {
         let verifier = client
             .id_token_verifier()
             .set_allowed_algs(SIGNED_BY)
-            .set_time_fn(move || DateTime::from_timestamp_millis(clock.now().as_millisecond()).unwrap_or(DateTime::UNIX_EPOCH))
+            .set_time_fn(move || {
+                DateTime::from_timestamp_millis(clock.now().as_millisecond()).unwrap_or(DateTime::UNIX_EPOCH)
+            })
             .set_issue_time_verifier_fn(issued);
         let claims = token.claims(&verifier, nonce)?;
         // The crate leaves these two to us.
