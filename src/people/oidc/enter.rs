@@ -23,6 +23,11 @@ impl People {
         let enter = job(move |conn| {
             Box::pin(async move {
                 let known = person::by_oidc(&mut *conn, &issuer, &who.subject).await?;
+                // An administrator who wrote this address beside a person has said who comes by it.
+                let known = match known {
+                    Some(person) => Some(person),
+                    None => meant(&mut *conn, &who).await?,
+                };
                 let person = match known {
                     Some(person) if person.disabled.is_some() => return Ok(Err(person)),
                     Some(person) => again(&mut *conn, person, &who, &issuer, now).await?,
@@ -44,7 +49,7 @@ impl People {
     }
 }
 
-/// Somebody who was here before: the address is the service's, and the role where the service says it.
+/// Somebody who is here: known to the service from now on, with its address, and its role where it says one.
 async fn again(
     conn: &mut Conn,
     mut person: PersonRow,
@@ -52,8 +57,14 @@ async fn again(
     issuer: &str,
     now: jiff::Timestamp,
 ) -> Result<PersonRow, StoreError> {
-    if person.email.as_deref() != Some(who.email.as_str()) {
+    if person.oidc.is_none() {
+        let actor = Actor::Person(person.name.clone());
+        let said = format!("came by the sign-in service as {} for the first time", who.email);
+        audit::add(&mut *conn, now, &actor, "person", person.id.as_str(), (None, None), &said).await?;
+    }
+    if person.oidc.is_none() || person.email.as_deref() != Some(who.email.as_str()) {
         person::set_oidc(&mut *conn, &person.id, (issuer, &who.subject), Some(&who.email)).await?;
+        person.oidc = Some((issuer.to_owned(), who.subject.clone()));
         person.email = Some(who.email.clone());
     }
     if !who.is_told || who.role == person.role {
@@ -76,19 +87,14 @@ async fn again(
     Ok(person)
 }
 
-/// Somebody who has not come this way yet. An administrator who wrote this address beside a person, or on an invitation,
-/// has said who comes by it; else they are new here.
+/// The person beside whom an administrator wrote that address, where nobody has come by it yet.
+async fn meant(conn: &mut Conn, who: &Who) -> Result<Option<PersonRow>, StoreError> {
+    let everybody = person::all(conn).await?;
+    Ok(everybody.into_iter().find(|it| it.oidc.is_none() && is_same(it.email.as_deref(), &who.email)))
+}
+
+/// Somebody new: as an invitation with their address has them, else as the service does.
 async fn new(conn: &mut Conn, who: &Who, issuer: &str, now: jiff::Timestamp) -> Result<PersonRow, StoreError> {
-    let everybody = person::all(&mut *conn).await?;
-    let meant = everybody.into_iter().find(|it| it.oidc.is_none() && is_same(it.email.as_deref(), &who.email));
-    if let Some(person) = meant {
-        person::set_oidc(&mut *conn, &person.id, (issuer, &who.subject), Some(&who.email)).await?;
-        let actor = Actor::Person(person.name.clone());
-        let said = format!("came by the sign-in service as {} for the first time", who.email);
-        audit::add(&mut *conn, now, &actor, "person", person.id.as_str(), (None, None), &said).await?;
-        let person = PersonRow { oidc: Some((issuer.to_owned(), who.subject.clone())), ..person };
-        return again(conn, person, who, issuer, now).await;
-    }
     let (mut invited, mut role) = (None, who.role);
     for link in invite::all(&mut *conn, now).await? {
         if let For::Invitation { name, email, role: meant } = link.what

@@ -408,6 +408,7 @@ async fn a_role_may_stand_in_a_claim_of_either() {
     for (claims, said, expected) in [
         (json!({"groups": ["desk"]}), json!({"sub": "ann-1"}), Role::Editor),
         (json!({}), json!({"sub": "ann-1", "groups": ["desk"]}), Role::Editor),
+        (json!({"sid": "x"}), json!({"sub": "ann-1", "groups": ["desk"]}), Role::Editor),
         // The signed word goes before the other.
         (json!({"groups": []}), json!({"sub": "ann-1", "groups": ["desk"]}), Role::Viewer),
     ] {

@@ -101,7 +101,7 @@ fn told_role(settings: &Settings, claim: &str, claims: &Map<String, Value>) -> O
 }
 
 /// A claim by its name; where no claim has it whole, its parts between dots lead inwards (`realm_access.roles`).
-fn find<'a>(claim: &str, claims: &'a Map<String, Value>) -> Option<&'a Value> {
+pub(super) fn find<'a>(claim: &str, claims: &'a Map<String, Value>) -> Option<&'a Value> {
     if let Some(found) = claims.get(claim) {
         return Some(found);
     }

@@ -9,6 +9,8 @@
 
 mod enter;
 #[cfg(test)]
+mod enter_tests;
+#[cfg(test)]
 mod forged_tests;
 mod judge;
 #[cfg(test)]

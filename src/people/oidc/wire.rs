@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::judge::Told;
+use super::judge::{Told, find};
 use super::{Fault, Oidc, is_safe};
 use crate::http::{Call, CallError, Http, Trust};
 use crate::platform::wire::excerpt;
@@ -244,7 +244,7 @@ impl Oidc {
         };
         let claims = claims.map_err(|doubt| Fault::Forged(doubt.to_string()))?;
         let mut told = of_token(&claims);
-        let has_role = self.settings.role_claim.as_ref().is_none_or(|_| !told.claims.is_empty());
+        let has_role = self.settings.role_claim.as_ref().is_none_or(|claim| find(claim, &told.claims).is_some());
         if (told.email.is_none() || told.verified.is_none() || !has_role || told.name.is_none())
             && client.user_info_url().is_some()
         {

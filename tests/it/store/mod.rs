@@ -11,6 +11,7 @@ mod posts;
 mod pushes;
 mod short_links;
 mod shown;
+mod sign_ins;
 mod vault;
 mod writer;
 
