@@ -75,6 +75,8 @@ enum Command {
     Connect(connect::Args),
     /// Take a channel's access back at the platform, and forget it.
     Disconnect(super::disconnect::Args),
+    /// Show who may sign in to the desk; invite, let in again, shut out.
+    People(super::people::Args),
     /// Show which keys seal what is kept, or turn the master key over.
     Vault(super::vault::Args),
     /// Ask a few questions and write a first config.
@@ -133,6 +135,7 @@ pub async fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Restore(args) => super::restore::run(args, &call).await,
         Command::Connect(args) => connect::run(args, &call).await,
         Command::Disconnect(args) => super::disconnect::run(args, &call).await,
+        Command::People(args) => super::people::run(args, &call).await,
         Command::Vault(args) => super::vault::run(args, &call).await,
         Command::Init(args) => init::run(args, &call).await,
         Command::Import(args) => super::import::run(args, &call).await,

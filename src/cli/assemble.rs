@@ -171,6 +171,7 @@ pub fn view(config: &Config) -> web::View {
         newsroom: config.newsroom.name.clone(),
         zone: config.newsroom.zone.clone(),
         public_url: config.web.public_url.clone(),
+        trusted_proxies: config.web.trusted_proxies.clone(),
         channels: channels.collect(),
         sources: config.sources.iter().map(|source| source.name.as_str().to_owned()).collect(),
     }

@@ -34,6 +34,7 @@ pub mod edit;
 pub mod hold;
 pub mod notices;
 pub mod pause;
+pub mod people;
 pub mod post;
 pub mod queue;
 pub mod restore;

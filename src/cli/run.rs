@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use secrecy::ExposeSecret as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,8 @@ use crate::engine::receive::{Limits, Receiver};
 use crate::engine::{self, start};
 use crate::model::id::WorkerId;
 use crate::model::notice::{Level, Notice};
-use crate::people::{self, oidc::Oidc};
+use crate::people::link;
+use crate::people::oidc::{self, Oidc};
 use crate::store::{Dialect, Sole, Store, job, notice};
 use crate::telemetry::{self, Metrics};
 use crate::vault::Vault;
@@ -85,8 +87,9 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let (connector, connecting) = watch::channel(None);
     let (works, working) = watch::channel(None);
     // People sign in on a standby, too.
-    let (sign_in, signing_in) = watch::channel(oidc(&config, &lasting, address.port())?);
+    let (sign_in, signing_in) = watch::channel(sign_in_service(&config, &lasting, address.port())?);
     let state = web::State {
+        vault: lasting.vault.clone(),
         store: store.clone(),
         metrics: lasting.metrics.clone(),
         clock: clock.clone(),
@@ -104,13 +107,13 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     // A file's second service ends here, and should not have said that it runs; a standby does run.
     let alone = store.dialect() == Dialect::Sqlite;
     if !alone {
-        welcome(&config, address, args.rehearse)?;
+        welcome(&config, address, args.rehearse, &lasting).await?;
     }
 
     let mut signals = Signals::new()?;
     let Some(sole) = wait_for_lock(&store, &mut signals, &lasting, &front).await? else { return Ok(Exit::Done) };
     if alone {
-        welcome(&config, address, args.rehearse)?;
+        welcome(&config, address, args.rehearse, &lasting).await?;
     }
     let exit = serve(args.rehearse, call, config, &lasting, &sole, &front, &mut signals).await;
     front.inlet.send_replace(None);
@@ -142,11 +145,30 @@ fn place(url: &str) -> &str {
     if url.starts_with("sqlite:") { url } else { url.split(':').next().unwrap_or_default() }
 }
 
-fn welcome(config: &Config, address: std::net::SocketAddr, rehearse: bool) -> std::io::Result<()> {
+async fn welcome(
+    config: &Config,
+    address: std::net::SocketAddr,
+    rehearse: bool,
+    lasting: &Lasting,
+) -> anyhow::Result<()> {
     let what = if rehearse { "rehearses" } else { "runs" };
     say(format_args!("bugle {} {what} for {}: http://{address}/", env!("CARGO_PKG_VERSION"), config.newsroom.name))?;
     for channel in config.channels.iter().filter(|channel| channel.platform.id == "timeline") {
         say(format_args!("  timeline {}: http://{address}/timelines/{}", channel.name, channel.name))?;
+    }
+    if let Some(secret) = link::setup(&lasting.store, lasting.clock.now()).await? {
+        let desk = super::people::desk(config.web.public_url.as_ref(), address);
+        // Standard output only: the log is kept, and read by more people.
+        say("Nobody can sign in to the desk yet. This one-time link makes the first administrator:")?;
+        say(format_args!("  {desk}{}?token={}", link::SETUP, secret.expose_secret()))?;
+    }
+    if !address.ip().to_canonical().is_loopback()
+        && config.web.public_url.as_ref().is_none_or(|it| it.scheme() != "https")
+    {
+        tracing::warn!(
+            "the desk can be reached from the network without TLS: passwords can be read on the way; put a proxy with \
+             TLS in front and name its address in [web] public_url"
+        );
     }
     Ok(())
 }
@@ -209,7 +231,7 @@ async fn serve(
         front.inlet.send_replace(Some(Arc::new(Handed(receiver))));
         front.connector.send_replace(Some(Arc::new(connector(&config, lasting, front.port)?)));
         front.works.send_replace(Some(Arc::new(assemble::works(&config, &setup))));
-        front.sign_in.send_replace(oidc(&config, lasting, front.port)?);
+        front.sign_in.send_replace(sign_in_service(&config, lasting, front.port)?);
         front.show.send_replace(Arc::new(assemble::view(&config)));
         front.ready.send_replace(Readiness::Ready);
         tell_reload(lasting, None).await?;
@@ -277,11 +299,11 @@ fn connector(config: &Config, lasting: &Lasting, port: u16) -> anyhow::Result<Co
 }
 
 /// What signs people in by the service of the config.
-fn oidc(config: &Config, lasting: &Lasting, port: u16) -> anyhow::Result<Option<Arc<Oidc>>> {
+fn sign_in_service(config: &Config, lasting: &Lasting, port: u16) -> anyhow::Result<Option<Arc<Oidc>>> {
     let Some(settings) = &config.sign_in.oidc else { return Ok(None) };
     let here = || format!("http://127.0.0.1:{port}");
     let base = config.web.public_url.as_ref().map_or_else(here, |url| url.as_str().trim_end_matches('/').to_owned());
-    let redirect = format!("{base}{}", people::oidc::BACK).parse().context("web.public_url")?;
+    let redirect = format!("{base}{}", oidc::BACK).parse().context("web.public_url")?;
     let http = opened::http(config, &lasting.clock)?;
     Ok(Some(Arc::new(Oidc::new(settings.clone(), redirect, http, lasting.clock.clone()))))
 }

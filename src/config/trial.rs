@@ -402,9 +402,7 @@ fn the_examples_comments_are_keys() {
 
 #[test]
 fn a_sign_in_service_says_who_may_come_in() {
-    let with = |keys: &str| {
-        format!("[sign_in.oidc]\nissuer = \"https://id.example\"\nclient_id = \"bugle\"\n{keys}\n")
-    };
+    let with = |keys: &str| format!("[sign_in.oidc]\nissuer = \"https://id.example\"\nclient_id = \"bugle\"\n{keys}\n");
     let config = accepted(&format!("{NEWSROOM}{}", with("allow = [\"@news.example\"]")));
     let oidc = config.sign_in.oidc.expect("it is there");
     assert_eq!((oidc.role, oidc.label().as_str()), (crate::model::person::Role::Viewer, "id.example"));

@@ -119,7 +119,7 @@ impl Connector {
         let job = store::job(move |conn| Box::pin(async move { rows::tear(conn, &torn, &name, now).await }));
         let who = self.store.write(job).await?.ok_or(Fault::Ticket)?;
         let subject = self.subject(channel)?;
-        match self.begin_for(subject, session, &who, Some(hashed.clone())).await {
+        match self.begin_for(subject, session, (&who, Some(hashed.clone())), self.redirect(subject)).await {
             Ok(begun) => Ok(begun),
             Err(fault) => {
                 self.tell(Some(&hashed), &Err(fault.to_string())).await;
@@ -134,22 +134,37 @@ impl Connector {
     /// Where the channel is not connected by consent; what the platform says.
     pub async fn begin(&self, channel: &str, session: &Session, who: &str) -> Result<Begun, Fault> {
         self.sweep().await?;
-        self.begin_for(self.subject(channel)?, session, who, None).await
+        let subject = self.subject(channel)?;
+        self.begin_for(subject, session, (who, None), self.redirect(subject)).await
+    }
+
+    /// Begins a consent in the browser of a person who is signed in and may connect accounts; the session is a new one, for
+    /// the browser to keep.
+    ///
+    /// # Errors
+    /// Where the channel is not connected by consent, or what comes back could be read on its way; what the platform says.
+    pub async fn begin_at_desk(&self, channel: &str, session: &Session, who: &str) -> Result<Begun, Fault> {
+        if self.public_url.is_some() {
+            self.page(channel)?;
+        }
+        self.sweep().await?;
+        let subject = self.subject(channel)?;
+        self.begin_for(subject, session, (who, None), self.redirect_to_desk(subject)).await
     }
 
     async fn begin_for(
         &self,
         subject: &Subject,
         session: &Session,
-        who: &str,
-        ticket: Option<String>,
+        (who, ticket): (&str, Option<String>),
+        redirect: Url,
     ) -> Result<Begun, Fault> {
         let consent = subject.consent()?;
         let keep = self.keeps.of(&subject.name);
         let watched = Watched::new(&*keep);
         let credential = subject.credential()?;
         let state = fresh();
-        let way = Way { redirect: self.redirect(subject), state: state.expose_secret().to_owned() };
+        let way = Way { redirect, state: state.expose_secret().to_owned() };
         let asked = consent.ask(&self.context(&credential, &watched), &way).await;
         let asked = asked.map_err(|error| watched.scrub(&credential).connect_error(error))?;
         let mut page = asked.url.clone();

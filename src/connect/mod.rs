@@ -213,6 +213,24 @@ impl Connector {
         at(&base, "connect/callback", &subject.name)
     }
 
+    /// Where a browser that begins at the desk comes back to. Without a public address that is this machine: then the
+    /// browser has to be on it.
+    fn redirect_to_desk(&self, subject: &Subject) -> Url {
+        at(&self.desk(), "connect/callback", &subject.name)
+    }
+
+    /// The address under which the desk has to be open in a browser that connects, as its origin.
+    pub fn desk_origin(&self) -> String {
+        Url::parse(&self.desk()).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    }
+
+    fn desk(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://127.0.0.1:{}", self.port),
+        }
+    }
+
     /// The page where a browser begins; the ticket stands in its query.
     ///
     /// # Errors

@@ -35,6 +35,8 @@ const TABLES: &[&str] = &[
     "page",
     "limit_said",
     "spend",
+    "person",
+    "recovery_code",
 ];
 
 /// The first line of a backup: names the format, so that a foreign file is refused at once.

@@ -1,23 +1,31 @@
-//! The service's port: health, metrics, short links, read-only pages, where others push articles in, and where accounts are
-//! connected. The pages change nothing: every request for one that is not a GET or HEAD is refused; connecting asks for a
-//! one-time secret from the terminal (`pages/connect.rs`).
+//! The service's port: health, metrics, short links, the desk's pages and acts, where others push articles in, and where
+//! accounts are connected. Pages and acts are for people who are signed in.
 //!
-//! Here: what the engine hands over ([`State`]) and the server itself ([`serve`]). `gate.rs` decides who is answered at
-//! all, `probes.rs` answers machines, `clicks.rs` leads readers on, `pages/` answers people, `push.rs` takes what is
-//! pushed. Not here: signing in and acting; until then the pages
-//! are for this machine only.
+//! Here: what the engine hands over ([`State`]) and the server itself ([`serve`]). `front.rs` tells where a request comes
+//! from, `gate.rs` decides who is answered at all, `rooms.rs` lists what there is and who may, `probes.rs` answers
+//! machines, `clicks.rs` leads readers on, `pages/` answers people, `push.rs` takes what is pushed. Not here: who people
+//! are and what their sessions are worth (`people`), what is done to posts (`publish::actions`).
 
 mod clicks;
 #[cfg(test)]
 mod clicks_tests;
+mod cookie;
+mod csrf;
+#[cfg(test)]
+mod door_tests;
 mod form;
+pub mod front;
 mod gate;
 mod pages;
 mod probes;
 pub mod push;
 mod rooms;
 mod second;
+#[cfg(test)]
+mod security_tests;
 mod shown;
+#[cfg(test)]
+mod signin_tests;
 #[cfg(test)]
 mod tests;
 mod visitor;
@@ -29,6 +37,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use axum::handler::Handler as _;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse as _, Response};
@@ -47,10 +56,13 @@ use url::Url;
 use crate::clock::SharedClock;
 use crate::connect::Connector;
 use crate::model::money::Price;
+use crate::people::People;
 use crate::people::oidc::Oidc;
 use crate::store::Store;
 use crate::telemetry::{Metrics, field};
+use crate::vault::Vault;
 
+pub use self::front::Net;
 pub use self::works::{SourceWorks, Works};
 
 /// `[web]` of the config.
@@ -61,11 +73,15 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where others reach the pages: requests under its host name are answered beside those under an address.
     pub public_url: Option<Url>,
+    /// Proxies in front of the desk, by address or network (`127.0.0.1/32`): what they say in `X-Forwarded-For`, `-Proto`
+    /// and `-Host` is believed. Nobody else is.
+    pub trusted_proxies: Vec<Net>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)), public_url: None }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8080));
+        Self { listen, public_url: None, trusted_proxies: Vec::new() }
     }
 }
 
@@ -78,6 +94,8 @@ pub struct View {
     pub zone: TimeZone,
     /// Where others reach the desk: its host is a name the pages answer to.
     pub public_url: Option<Url>,
+    /// Whom the desk believes where requests come from.
+    pub trusted_proxies: Vec<Net>,
     /// The channels, in the order of the config.
     pub channels: Vec<ChannelView>,
     /// The names of the sources, in the order of the config.
@@ -117,6 +135,8 @@ pub enum Readiness {
 /// What the engine hands over.
 #[derive(Clone)]
 pub struct State {
+    /// Seals what people keep secret: their second factors.
+    pub vault: Arc<Vault>,
     /// The store; read from, and clicks on short links are written to it.
     pub store: Store,
     /// The process's metrics; those that count rows of the store are refreshed at each scrape.
@@ -152,8 +172,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// No answer of connecting takes longer: it asks a platform for a token (25 s) and who it belongs to (60 s). 100 s, ours.
 const CONNECT_WITHIN: Duration = Duration::from_secs(100);
 
-/// The most bytes of a request's body: 16 KiB, ours. No page reads one.
-const BODY_CAP: usize = 16 * 1024;
+/// The most bytes of a request's body: 64 KiB, ours. The longest form holds a few texts of a post.
+const BODY_CAP: usize = 64 * 1024;
 
 /// The most bytes of a push to a source's door. 1 MiB. Source: reliability.md section 6.
 const DOOR_CAP: usize = 1024 * 1024;
@@ -161,9 +181,9 @@ const DOOR_CAP: usize = 1024 * 1024;
 /// How long answers under way may take once the service stops. 3 s, ours: far above any page's time.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
-/// A page loads our own style sheet and icon and nothing else, from nowhere else, and runs nothing.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; \
-                      frame-ancestors 'none'";
+/// A page loads what is ours and nothing else, from nowhere else, and no script or style that stands in it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// What every handler is handed.
 struct Site {
@@ -173,15 +193,16 @@ struct Site {
     /// Clicks on short links, not written yet.
     clicks: clicks::Counter,
     rooms: push::Rooms,
+    /// Who signs in.
+    people: People,
 }
 
 type Shared = axum::extract::State<Arc<Site>>;
 
 /// Answers on that port until `stop`; then answers under way get three seconds.
 ///
-/// The probes `/healthz`, `/readyz` and `/metrics`, and the places where others push to us, are open to whoever reaches the port. **Nobody signs in yet**, so the
-/// pages are served only where `listener` is bound to a loopback address; elsewhere they answer 403 with a sentence. Who
-/// puts a proxy in front of a loopback port opens the pages to whom the proxy lets in. The pages answer only to names
+/// The probes `/healthz`, `/readyz` and `/metrics`, short links, and the places where others push to us are open to whoever
+/// reaches the port; pages and acts are for people who are signed in. On a loopback address the port answers only to names
 /// that another site cannot point here: `localhost`, an address, or the host of [`View::public_url`].
 ///
 /// # Errors
@@ -191,10 +212,12 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
     // From now on a tick is awaited: an engine that never gets going is not alive either.
     let now = state.clock.now().as_millisecond();
     let _ = state.tick.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-    let site = Arc::new(Site { state, local, clicks: clicks::Counter::default(), rooms: push::Rooms::default() });
+    let people = People::new(state.store.clone(), Arc::clone(&state.clock), Arc::clone(&state.vault));
+    let (clicks, rooms) = (clicks::Counter::default(), push::Rooms::default());
+    let site = Arc::new(Site { state, local, clicks, rooms, people });
     let halt = stop.clone();
-    let server =
-        axum::serve(listener, router(Arc::clone(&site))).with_graceful_shutdown(async move { halt.cancelled().await });
+    let service = router(Arc::clone(&site)).into_make_service_with_connect_info::<SocketAddr>();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move { halt.cancelled().await });
     let serving = async {
         tokio::select! {
             done = server.into_future() => done,
@@ -222,7 +245,7 @@ fn links_router(site: Arc<Site>) -> Router {
         .route("/shown/{name}", get(shown::picture))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(RequestBodyLimitLayer::new(BODY_CAP))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .layer(quick())
         .layer(CatchPanicLayer::custom(broke))
         .layer(set(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -236,7 +259,8 @@ fn links_router(site: Arc<Site>) -> Router {
 /// Where accounts are connected: by its own secrets, see `pages/connect.rs`.
 fn connect_router(site: Arc<Site>) -> Router {
     pages::connect::routes()
-        .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check_name))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::greet))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, CONNECT_WITHIN))
         .layer(CatchPanicLayer::custom(broke))
         .layer(set(header::CONTENT_SECURITY_POLICY, POLICY))
@@ -250,23 +274,32 @@ fn connect_router(site: Arc<Site>) -> Router {
         .with_state(site)
 }
 
+/// What answers within ten seconds, whatever it is asked.
+fn quick() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN)
+}
+
 fn pages_router(site: Arc<Site>) -> Router {
-    Router::new()
+    let nowhere = middleware::from_fn_with_state(Arc::clone(&site), gate::greet);
+    let plain = Router::new()
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))
         .route("/metrics", get(probes::metrics))
-        .merge(rooms::router())
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
-        .fallback(pages::nowhere)
+        .layer(quick());
+    plain
+        // Each has its own time, and the gate before it.
+        .merge(rooms::router(&site))
+        .fallback(pages::nowhere.layer(nowhere).layer(quick()))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(RequestBodyLimitLayer::new(BODY_CAP))
-        .merge(push::routes(DOOR_CAP))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, ANSWER_WITHIN))
+        .merge(push::routes(DOOR_CAP).layer(quick()))
         .layer(CatchPanicLayer::custom(broke))
         .layer(set(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
-        .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        // To other sites nothing; to our own forms their origin, without which they cannot be told from another site's.
+        .layer(set(header::REFERRER_POLICY, "same-origin"))
         .layer(set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
         .layer(set(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
         .layer(set(header::CACHE_CONTROL, "no-store"))

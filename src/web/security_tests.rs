@@ -11,9 +11,9 @@ use super::tests::{Answer, Desk};
 use crate::clock::Clock as _;
 use crate::model::person::Role;
 use crate::people::{fresh, hash};
+use crate::store::job;
 use crate::store::person::{self, PersonRow};
 use crate::store::session::{self, SessionRow};
-use crate::store::job;
 
 /// A form that every act finds something in, so that an act which should have been refused would change something.
 const FORM: &str = "role=viewer&name=New+Person&email=new%40news.example&old=x&password=correct+horse+battery+staple&\
@@ -85,7 +85,14 @@ impl Cast {
         parts.collect::<Vec<_>>().join("/")
     }
 
-    async fn ask(&self, method: &str, path: &str, cookie: Option<&str>, headers: &[(&str, &str)], form: &str) -> Answer {
+    async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        cookie: Option<&str>,
+        headers: &[(&str, &str)],
+        form: &str,
+    ) -> Answer {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.desk.at);
         for (name, value) in cookie.map(|it| ("Cookie", it)).into_iter().chain(headers.iter().copied()) {
             request.push_str(&format!("{name}: {value}\r\n"));
@@ -110,10 +117,15 @@ impl Cast {
         let names: Vec<String> = sqlx::query_scalar(tables).fetch_all(&mut *conn).await.unwrap();
         let mut all = BTreeMap::new();
         for name in names {
-            let columns: Vec<String> =
-                sqlx::query_scalar("SELECT name FROM pragma_table_info($1)").bind(&name).fetch_all(&mut *conn).await.unwrap();
+            let columns: Vec<String> = sqlx::query_scalar("SELECT name FROM pragma_table_info($1)")
+                .bind(&name)
+                .fetch_all(&mut *conn)
+                .await
+                .unwrap();
             let row = columns.iter().map(|it| format!("quote(\"{it}\")")).collect::<Vec<_>>().join(" || '|' || ");
-            let sql = format!("SELECT coalesce(group_concat(row, char(10)), '') FROM (SELECT {row} AS row FROM \"{name}\" ORDER BY 1)");
+            let sql = format!(
+                "SELECT coalesce(group_concat(row, char(10)), '') FROM (SELECT {row} AS row FROM \"{name}\" ORDER BY 1)"
+            );
             let text: String = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *conn).await.unwrap();
             all.insert(name, text);
         }
@@ -305,6 +317,33 @@ async fn a_session_ends_by_time_and_by_what_is_done() {
         is_open(&used).await;
     }
     assert!(!is_open(&used).await, "after its last hour");
+}
+
+#[tokio::test]
+async fn nobody_reaches_what_is_anothers() {
+    let cast = Cast::open().await;
+    let (theirs, mine, origin) =
+        (cast.session(Role::Admin, false).await, cast.session(Role::Viewer, false).await, cast.origin());
+    let id = hash(theirs.strip_prefix("bugle-session=").unwrap());
+    let before = cast.stored().await;
+    for (path, form) in [
+        ("/account/sessions/end", format!("session={id}")),
+        ("/account/sessions/end", format!("session={}", theirs.strip_prefix("bugle-session=").unwrap())),
+        ("/account/sessions/end", "session=".to_owned()),
+        ("/account/sessions/end", "session=%27+OR+1%3D1+--".to_owned()),
+        ("/account/totp/confirm", "code=000000".to_owned()),
+    ] {
+        cast.ask("POST", path, Some(&mine), &[("Origin", &origin)], &form).await;
+    }
+    let after = cast.stored().await;
+    for table in ["session", "person", "recovery_code", "post", "article"] {
+        assert_eq!(after.get(table), before.get(table), "{table}");
+    }
+    assert_eq!(cast.ask("GET", "/people", Some(&theirs), &[], "").await.status, 200);
+    // A viewer's own end is theirs.
+    let own = hash(mine.strip_prefix("bugle-session=").unwrap());
+    cast.ask("POST", "/account/sessions/end", Some(&mine), &[("Origin", &origin)], &format!("session={own}")).await;
+    assert_eq!(cast.ask("GET", "/account", Some(&mine), &[], "").await.status, 303);
 }
 
 #[tokio::test]

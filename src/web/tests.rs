@@ -11,10 +11,12 @@ use crate::model::article::{Article, Entry};
 use crate::model::channel::Block;
 use crate::model::id::{ArticleId, ChannelName, PostId, SourceName};
 use crate::model::notice::{Level, Notice};
+use crate::model::person::Role;
 use crate::model::picture::{Origin, Picture};
 use crate::model::post::{Actor, Approval, FailReason, HoldReason, Occasion, Post, PostState, Rejection, Urgency};
 use crate::model::receipt::{Known, Receipt};
 use crate::platform::{Card, WallPost};
+use crate::store::person::PersonRow;
 use crate::store::post::PostRow;
 use crate::store::source::{self, SourceRow};
 use crate::store::{self, article, channel, job, notice, post, wall};
@@ -22,12 +24,14 @@ use crate::store::{self, article, channel, job, notice, post, wall};
 const HOSTILE: &str = "<script>alert(\"1\")</script> & 'it' \u{202e}\u{5e9}\u{5dc}\u{5d5}\u{5dd}";
 
 pub(super) struct Desk {
-    at: SocketAddr,
+    pub(super) at: SocketAddr,
     pub(super) store: Store,
     pub(super) clock: Arc<FakeClock>,
     tick: Arc<AtomicI64>,
     ready: watch::Sender<Readiness>,
-    view: watch::Sender<Arc<View>>,
+    pub(super) view: watch::Sender<Arc<View>>,
+    /// The secret of an administrator's session: what [`Desk::ask`] and [`Desk::post`] bring.
+    pub(super) session: String,
     stop: CancellationToken,
     done: tokio::task::JoinHandle<std::io::Result<()>>,
     _folder: tempfile::TempDir,
@@ -35,8 +39,8 @@ pub(super) struct Desk {
 
 pub(super) struct Answer {
     pub(super) status: u16,
-    head: String,
-    body: String,
+    pub(super) head: String,
+    pub(super) body: String,
 }
 
 impl Answer {
@@ -59,6 +63,7 @@ fn view() -> View {
         newsroom: "Xəbər & <Co>".to_owned(),
         zone: TimeZone::get("Asia/Baku").unwrap(),
         public_url: Url::parse("https://desk.example").ok(),
+        trusted_proxies: Vec::new(),
         channels: vec![channel("x", "x", None), channel("trial", "timeline", Some("x"))],
         sources: vec!["news".to_owned()],
     }
@@ -73,7 +78,11 @@ impl Desk {
         let (ready, on_ready) = watch::channel(Readiness::Starting("reading the config".to_owned()));
         let (view, on_view) = watch::channel(Arc::new(view()));
         let tick = Arc::new(AtomicI64::new(0));
+        let vault = Arc::new(Vault::with_key(&secrecy::SecretString::from("7".repeat(64))).unwrap());
+        let people = People::new(store.clone(), Arc::<FakeClock>::clone(&clock), Arc::clone(&vault));
+        let session = signed_in(&people, "Ana", Role::Admin).await;
         let state = State {
+            vault,
             store: store.clone(),
             metrics: Arc::new(Metrics::new()),
             clock: Arc::<FakeClock>::clone(&clock),
@@ -90,7 +99,7 @@ impl Desk {
         let at = SocketAddr::from(([127, 0, 0, 1], listener.local_addr().unwrap().port()));
         let stop = CancellationToken::new();
         let done = tokio::spawn(serve(listener, state, stop.clone()));
-        Self { at, store, clock, tick, ready, view, stop, done, _folder: folder }
+        Self { at, store, clock, tick, ready, view, session, stop, done, _folder: folder }
     }
 
     pub(super) async fn send(&self, request: &str) -> Answer {
@@ -110,20 +119,66 @@ impl Desk {
         self.done.await.unwrap().unwrap();
     }
 
-    async fn ask(&self, method: &str, path: &str, host: &str) -> Answer {
-        self.send(&format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await
+    /// Another person, signed in: their session's secret.
+    pub(super) async fn person(&self, name: &str, role: Role) -> String {
+        let vault = Arc::new(Vault::with_key(&secrecy::SecretString::from("7".repeat(64))).unwrap());
+        let people = People::new(self.store.clone(), Arc::<FakeClock>::clone(&self.clock), vault);
+        signed_in(&people, name, role).await
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    /// A request of that session, as the browser of a page of ours sends it.
+    pub(super) async fn ask_as(&self, session: &str, method: &str, path: &str, form: &[(&str, &str)]) -> Answer {
+        let host = self.at.to_string();
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let more = match method {
+            "POST" => format!("Origin: http://{host}\r\nContent-Type: application/x-www-form-urlencoded\r\n"),
+            _ => String::new(),
+        };
+        self.send(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nCookie: bugle-session={session}\r\n{more}\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await
+    }
+
+    /// A form that the administrator sends.
+    pub(super) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.ask_as(&self.session, "POST", path, form).await
+    }
+
+    /// A request of the administrator's, under any name.
+    pub(super) async fn ask(&self, method: &str, path: &str, host: &str) -> Answer {
+        let cookies = format!("bugle-session={0}; __Host-bugle-session={0}", self.session);
+        let scheme = if host == "desk.example" { "https" } else { "http" };
+        let more = if method == "POST" { format!("Origin: {scheme}://{host}\r\n") } else { String::new() };
+        self.send(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nCookie: {cookies}\r\n{more}\r\n"
+        ))
+        .await
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &self.at.to_string()).await
     }
 
     /// An article with one post in each state that the pages tell apart, all of it with hostile words.
-    async fn fill(&self) {
+    pub(super) async fn fill(&self) {
         let now = self.clock.now();
         let work = job(move |conn| Box::pin(fill(conn, now)));
         self.store.write(work).await.unwrap();
     }
+}
+
+/// A person with a session: its secret.
+pub(super) async fn signed_in(people: &People, name: &str, role: Role) -> String {
+    let row = PersonRow::new(name, role, people.clock.now());
+    let person = row.clone();
+    let add = job(move |conn| Box::pin(async move { store::person::add(conn, &person).await }));
+    people.store.write(add).await.unwrap();
+    let from = crate::people::Caller { address: "127.0.0.1".parse().unwrap(), agent: "test".to_owned() };
+    let opened = people.open(&row, "password", false, &from).await.unwrap();
+    secrecy::ExposeSecret::expose_secret(&opened.secret).to_owned()
 }
 
 async fn fill(conn: &mut store::Conn, now: jiff::Timestamp) -> Result<(), store::StoreError> {
@@ -242,7 +297,7 @@ async fn every_answer_carries_the_guarding_headers() {
         assert_eq!(answer.header("content-security-policy"), Some(POLICY), "{path}");
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("cross-origin-opener-policy", "same-origin"),
             ("cache-control", "no-store"),
         ] {
@@ -255,14 +310,16 @@ async fn every_answer_carries_the_guarding_headers() {
 }
 
 #[tokio::test]
-async fn nothing_can_be_changed() {
+async fn nothing_is_changed_where_a_page_is_only_shown() {
     let desk = Desk::open("127.0.0.1").await;
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"] {
-        for path in ["/", "/articles/a1", "/healthz", "/none"] {
+        for path in ["/", "/articles/a1"] {
             let answer = desk.ask(method, path, "localhost").await;
-            assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")), "{method} {path}");
+            assert_eq!(answer.status, 405, "{method} {path}");
+            assert!(answer.header("allow").is_some_and(|it| it.starts_with("GET, HEAD")), "{method} {path}");
             assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{method} {path}");
         }
+        assert_eq!(desk.ask(method, "/healthz", "localhost").await.status, 405, "{method}");
     }
     let large = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 99999999\r\n\r\n";
     assert_eq!(desk.send(large).await.status, 413);
@@ -293,23 +350,25 @@ async fn answers_to_its_own_names() {
 }
 
 #[tokio::test]
-async fn the_network_sees_probes_only() {
+async fn the_network_sees_probes_and_the_way_in_only() {
     let desk = Desk::open("0.0.0.0").await;
     desk.fill().await;
-    for path in ["/", "/articles", "/sources", "/articles/a1", "/timelines/trial", "/style.css", "/none"] {
-        let answer = desk.get(path).await;
-        assert_eq!(answer.status, 403, "{path}");
-        assert!(answer.body.starts_with("The pages are closed here"), "{path}: {}", answer.body);
+    for path in ["/", "/articles", "/sources", "/channels", "/articles/a1", "/timelines/trial", "/people", "/account"] {
+        let answer = desk.send(&format!("GET {path} HTTP/1.1\r\nHost: bugle:8080\r\nConnection: close\r\n\r\n")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (303, ""), "{path}");
+        assert!(answer.header("location").is_some_and(|to| to.starts_with("/sign-in")), "{path}");
     }
-    // Where accounts are connected is open wherever the port is: it asks for secrets of its own, and this process has
-    // nothing to connect with yet.
-    assert_eq!(desk.get("/channels").await.status, 403);
+    let answer = desk.send("GET /none HTTP/1.1\r\nHost: bugle\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.status == 404 && !answer.body.contains("trial"), "{}", answer.body);
+    // Where accounts are connected asks for secrets of its own, and this process has nothing to connect with yet.
     assert_eq!(desk.get("/connect/x").await.status, 503);
     assert_eq!(desk.get("/connect/callback/x?code=c&state=s").await.status, 503);
     assert_eq!(desk.ask("POST", "/connect/callback/x", "bugle:8080").await.status, 405);
     // Scrapers inside a network use names of its own.
-    assert_eq!(desk.ask("GET", "/metrics", "bugle:8080").await.status, 200);
-    assert_eq!(desk.ask("GET", "/healthz", "bugle:8080").await.status, 200);
+    for path in ["/metrics", "/healthz"] {
+        let ask = format!("GET {path} HTTP/1.1\r\nHost: bugle:8080\r\nConnection: close\r\n\r\n");
+        assert_eq!(desk.send(&ask).await.status, 200, "{path}");
+    }
 }
 
 #[tokio::test]

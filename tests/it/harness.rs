@@ -26,6 +26,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use crate::browser::Browser;
 use crate::fakes::bluesky::FakeBluesky;
 use crate::fakes::feed::{FakeFeed, Item, rss};
 use crate::fakes::lock;
@@ -488,7 +489,7 @@ impl Newsroom {
             .stderr(file(&err))
             .spawn()
             .expect("the program was built with the tests");
-        Running { child, out, err }
+        Running { child, out, err, desk: OnceCell::new() }
     }
 }
 
@@ -578,11 +579,17 @@ pub fn saw(ledger: &Ledger, links: &[String]) {
     assert_eq!(seen, links, "{:#?}", ledger.entries());
 }
 
+/// Who the desk's first administrator is, in every newsroom of the tests.
+pub const ADMIN: &str = "Ana";
+/// Their password.
+pub const PASSWORD: &str = "kvadrat xurma telefon";
+
 /// A Bugle that runs. Dropped, it is killed.
 pub struct Running {
     child: Child,
     out: PathBuf,
     err: PathBuf,
+    desk: OnceCell<Browser>,
 }
 
 impl Running {
@@ -620,13 +627,59 @@ impl Running {
         format!("http://{}", self.port())
     }
 
-    /// What its port answers at that path.
+    /// What its port answers at that path: a probe to anybody, a page to the desk's administrator.
     ///
     /// # Panics
     /// Where it does not answer.
     pub async fn page(&self, path: &str) -> String {
-        let answer = Ask::get(format!("{}{path}", self.address())).send().await;
+        let mut ask = Ask::get(format!("{}{path}", self.address()));
+        if !["/healthz", "/readyz", "/metrics"].contains(&path) {
+            ask = ask.header("Cookie", self.desk().await.cookies(&self.address()));
+        }
+        let answer = ask.send().await;
         answer.unwrap_or_else(|fault| panic!("{path}: {fault}\n{}", self.log())).text()
+    }
+
+    /// The secret of the one-time link that makes the first administrator; `None` where none was printed.
+    pub fn setup_link(&self) -> Option<String> {
+        let text = std::fs::read_to_string(&self.out).unwrap_or_default();
+        let (_, rest) = text.split_once("/setup?token=")?;
+        rest.lines().next().map(|line| line.trim().to_owned())
+    }
+
+    /// The browser of the desk's administrator, signed in at [`address`](Self::address): set up by the one-time link at the
+    /// first start on a store, by name and password at every other.
+    ///
+    /// # Panics
+    /// Where they are not let in.
+    pub async fn desk(&self) -> Browser {
+        let open = || async {
+            let (mut browser, at) = (Browser::default(), self.address());
+            let form = [("name", ADMIN), ("password", PASSWORD)];
+            let page = match self.setup_link() {
+                Some(link) => {
+                    let form = [&form[..], &[("again", PASSWORD), ("link", link.as_str())]].concat();
+                    browser.submit(&format!("{at}/setup"), &form).await
+                }
+                None => browser.submit(&format!("{at}/sign-in"), &form).await,
+            };
+            let (status, page) = page.shown();
+            assert!(status == 200 && page.contains("Sign out"), "{status} {page}\n{}", self.log());
+            browser
+        };
+        self.desk.get_or_init(open).await.clone()
+    }
+
+    /// The same at [`address`](Self::address) where somebody else has used the one-time link.
+    ///
+    /// # Panics
+    /// Where they are not let in.
+    pub async fn desk_again(&self) -> Browser {
+        let (mut browser, at) = (Browser::default(), self.address());
+        let (status, page) =
+            browser.submit(&format!("{at}/sign-in"), &[("name", ADMIN), ("password", PASSWORD)]).await.shown();
+        assert_eq!(status, 200, "{page}");
+        browser
     }
 
     /// How it ended, if it has.

@@ -24,6 +24,7 @@ mod story_chat;
 mod story_clocks;
 mod story_connect;
 mod story_connect_attacks;
+mod story_desk_door;
 mod story_desk_payloads;
 mod story_desk_signin;
 mod story_disk;

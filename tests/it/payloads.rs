@@ -13,7 +13,7 @@ const DEEDS: [&str; 50] = [
     "<script type=module>!</script>",
     "<img src=x onerror=alert('!')>",
     "<img src=\"javascript:alert('!')\">",
-    "<img/src=x/onerror=alert('!')>",
+    "<img/onerror=alert('!')/src=x>",
     "<image src=x onerror=alert('!')>",
     "<svg onload=alert('!')>",
     "<svg><script>alert('!')</script></svg>",
@@ -227,7 +227,9 @@ pub fn faults(page: &str, at: &str) -> Vec<String> {
                     let is_good = match key {
                         "style" | "srcdoc" | "http-equiv" | "nonce" => false,
                         _ if key.starts_with("on") || key.starts_with("hx-on") => false,
-                        _ if PLACES.contains(&key) => is_good_place(name, value, &here),
+                        // Nothing of ours is loaded from, or sent to, an address with a stranger's words in it.
+                        "href" if name == "a" => is_good_place(name, value, &here),
+                        _ if PLACES.contains(&key) => !is_marked && is_good_place(name, value, &here),
                         _ if WORDS.contains(&key) => true,
                         _ => !is_marked,
                     };

@@ -83,9 +83,10 @@ async fn a_thousand_payloads_through_every_field_run_on_no_page() {
     books.wait_for("wall", "published", 50).await;
 
     let base = Url::parse(&format!("{}/", bugle.address())).unwrap();
+    let cookies = bugle.desk().await.cookies(&bugle.address());
     let marks = regex::Regex::new(r"(seen-|&#39;|/)(xss\d{4})").unwrap();
     let links = Selector::parse("a[href]").unwrap();
-    let mut waiting: VecDeque<String> = ["/", "/articles", "/sources", "/channels"].map(str::to_owned).into();
+    let mut waiting: VecDeque<String> = ["/", "/articles", "/sources", "/channels", "/account", "/account/totp", "/people", "/sign-in", "/none"].map(str::to_owned).into();
     {
         let mut conn = books.0.read().await.unwrap();
         let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM article").fetch_all(&mut *conn).await.unwrap();
@@ -101,13 +102,13 @@ async fn a_thousand_payloads_through_every_field_run_on_no_page() {
         }
         *count += 1;
         let at = base.join(&path).unwrap();
-        let answer = Ask::get(at.as_str()).send().await.unwrap();
+        let answer = Ask::get(at.as_str()).header("Cookie", cookies.as_str()).send().await.unwrap();
         let policy = answer.header("content-security-policy").unwrap_or_default().to_owned();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{path}: {policy}");
         if !answer.header("content-type").unwrap_or_default().starts_with("text/html") {
             continue;
         }
-        assert!(answer.status < 500, "{path}: {}", answer.status);
+        assert!(answer.status == 200 || path == "/none", "{path}: {}", answer.status);
         let page = answer.text();
         faults.extend(payloads::faults(&page, at.as_str()).into_iter().map(|fault| format!("{path}: {fault}")));
         for found in marks.captures_iter(&page) {

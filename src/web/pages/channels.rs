@@ -90,7 +90,7 @@ fn row(
         None => ("good", "good"),
     };
     let terms = by_id(&view.platform).map_or(crate::platform::Terms::NONE, |platform| platform.spec().terms);
-    let href = look::path("/connect", &view.name);
+    let href = format!("{}/connect", look::path("/channels", &view.name));
     Row {
         name: view.name.clone(),
         platform: platform_name(&view.platform),

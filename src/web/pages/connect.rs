@@ -1,9 +1,10 @@
 //! Connecting in the browser: `/connect/CHANNEL` (where a person brings the ticket of `bugle connect`), the callback of
 //! each channel's platform, the choice among several accounts, and what platforms read about us.
 //!
-//! Nobody signs in yet, so the gate of the pages does not stand here. Each of these paths asks for a secret of its own: a
-//! one-time ticket that was printed in a terminal of this machine, then the session cookie that the ticket was traded
-//! for. Without them nothing is shown but a form, and nothing changes. See docs/adr/0015-connecting.md.
+//! An administrator who is signed in begins with a button on Channels ([`begin_signed_in`]). The other paths stand outside
+//! the gate, for whoever has a terminal of this machine: each asks for a secret of its own, a one-time ticket that was
+//! printed there, then the session cookie that the ticket, or the button, was traded for. Without them nothing is shown
+//! but a form, and nothing changes. See docs/adr/0015-connecting.md.
 
 use std::sync::Arc;
 
@@ -17,9 +18,13 @@ use axum::routing::{get, post};
 use secrecy::ExposeSecret as _;
 use url::Url;
 
-use super::{Desk, Frame, Shared, Site, html, message};
-use crate::connect::{Came, Connected, Connector, Fault, Offer, Session, WITHIN};
+use super::{Desk, Frame, Shared, Site, field, html, message};
+use crate::connect::{Begun, Came, Connected, Connector, Fault, Offer, Session, WITHIN};
 use crate::platform::consent::CLIENT_PAGES;
+use crate::web::csrf::{self, Verdict};
+use crate::web::front::Front;
+use crate::web::visitor::Visitor;
+use crate::web::{cookie, gate};
 
 /// The most bytes of a form: a ticket, or an id. 4 KiB, ours.
 const CAP: usize = 4 * 1024;
@@ -94,10 +99,10 @@ async fn ask(site: Shared, Path(channel): Path<String>, RawQuery(query): RawQuer
 }
 
 /// `POST /connect/CHANNEL`: takes the ticket and gives the browser a session; shows the way to the platform.
-async fn begin(site: Shared, Path(channel): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn begin(site: Shared, front: Front, Path(channel): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let desk = Desk::new(&site);
     let Some(connector) = connector(&site) else { return not_here(&desk) };
-    if let Err(why) = is_own(&headers, connector.public_url.as_ref()) {
+    if let Err(why) = is_own(&site, &front, &headers) {
         return foreign(&desk, why);
     }
     let ticket = field(&body, "ticket").unwrap_or_default();
@@ -105,13 +110,50 @@ async fn begin(site: Shared, Path(channel): Path<String>, headers: HeaderMap, bo
     // A task of its own: a browser that goes away must not break off what has begun.
     let (name, held, with) = (channel.clone(), session.clone(), Arc::clone(&connector));
     let begun = tokio::spawn(async move { with.begin_with(&name, ticket.trim(), &held).await }).await;
+    lead_on(&desk, &connector, channel, begun, &session)
+}
+
+/// `POST /channels/CHANNEL/connect`: an administrator begins; the gate has seen to it. Shows the way to the platform as a
+/// page with a link: a form that is answered by a redirect to another site would not be followed (`form-action`).
+pub(in crate::web) async fn begin_signed_in(
+    site: Shared,
+    front: Front,
+    visitor: Visitor,
+    Path(channel): Path<String>,
+) -> Response {
+    let desk = Desk::new(&site);
+    let Some(connector) = connector(&site) else { return not_here(&desk) };
+    if let Some(way) = other_way(&connector, &front) {
+        let words = format!("The platform leads the browser back to {way}: open the desk there, then connect.");
+        return message(&desk, StatusCode::CONFLICT, "At another address", words);
+    }
+    let session = Session::browser();
+    let (name, held, with) = (channel.clone(), session.clone(), Arc::clone(&connector));
+    let begun = tokio::spawn(async move { with.begin_at_desk(&name, &held, &visitor.name).await }).await;
+    lead_on(&desk, &connector, channel, begun, &session)
+}
+
+/// Where the desk has to be opened for what comes back to find the browser's cookie; `None`: it is there.
+fn other_way(connector: &Connector, front: &Front) -> Option<String> {
+    let back = connector.desk_origin();
+    (front.origin().as_deref() != Some(back.as_str())).then_some(back)
+}
+
+/// Shows the way to the platform, and gives the browser its hold on what was begun.
+fn lead_on(
+    desk: &Desk,
+    connector: &Connector,
+    channel: String,
+    begun: Result<Result<Begun, Fault>, tokio::task::JoinError>,
+    session: &Session,
+) -> Response {
     let (begun, subject) = match begun {
         Ok(Ok(begun)) => match connector.subject(&channel) {
             Ok(subject) => (begun, subject),
-            Err(fault) => return refuse(&desk, &fault),
+            Err(fault) => return refuse(desk, &fault),
         },
-        Ok(Err(fault)) => return refuse(&desk, &fault),
-        Err(_) => return broke(&desk),
+        Ok(Err(fault)) => return refuse(desk, &fault),
+        Err(_) => return broke(desk),
     };
     let page = Go {
         frame: desk.frame(format!("Connect {channel}"), ""),
@@ -148,10 +190,10 @@ async fn callback(
 }
 
 /// `POST /connect/choose/CHANNEL`: the account the person chose.
-async fn choose(site: Shared, Path(channel): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+async fn choose(site: Shared, front: Front, Path(channel): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     let desk = Desk::new(&site);
     let Some(connector) = connector(&site) else { return not_here(&desk) };
-    if let Err(why) = is_own(&headers, connector.public_url.as_ref()) {
+    if let Err(why) = is_own(&site, &front, &headers) {
         return foreign(&desk, why);
     }
     let Some(session) = session(&headers, connector.public_url.as_ref()) else {
@@ -232,50 +274,19 @@ fn broke(desk: &Desk) -> Response {
     message(desk, StatusCode::INTERNAL_SERVER_ERROR, "Not connected", "This broke; the log says why.".to_owned())
 }
 
-/// The first value of that name in a form.
-fn field(form: &[u8], name: &str) -> Option<String> {
-    url::form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
-}
-
-/// Whether a form was sent by our own page: a browser says where it comes from, and cannot be made to say otherwise.
-fn is_own(headers: &HeaderMap, public: Option<&Url>) -> Result<(), &'static str> {
-    let one = |name: &str| {
-        let mut all = headers.get_all(name).iter();
-        match (all.next(), all.next()) {
-            (None, _) => Ok(None),
-            (Some(value), None) => value.to_str().map(Some).map_err(|_| "a header is no text"),
-            _ => Err("a header came twice"),
-        }
-    };
-    let origin = one("origin")?;
-    match one("sec-fetch-site")? {
-        None | Some("same-origin") => {}
-        Some(_) => return Err("the form was sent by another site (Sec-Fetch-Site)"),
-    }
-    let Some(public) = public else { return Err("[web] public_url is not set") };
-    match origin {
-        Some(origin) if origin == public.origin().ascii_serialization() => Ok(()),
-        Some(_) => Err("the form was sent by another site (Origin), or [web] public_url is not this address"),
-        None => Err("the form does not say where it was sent from (Origin)"),
+/// Whether a form was sent by our own page.
+fn is_own(site: &Site, front: &Front, headers: &HeaderMap) -> Result<(), &'static str> {
+    match csrf::judge(headers, &gate::own_origins(site, front)) {
+        Verdict::Own => Ok(()),
+        Verdict::Foreign(why) => Err(why),
+        Verdict::Unsaid => Err("the form does not say where it was sent from (Origin)"),
     }
 }
 
 /// The session that the browser's cookie holds.
 fn session(headers: &HeaderMap, public: Option<&Url>) -> Option<Session> {
     let name = cookie_name(public);
-    let mut found = headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .filter(|(key, _)| *key == name)
-        .map(|(_, value)| value);
-    match (found.next(), found.next()) {
-        (Some(secret), None) if !secret.is_empty() => Some(Session::of_browser(secret)),
-        // Two of that name: one of them was planted.
-        _ => None,
-    }
+    cookie::one(headers, name).map(Session::of_browser)
 }
 
 fn cookie_name(public: Option<&Url>) -> &'static str {
@@ -307,31 +318,6 @@ mod tests {
             map.append(*name, value.parse().unwrap());
         }
         map
-    }
-
-    #[test]
-    fn only_a_form_of_our_own_page_counts() {
-        let desk = Url::parse("https://desk.example/bugle").unwrap();
-        let own = ("origin", "https://desk.example");
-        for (list, good) in [
-            (&[own][..], true),
-            (&[own, ("sec-fetch-site", "same-origin")], true),
-            (&[own, ("sec-fetch-site", "cross-site")], false),
-            (&[own, ("sec-fetch-site", "same-site")], false),
-            (&[own, ("sec-fetch-site", "none")], false),
-            (&[("sec-fetch-site", "same-origin")], false),
-            (&[], false),
-            (&[("origin", "null")], false),
-            (&[("origin", "https://evil.example")], false),
-            (&[("origin", "http://desk.example")], false),
-            (&[("origin", "https://desk.example:8443")], false),
-            (&[("origin", "https://desk.example.evil.example")], false),
-            (&[own, ("origin", "https://evil.example")], false),
-            (&[own, ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")], false),
-        ] {
-            assert_eq!(is_own(&headers(list), Some(&desk)).is_ok(), good, "{list:?}");
-        }
-        assert!(is_own(&headers(&[own]), None).is_err());
     }
 
     #[test]

@@ -1,13 +1,19 @@
 //! The pages for people, one file each, and what they share: the frame around a page, and what goes wrong. What a page
 //! shows is put into plain structs here; how it looks is in `templates/web/`.
 
+pub(super) mod account;
 pub(super) mod article;
 pub(super) mod articles;
 pub(super) mod channels;
 pub(super) mod connect;
+pub(super) mod invite;
 mod look;
 mod money;
+pub(super) mod oidc;
+pub(super) mod people;
+pub(super) mod second;
 mod shown;
+pub(super) mod sign_in;
 pub(super) mod sources;
 pub(super) mod timeline;
 pub(super) mod today;
@@ -22,14 +28,20 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
 use self::look::When;
+use super::visitor::{self, Visitor};
 use super::{Shared, Site, View};
+use crate::model::person::Role;
 use crate::store::StoreError;
 use crate::telemetry::field;
 
 /// The word of the platform whose posts are shown here.
 const TIMELINE: &str = "timeline";
 
-const STYLE: &str = include_str!("../../../templates/web/style.css");
+const STYLE: &str = concat!(
+    include_str!("../../../templates/web/style.css"),
+    include_str!("../../../templates/web/css/door.css"),
+    include_str!("../../../templates/web/css/signin.css"),
+);
 const ICON: &str = include_str!("../../../templates/web/icon.svg");
 
 pub(super) async fn style() -> Response {
@@ -54,6 +66,30 @@ struct Frame {
     sources: bool,
     channels: bool,
     timelines: Vec<Tab>,
+    /// Who is signed in: without anybody nothing of the newsroom is named.
+    who: Option<Visitor>,
+}
+
+impl Frame {
+    /// Whether who is signed in may do what asks for that role.
+    fn may(&self, least: Role) -> bool {
+        self.who.as_ref().is_some_and(|who| who.may(least))
+    }
+
+    /// Whether they decide about posts.
+    fn edits(&self) -> bool {
+        self.may(Role::Editor)
+    }
+
+    /// Whether they connect accounts and say who may do what.
+    fn rules(&self) -> bool {
+        self.may(Role::Admin)
+    }
+
+    /// The token of this session's forms.
+    fn token(&self) -> &str {
+        self.who.as_ref().map_or("", |who| who.token.as_str())
+    }
 }
 
 /// A timeline in the frame.
@@ -103,6 +139,7 @@ impl Desk {
             channels: here == "/channels",
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
             here,
+            who: visitor::current(),
         }
     }
 }
@@ -146,6 +183,11 @@ fn message(desk: &Desk, status: StatusCode, title: &str, words: String) -> Respo
     html(status, &Message { frame: desk.frame(title, ""), words })
 }
 
+/// Why a request is not answered, as a page.
+pub(super) fn refuse(site: &Site, status: StatusCode, title: &str, words: String) -> Response {
+    message(&Desk::new(site), status, title, words)
+}
+
 fn html<T: Template>(status: StatusCode, page: &T) -> Response {
     match page.render() {
         Ok(text) => (status, Html(text)).into_response(),
@@ -163,7 +205,44 @@ pub(super) async fn nowhere(site: Shared) -> Response {
     message(&Desk::new(&site), StatusCode::NOT_FOUND, "Not found", words.to_owned())
 }
 
+/// A place of our own to go to, as a form or a query names it: a path, beginning with a single `/`. Else the first page.
+fn back(text: Option<&str>) -> &str {
+    let own = |text: &&str| {
+        let mut chars = text.chars();
+        // What browsers take for a slash, or leave out, would make another host of it.
+        chars.next() == Some('/') && !matches!(chars.next(), Some('/' | '\\')) && !text.chars().any(|c| c.is_control())
+    };
+    text.filter(own).unwrap_or("/")
+}
+
+/// The first value of that name in a form or a query.
+fn field(form: &[u8], name: &str) -> Option<String> {
+    url::form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
 /// The one variable part of a path; one that is no text names nothing.
 fn part(part: Result<Path<String>, PathRejection>) -> String {
     part.map(|Path(text)| text).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_comes_back_to_a_page_of_ours_only() {
+        for (text, expected) in [
+            (Some("/posts/1?x=//y"), "/posts/1?x=//y"),
+            (Some("/"), "/"),
+            (Some("//evil.example"), "/"),
+            (Some("/\\evil.example"), "/"),
+            (Some("/\t/evil.example"), "/"),
+            (Some("https://evil.example"), "/"),
+            (Some("javascript:alert(1)"), "/"),
+            (Some(""), "/"),
+            (None, "/"),
+        ] {
+            assert_eq!(back(text), expected, "{text:?}");
+        }
+    }
 }

@@ -34,7 +34,12 @@ fn service(site: &Site) -> Option<Arc<Oidc>> {
 
 /// `GET /sign-in/oidc`: leads to the service. It changes nothing of anybody, but that a sign-in is noted as begun; so a
 /// link on our own page, or an address that is typed, begins one, and another site's link does not.
-pub(in crate::web) async fn begin(site: Shared, front: Front, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+pub(in crate::web) async fn begin(
+    site: Shared,
+    front: Front,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
     let desk = Desk::new(&site);
     let Some(oidc) = service(&site) else { return none(&desk) };
     if headers.get("sec-fetch-site").is_some_and(|from| from != "same-origin" && from != "none") {
@@ -52,7 +57,12 @@ pub(in crate::web) async fn begin(site: Shared, front: Front, headers: HeaderMap
 }
 
 /// `GET /sign-in/oidc/callback`: what the service sends the browser back with.
-pub(in crate::web) async fn back(site: Shared, front: Front, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
+pub(in crate::web) async fn back(
+    site: Shared,
+    front: Front,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
     let desk = Desk::new(&site);
     let Some(oidc) = service(&site) else { return none(&desk) };
     let held = cookie::one(&headers, cookie_name(&front)).map(str::to_owned);
@@ -94,9 +104,12 @@ fn none(desk: &Desk) -> Response {
 /// What went wrong, in words. The status tells machines; the sentence is for the person.
 fn refuse(desk: &Desk, fault: &Fault) -> Response {
     let status = match fault {
-        Fault::Refused(_) | Fault::Closed | Fault::Denied(_) | Fault::Foreign | Fault::Forged(_) | Fault::Issuer { .. } => {
-            StatusCode::FORBIDDEN
-        }
+        Fault::Refused(_)
+        | Fault::Closed
+        | Fault::Denied(_)
+        | Fault::Foreign
+        | Fault::Forged(_)
+        | Fault::Issuer { .. } => StatusCode::FORBIDDEN,
         Fault::Service(_) => StatusCode::BAD_GATEWAY,
         Fault::Store(_) | Fault::Secret(_) => StatusCode::SERVICE_UNAVAILABLE,
         Fault::Unknown | Fault::Twice(_) | Fault::Late | Fault::NoCode => StatusCode::BAD_REQUEST,

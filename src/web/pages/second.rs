@@ -50,12 +50,7 @@ struct Account {
 }
 
 /// `GET /sign-in/totp`.
-pub(in crate::web) async fn ask(
-    site: Shared,
-    front: Front,
-    headers: HeaderMap,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(in crate::web) async fn ask(site: Shared, front: Front, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let desk = Desk::new(&site);
     let query = Form::of(query.unwrap_or_default().as_bytes());
     let back = back(Some(query.back())).to_owned();

@@ -7,6 +7,7 @@ mod listed;
 mod money;
 mod nouns;
 mod pages;
+mod people;
 mod posts;
 mod pushes;
 mod short_links;
