@@ -86,7 +86,10 @@ async fn a_thousand_payloads_through_every_field_run_on_no_page() {
     let cookies = bugle.desk().await.cookies(&bugle.address());
     let marks = regex::Regex::new(r"(seen-|&#39;|/)(xss\d{4})").unwrap();
     let links = Selector::parse("a[href]").unwrap();
-    let mut waiting: VecDeque<String> = ["/", "/articles", "/sources", "/channels", "/account", "/account/totp", "/people", "/sign-in", "/none"].map(str::to_owned).into();
+    let mut waiting: VecDeque<String> =
+        ["/", "/articles", "/sources", "/channels", "/account", "/account/totp", "/people", "/sign-in", "/none"]
+            .map(str::to_owned)
+            .into();
     {
         let mut conn = books.0.read().await.unwrap();
         let ids: Vec<String> = sqlx::query_scalar("SELECT id FROM article").fetch_all(&mut *conn).await.unwrap();

@@ -9,9 +9,9 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use secrecy::ExposeSecret as _;
 
 use super::sign_in::go_on;
-use super::{Desk, Shared, Site, field, message};
+use super::{Desk, Shared, Site, message};
 use crate::people::oidc::{Fault, Oidc, WITHIN};
-use crate::telemetry::field;
+use crate::telemetry::field as log;
 use crate::web::cookie;
 use crate::web::front::Front;
 
@@ -46,7 +46,7 @@ pub(in crate::web) async fn begin(
         let words = "Another site led here. Open the desk by its address and sign in there.";
         return message(&desk, StatusCode::FORBIDDEN, "Not from here", words.to_owned());
     }
-    let asked = field(query.unwrap_or_default().as_bytes(), "back").filter(|path| path.len() <= LONGEST);
+    let asked = super::field(query.unwrap_or_default().as_bytes(), "back").filter(|path| path.len() <= LONGEST);
     match oidc.begin(&site.state.store, super::back(asked.as_deref())).await {
         Ok(begun) => {
             let to = Redirect::to(begun.url.as_str()).into_response();
@@ -77,7 +77,7 @@ pub(in crate::web) async fn back(
                 if !matches!(fault, Fault::Unknown | Fault::Twice(_) | Fault::Foreign)
                     && let Err(error) = people.note_failure(None, "oidc", &from).await
                 {
-                    tracing::warn!({ field::ERROR } = %error, "a failed sign-in was not noted");
+                    tracing::warn!({ log::ERROR } = %error, "a failed sign-in was not noted");
                 }
                 return Err(fault);
             }
