@@ -90,6 +90,7 @@ async fn main() -> Res<()> {
         inlet: watch::channel(None).1,
         connector: watch::channel(None).1,
         works: watch::channel(None).1,
+        sign_in: watch::channel(None).1,
         version: env!("CARGO_PKG_VERSION"),
     };
     let server = tokio::spawn(serve(listener, state, stop.clone()));

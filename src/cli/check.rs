@@ -150,9 +150,18 @@ fn warnings(config: &Config, templates: &Templates) -> Vec<String> {
     let notify = config.notify.as_ref().and_then(|notify| notify.secret.as_ref());
     let keys = config.vault.key.iter().map(|place| ("vault.key", place));
     let old = config.vault.old_keys.iter().map(|place| ("vault.old_keys", place));
-    for (key, place) in keys.chain(old).chain(notify.map(|place| ("notify.secret", place))) {
+    let notify = notify.map(|place| ("notify.secret", place));
+    for (key, place) in keys.chain(old).chain(notify) {
         if let Err(said) = crate::vault::secret::resolve(place) {
             found.push(format!("{key}: secret missing: {said}; the service does not start without it"));
+        }
+    }
+    if let Some(oidc) = &config.sign_in.oidc {
+        if let Some(Err(said)) = oidc.client_secret.as_ref().map(crate::vault::secret::resolve) {
+            found.push(format!("sign_in.oidc.client_secret: secret missing: {said}; nobody can sign in that way"));
+        }
+        if config.web.public_url.is_none() {
+            found.push("sign_in.oidc: without [web] public_url only browsers of this machine can come back".to_owned());
         }
     }
     for source in &config.sources {

@@ -21,6 +21,7 @@ use crate::engine::{self, start};
 use crate::model::id::WorkerId;
 use crate::model::notice::{Level, Notice};
 use crate::people::link;
+use crate::people::oidc::{self, Oidc};
 use crate::store::{Dialect, Sole, Store, job, notice};
 use crate::telemetry::{self, Metrics};
 use crate::vault::Vault;
@@ -41,6 +42,7 @@ struct Front {
     inlet: watch::Sender<Option<Arc<dyn web::push::Inlet>>>,
     connector: watch::Sender<Option<Arc<Connector>>>,
     works: watch::Sender<Option<Arc<web::Works>>>,
+    sign_in: watch::Sender<Option<Arc<Oidc>>>,
     port: u16,
     limits: Arc<Limits>,
 }
@@ -84,6 +86,8 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
     let (inlet, taking) = watch::channel(None);
     let (connector, connecting) = watch::channel(None);
     let (works, working) = watch::channel(None);
+    // People sign in on a standby, too.
+    let (sign_in, signing_in) = watch::channel(sign_in_service(&config, &lasting, address.port())?);
     let state = web::State {
         vault: lasting.vault.clone(),
         store: store.clone(),
@@ -95,10 +99,11 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         inlet: taking,
         connector: connecting,
         works: working,
+        sign_in: signing_in,
         version: env!("CARGO_PKG_VERSION"),
     };
     let server = tokio::spawn(web::serve(listener, state, stop.clone()));
-    let front = Front { ready, show, inlet, connector, works, port: address.port(), limits: Arc::default() };
+    let front = Front { ready, show, inlet, connector, works, sign_in, port: address.port(), limits: Arc::default() };
     // A file's second service ends here, and should not have said that it runs; a standby does run.
     let alone = store.dialect() == Dialect::Sqlite;
     if !alone {
@@ -226,6 +231,7 @@ async fn serve(
         front.inlet.send_replace(Some(Arc::new(Handed(receiver))));
         front.connector.send_replace(Some(Arc::new(connector(&config, lasting, front.port)?)));
         front.works.send_replace(Some(Arc::new(assemble::works(&config, &setup))));
+        front.sign_in.send_replace(sign_in_service(&config, lasting, front.port)?);
         front.show.send_replace(Arc::new(assemble::view(&config)));
         front.ready.send_replace(Readiness::Ready);
         tell_reload(lasting, None).await?;
@@ -290,6 +296,16 @@ fn connector(config: &Config, lasting: &Lasting, port: u16) -> anyhow::Result<Co
     let http = opened::http(config, &lasting.clock)?;
     let connector = super::connector::connector(config, &lasting.store, &lasting.vault, &http, &lasting.clock);
     Ok(Connector { port, ..connector })
+}
+
+/// What signs people in by the service of the config.
+fn sign_in_service(config: &Config, lasting: &Lasting, port: u16) -> anyhow::Result<Option<Arc<Oidc>>> {
+    let Some(settings) = &config.sign_in.oidc else { return Ok(None) };
+    let here = || format!("http://127.0.0.1:{port}");
+    let base = config.web.public_url.as_ref().map_or_else(here, |url| url.as_str().trim_end_matches('/').to_owned());
+    let redirect = format!("{base}{}", oidc::BACK).parse().context("web.public_url")?;
+    let http = opened::http(config, &lasting.clock)?;
+    Ok(Some(Arc::new(Oidc::new(settings.clone(), redirect, http, lasting.clock.clone()))))
 }
 
 /// Tells a person that the config on disk is not the one in force, or takes that back.

@@ -92,6 +92,14 @@ pub(super) fn web(r: &mut Reading<'_>) -> crate::web::Settings {
     written
 }
 
+pub(super) fn sign_in(r: &mut Reading<'_>) -> crate::people::oidc::SignIn {
+    let written: crate::people::oidc::SignIn = r.section("sign_in").unwrap_or_default();
+    for (key, said) in written.oidc.iter().flat_map(crate::people::oidc::Settings::faults) {
+        r.fault(&format!("sign_in.oidc.{key}"), said, None);
+    }
+    written
+}
+
 pub(super) fn network(r: &mut Reading<'_>) -> crate::http::Settings {
     let written: crate::http::Settings = r.section("network").unwrap_or_default();
     for (n, entry) in written.allow_private.iter().enumerate() {

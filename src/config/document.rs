@@ -60,6 +60,7 @@ fn build(reading: &mut Reading<'_>) -> Option<Config> {
     let newsroom = check::newsroom(reading);
     let store = check::store(reading);
     let web = check::web(reading);
+    let sign_in = check::sign_in(reading);
     let network = check::network(reading);
     let notify = check::notify(reading);
     let timing = reading.section("timing").unwrap_or_default();
@@ -72,6 +73,7 @@ fn build(reading: &mut Reading<'_>) -> Option<Config> {
         newsroom: newsroom?,
         store: store?,
         web,
+        sign_in,
         network,
         vault: reading.section("vault").unwrap_or_default(),
         notify,

@@ -52,6 +52,8 @@ pub struct Config {
     pub store: Store,
     /// The desk.
     pub web: crate::web::Settings,
+    /// Further ways to sign in to the desk.
+    pub sign_in: crate::people::oidc::SignIn,
     /// What may be contacted, and through what.
     pub network: crate::http::Settings,
     /// The key that seals tokens.

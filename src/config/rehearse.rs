@@ -16,6 +16,8 @@ impl Config {
         rehearsal.store.url = store_url(&self.store.url);
         rehearsal.web.listen = next_port(self.web.listen);
         rehearsal.web.public_url = None;
+        // Nothing leaves, and nothing could come back.
+        rehearsal.sign_in = crate::people::oidc::SignIn::default();
         rehearsal.notify = None;
         rehearsal.vault.key = None;
         rehearsal.vault.old_keys = Vec::new();

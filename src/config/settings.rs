@@ -22,6 +22,9 @@ pub(super) struct Document {
     /// The desk.
     #[schemars(default)]
     web: crate::web::Settings,
+    /// Further ways to sign in to the desk.
+    #[schemars(default)]
+    sign_in: crate::people::oidc::SignIn,
     /// What may be contacted, and through what.
     #[schemars(default)]
     network: crate::http::Settings,

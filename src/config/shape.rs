@@ -65,7 +65,8 @@ impl<'a> Shape<'a> {
                     };
                     meant.extend(near);
                     // Where secrets are kept, a key nobody knows may hold one.
-                    let may_hold = ["channel.", "vault.", "notify."].iter().any(|part| path.starts_with(part));
+                    let may_hold =
+                        ["channel.", "vault.", "notify.", "sign_in."].iter().any(|part| path.starts_with(part));
                     let is_suspect = sounds_secret(name) || near.map_or(may_hold, sounds_secret);
                     if is_suspect && !matches!(value.get_ref(), DeValue::Table(_)) {
                         out.secrets.push(value.span());

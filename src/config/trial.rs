@@ -106,7 +106,7 @@ from = [\"bad\"]
 to = [\"x\", \"x\", \"telegramm\"]
 ";
     let expected = [
-        "4:2 wbe: unknown key (known here: card, channel, hashtags, links, log, mentions, network, newsroom, notify, route, source, store, timing, vault, web)",
+        "4:2 wbe: unknown key (known here: card, channel, hashtags, links, log, mentions, network, newsroom, notify, route, sign_in, source, store, timing, vault, web)",
         "6:10 web.listen: expected an address and a port, found something else (for instance \"127.0.0.1:8080\")",
         "7:14 web.public_url: expected a URL, found \"desk.example\" (write it with its scheme, as https://…: relative URL without a base)",
         "9:33 network.allow_private[1]: expected host:port, found \"10.0.0.5\" (for instance \"10.0.0.5:8080\")",
@@ -418,6 +418,29 @@ fn the_examples_comments_are_keys() {
     );
     assert!(config.vault.key.is_some() && config.notify.is_some_and(|notify| notify.secret.is_some()));
     assert_eq!(config.vault.old_keys.len(), 1);
+    let oidc = config.sign_in.oidc.expect("a way to sign in");
+    assert!(oidc.client_secret.is_some() && oidc.role_claim.is_some() && !oidc.roles.editor.is_empty());
+}
+
+#[test]
+fn a_sign_in_service_says_who_may_come_in() {
+    let with = |keys: &str| format!("[sign_in.oidc]\nissuer = \"https://id.example\"\nclient_id = \"bugle\"\n{keys}\n");
+    let config = accepted(&format!("{NEWSROOM}{}", with("allow = [\"@news.example\"]")));
+    let oidc = config.sign_in.oidc.expect("it is there");
+    assert_eq!((oidc.role, oidc.label().as_str()), (crate::model::person::Role::Viewer, "id.example"));
+    for (keys, part) in [
+        ("allow = []", "allow: expected who may sign in, found nobody"),
+        ("allow = [\"news.example\"]", "allow: expected an address or \"@domain\", found \"news.example\""),
+        ("", "allow"),
+        ("allow = [\"@news.example\"]\nrole_claim = \"groups\"", "role_claim: expected `role_claim` and `roles`"),
+        ("allow = [\"@news.example\"]\nclient_secret = \"hunter2\"", "client_secret: a secret is"),
+        ("allow = [\"@news.example\"]\nrole = \"owner\"", "role"),
+        ("allow = [\"@news.example\"]\nsecret = \"hunter2\"", "secret: unknown key"),
+    ] {
+        let found = lines(&with(keys)).join("\n");
+        assert!(found.contains(&format!("sign_in.oidc.{part}")), "{keys}: {found}");
+        assert!(!found.contains("hunter2"), "{keys}: {found}");
+    }
 }
 
 #[test]

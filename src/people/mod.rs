@@ -7,6 +7,7 @@
 pub mod link;
 pub mod manage;
 pub mod name;
+pub mod oidc;
 pub mod password;
 mod secret;
 pub mod session;
@@ -14,6 +15,7 @@ pub mod sign_in;
 #[cfg(test)]
 mod tests;
 pub mod throttle;
+pub mod totp;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -20,6 +20,7 @@ pub mod limit;
 pub mod listed;
 pub mod meta;
 pub mod notice;
+pub mod oidc_flow;
 pub mod page;
 pub mod pause;
 pub mod person;

@@ -299,3 +299,22 @@ pub async fn recovery_left(conn: &mut Conn, id: &PersonId) -> Result<i64, StoreE
     let sql = "SELECT count(*) FROM recovery_code WHERE person = $1 AND used_at IS NULL";
     Ok(sqlx::query_scalar(sql).bind(id.as_str()).fetch_one(conn).await?)
 }
+
+/// Every second factor, sealed, by its person's id.
+///
+/// # Errors
+/// The database's.
+pub async fn second_factors(conn: &mut Conn) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+    let rows = sqlx::query("SELECT id, totp FROM person WHERE totp IS NOT NULL ORDER BY id").fetch_all(conn).await?;
+    rows.iter().map(|row| Ok((get(row, "id")?, get(row, "totp")?))).collect()
+}
+
+/// Seals a second factor anew, unless it was changed meanwhile. Returns whether it was done.
+///
+/// # Errors
+/// The database's.
+pub async fn swap_second_factor(conn: &mut Conn, id: &str, old: &[u8], new: &[u8]) -> Result<bool, StoreError> {
+    let sql = "UPDATE person SET totp = $3 WHERE id = $1 AND totp = $2";
+    let done = sqlx::query(sql).bind(id).bind(old.to_vec()).bind(new.to_vec()).execute(conn).await?;
+    Ok(done.rows_affected() == 1)
+}

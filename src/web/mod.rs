@@ -29,7 +29,12 @@ mod probes;
 pub mod push;
 mod rooms;
 mod said;
+mod second;
+#[cfg(test)]
+mod security_tests;
 mod shown;
+#[cfg(test)]
+mod signin_tests;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -62,6 +67,7 @@ use crate::clock::SharedClock;
 use crate::connect::Connector;
 use crate::model::money::Price;
 use crate::people::People;
+use crate::people::oidc::Oidc;
 use crate::store::Store;
 use crate::telemetry::{Metrics, field};
 use crate::vault::Vault;
@@ -160,6 +166,8 @@ pub struct State {
     pub connector: watch::Receiver<Option<Arc<Connector>>>,
     /// What acts of the desk work with; `None` while this process does not publish.
     pub works: watch::Receiver<Option<Arc<Works>>>,
+    /// What signs people in by the service of `[sign_in.oidc]`; `None` without one.
+    pub sign_in: watch::Receiver<Option<Arc<Oidc>>>,
     /// The version that runs.
     pub version: &'static str,
 }

@@ -13,6 +13,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::gate::{self, Guard};
 use super::{ANSWER_WITHIN, CONNECT_WITHIN, Site, live, once, pages, said, standing};
 use crate::model::person::Role;
+use crate::people::oidc;
 
 /// A page, or an act, at one path.
 pub(super) struct Room {
@@ -105,6 +106,15 @@ pub(super) const ROOMS: &[Room] = &[
     act("/account/password", Role::Viewer, || post(pages::account::password)),
     act("/account/sessions/end", Role::Viewer, || post(pages::account::end)),
     act("/account/sessions/end-others", Role::Viewer, || post(pages::account::end_others)),
+    Room {
+        path: "/account/totp",
+        see: Some(Role::Viewer),
+        act: Some(Role::Viewer),
+        open: || get(pages::second::account).post(pages::second::begin),
+    },
+    act("/account/totp/confirm", Role::Viewer, || post(pages::second::confirm)),
+    act("/account/totp/codes", Role::Viewer, || post(pages::second::codes)),
+    act("/account/totp/remove", Role::Viewer, || post(pages::second::remove)),
     page("/people", Role::Admin, || get(pages::people::page)),
     act("/people/invite", Role::Admin, || post(pages::people::invite)),
     act("/people/links/withdraw", Role::Admin, || post(pages::people::withdraw)),
@@ -119,11 +129,18 @@ pub(super) const ROOMS: &[Room] = &[
 pub(super) const DOORS: &[Door] = &[
     Door { path: "/setup", open: || get(pages::invite::ask_setup).post(pages::invite::set_up) },
     Door { path: "/sign-in", open: || get(pages::sign_in::ask).post(pages::sign_in::sign_in) },
+    Door { path: "/sign-in/totp", open: || get(pages::second::ask).post(pages::second::check) },
+    Door { path: oidc::BEGIN, open: || get(pages::oidc::begin) },
+    Door { path: oidc::BACK, open: || get(pages::oidc::back) },
     Door { path: "/invite/{token}", open: || get(pages::invite::ask).post(pages::invite::come_in) },
 ];
 
 /// Rooms that ask somebody elsewhere before they answer, and may take as long as connecting.
-const SLOW: &[&str] = &["/channels/{name}/connect"];
+const SLOW: &[&str] = &["/channels/{name}/connect", oidc::BEGIN, oidc::BACK];
+
+fn time_of(path: &str) -> Duration {
+    if SLOW.contains(&path) { CONNECT_WITHIN } else { ANSWER_WITHIN }
+}
 
 fn within(time: Duration) -> TimeoutLayer {
     TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, time)
@@ -133,13 +150,12 @@ fn within(time: Duration) -> TimeoutLayer {
 pub(super) fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
     let rooms = ROOMS.iter().fold(Router::new(), |router, room| {
         let guard = Guard { site: Arc::clone(site), see: room.see, act: room.act };
-        let time = if SLOW.contains(&room.path) { CONNECT_WITHIN } else { ANSWER_WITHIN };
         let open: MethodRouter<Arc<Site>> = furnished(room, site).layer(from_fn_with_state(guard, gate::enter));
-        router.route(room.path, open.layer(within(time)))
+        router.route(room.path, open.layer(within(time_of(room.path))))
     });
     DOORS.iter().fold(rooms, |router, door| {
         let open: MethodRouter<Arc<Site>> = (door.open)().layer(from_fn_with_state(Arc::clone(site), gate::greet));
-        router.route(door.path, open.layer(within(ANSWER_WITHIN)))
+        router.route(door.path, open.layer(within(time_of(door.path))))
     })
 }
 

@@ -94,6 +94,7 @@ impl Desk {
             inlet: watch::channel(None).1,
             connector: watch::channel(None).1,
             works: on_works,
+            sign_in: watch::channel(None).1,
             version: "0.0.0-test",
         };
         let listener = TcpListener::bind((address, 0)).await.unwrap();

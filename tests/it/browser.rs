@@ -61,6 +61,12 @@ impl Browser {
         Self { names: [(public.to_owned(), port.to_owned())].into(), ..Self::default() }
     }
 
+    /// The same browser, for which that public address is at another port now.
+    pub fn moved(mut self, public: &str, port: &str) -> Self {
+        self.names.insert(public.to_owned(), port.to_owned());
+        self
+    }
+
     /// The cookies that a site has set.
     pub fn cookies(&self, origin: &str) -> String {
         let pairs = self.cookies.get(origin).into_iter().flatten();

@@ -13,6 +13,9 @@ use crate::vault::{DataKey, Place, Vault, VaultError, aad, version_of};
 /// Whose the secrets of subscriptions at hubs are. No channel's name has a blank in it.
 pub const HUBS: &str = "web hooks";
 
+/// Whose the second factors of people are. No channel's name has a blank in it.
+pub const PEOPLE: &str = "second factors";
+
 /// The version of the first layout's associated data; it had no data keys.
 const FIRST: u32 = 1;
 
@@ -103,4 +106,9 @@ pub const fn kept<'a>(channel: &'a str, word: &'a str) -> Place<'a> {
 /// Where the secret of a subscription belongs.
 pub const fn of_hub(token: &str) -> Place<'_> {
     Place { table: "subscription", row: token, column: "secret" }
+}
+
+/// Where the second factor of a person belongs.
+pub const fn of_person(id: &str) -> Place<'_> {
+    Place { table: "person", row: id, column: "totp" }
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{HUBS, kept, key_for, of_hub, open, opened};
+use super::{HUBS, PEOPLE, kept, key_for, of_hub, of_person, open, opened};
 use crate::store::data_key::{self, Wrap};
 use crate::store::sealed::{self, Whose};
-use crate::store::{Conn, Store, StoreError, job, subscription};
+use crate::store::{Conn, Store, StoreError, job, person, subscription};
 use crate::vault::{Place, Vault, version_of};
 
 /// How often the whole is gone through again for what the running service made meanwhile.
@@ -54,6 +54,7 @@ struct Secret {
 enum At {
     Sealed(Whose),
     Hub(String),
+    Person(String),
 }
 
 impl Secret {
@@ -61,6 +62,7 @@ impl Secret {
         match &self.at {
             At::Sealed(whose) => kept(&whose.channel, &whose.word),
             At::Hub(token) => of_hub(token),
+            At::Person(id) => of_person(id),
         }
     }
 }
@@ -70,8 +72,11 @@ async fn secrets(conn: &mut Conn) -> Result<Vec<Secret>, StoreError> {
     for (whose, bytes) in sealed::all(&mut *conn).await? {
         found.push(Secret { scope: whose.channel.clone(), at: At::Sealed(whose), bytes });
     }
-    for (token, bytes) in subscription::secrets(conn).await? {
+    for (token, bytes) in subscription::secrets(&mut *conn).await? {
         found.push(Secret { scope: HUBS.to_owned(), at: At::Hub(token), bytes });
+    }
+    for (id, bytes) in person::second_factors(conn).await? {
+        found.push(Secret { scope: PEOPLE.to_owned(), at: At::Person(id), bytes });
     }
     Ok(found)
 }
@@ -179,6 +184,7 @@ async fn move_first(store: &Store, vault: &Arc<Vault>, now: Timestamp, done: &mu
                 match &secret.at {
                     At::Sealed(whose) => sealed::swap(conn, whose, (&secret.bytes, &new), None).await,
                     At::Hub(token) => subscription::swap_secret(conn, token, &secret.bytes, &new).await,
+                    At::Person(id) => person::swap_second_factor(conn, id, &secret.bytes, &new).await,
                 }
             })
         });

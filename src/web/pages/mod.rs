@@ -17,6 +17,7 @@ mod look;
 pub(super) mod make;
 mod manners;
 mod money;
+pub(super) mod oidc;
 pub(super) mod pause;
 pub(super) mod people;
 pub(super) mod pictures;
@@ -24,6 +25,7 @@ pub(super) mod post;
 pub(super) mod posts;
 mod preview;
 pub(super) mod resume;
+pub(super) mod second;
 mod shown;
 pub(super) mod sign_in;
 pub(super) mod source;
@@ -58,6 +60,7 @@ const STYLE: &str = concat!(
     include_str!("../../../templates/web/css/door.css"),
     include_str!("../../../templates/web/css/lists.css"),
     include_str!("../../../templates/web/css/post.css"),
+    include_str!("../../../templates/web/css/signin.css"),
 );
 const SCRIPT: &str = include_str!("../../../templates/web/desk.js");
 const ICON: &str = include_str!("../../../templates/web/icon.svg");

@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Desk, Frame, Shared, back, field, html};
+use super::{Desk, Frame, Shared, Site, back, field, html};
 use crate::people::{Fault, Opened};
 use crate::store::person;
 use crate::telemetry::field as log;
@@ -27,13 +27,23 @@ struct Ask {
     wrong: Option<String>,
     /// Nobody can sign in yet.
     empty: bool,
+    /// What the button of the sign-in service says, and where it leads.
+    service: Option<(String, String)>,
+}
+
+/// The button of the sign-in service, if there is one.
+fn service(site: &Site, back: &str) -> Option<(String, String)> {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    let to = format!("{}?{}", crate::people::oidc::BEGIN, query.append_pair("back", back).finish());
+    super::oidc::button(site).map(|label| (label, to))
 }
 
 /// `GET /sign-in`.
 pub(in crate::web) async fn ask(site: Shared, RawQuery(query): RawQuery) -> Response {
     let desk = Desk::new(&site);
     let back = back(field(query.unwrap_or_default().as_bytes(), "back").as_deref()).to_owned();
-    let page = Ask { frame: desk.frame("Sign in", ""), back, name: String::new(), wrong: None, empty: false };
+    let service = service(&site, &back);
+    let page = Ask { frame: desk.frame("Sign in", ""), back, name: String::new(), wrong: None, empty: false, service };
     match site.people.is_set_up().await {
         Ok(set_up) => html(StatusCode::OK, &Ask { empty: !set_up, ..page }),
         Err(error) => fault(&desk, &error.into()),
@@ -50,7 +60,8 @@ pub(in crate::web) async fn sign_in(site: Shared, front: Front, body: Bytes) -> 
         Ok(opened) => go_on(&front, &opened, &back),
         Err(fault @ (Fault::Wrong | Fault::Later(_))) => {
             let wrong = Some(super::look::sentence(&fault.to_string()));
-            let page = Ask { frame: desk.frame("Sign in", ""), back, name, wrong, empty: false };
+            let service = service(&site, &back);
+            let page = Ask { frame: desk.frame("Sign in", ""), back, name, wrong, empty: false, service };
             refused(&fault, html(status(&fault), &page))
         }
         Err(other) => self::fault(&desk, &other),

@@ -10,6 +10,11 @@ pub const CLIENT: &str = "poster";
 /// Its secret.
 pub const SECRET: &str = "s3cret of poster";
 
+/// The client by which people sign in to the desk.
+pub const DESK_CLIENT: &str = "desk";
+/// Its secret.
+pub const DESK_SECRET: &str = "s3cret of the desk";
+
 /// Its address.
 pub fn url() -> String {
     place("BUGLE_TEST_OIDC")

@@ -13,6 +13,7 @@ mod posts;
 mod pushes;
 mod short_links;
 mod shown;
+mod sign_ins;
 mod vault;
 mod writer;
 

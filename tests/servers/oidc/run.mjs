@@ -23,7 +23,21 @@ const port = await new Promise((resolve, reject) => {
   })
 })
 const address = `http://127.0.0.1:${port}`
+const signIn = 'openid email profile'
 const scope = 'tweet.read tweet.write users.read media.write offline.access'
+
+// People are what they sign in as: an address, behind which `+` words say what the server knows of them.
+const claimsOf = (id) => {
+  const [plain, ...words] = id.split('+')
+  const email = plain.includes('@') ? plain : `${plain}@news.example`
+  return {
+    sub: plain,
+    email,
+    email_verified: !words.includes('unverified'),
+    name: `Person ${plain.split('@')[0]}`,
+    groups: words.filter((word) => word !== 'unverified'),
+  }
+}
 
 const provider = new Provider(address, {
   clients: [
@@ -37,13 +51,24 @@ const provider = new Provider(address, {
       token_endpoint_auth_method: 'client_secret_basic',
       scope,
     },
+    {
+      // Bugle's own desk: people sign in there.
+      client_id: 'desk',
+      client_secret: 's3cret of the desk',
+      redirect_uris: ['https://desk.example/sign-in/oidc/callback'],
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      token_endpoint_auth_method: 'client_secret_basic',
+      scope: signIn,
+    },
   ],
-  scopes: scope.split(' '),
+  scopes: [...scope.split(' '), ...signIn.split(' ')],
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups'] },
   pkce: { required: () => true },
   rotateRefreshToken: true,
   ttl: { AccessToken: 7200, RefreshToken: 15552000, AuthorizationCode: 30, Grant: 15552000, Session: 600, Interaction: 600 },
   issueRefreshToken: async (_ctx, _client, code) => code.scopes.has('offline.access'),
-  findAccount: async (_ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
+  findAccount: async (_ctx, id) => ({ accountId: id, claims: async () => claimsOf(id) }),
   features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
   routes: { authorization: '/i/oauth2/authorize', token: '/2/oauth2/token', revocation: '/2/oauth2/revoke' },
   cookies: { keys: ['only for tests'] },
