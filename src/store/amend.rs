@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, instant, ms};
 
 /// A wish, as stored.
@@ -55,6 +56,7 @@ fn read(row: &sqlx::any::AnyRow) -> Result<AmendRow, StoreError> {
 /// # Errors
 /// The database's.
 pub async fn ask(conn: &mut Conn, row: &AmendRow) -> Result<(), StoreError> {
+    mark(Topic::Posts);
     sqlx::query(
         "INSERT INTO amend (id, post, channel, op, payload, by_whom, at, due, tries, state) \
          VALUES ($1,$2,$3,$4,$5,$6,$7,$8,0,'asked')",
@@ -120,6 +122,7 @@ pub async fn settle(
     said: &str,
     again: Option<Timestamp>,
 ) -> Result<(), StoreError> {
+    mark(Topic::Posts);
     sqlx::query("UPDATE amend SET state = $2, said = $3, tries = tries + 1, due = COALESCE($4, due) WHERE id = $1")
         .bind(id)
         .bind(state)

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, audit, get, instant, json, ms, to_json};
 use crate::model::article::{Article, Entry};
 use crate::model::id::{ArticleId, SourceName};
@@ -54,6 +55,7 @@ pub async fn insert(
     title_hash: &str,
     verdicts: &[Verdict],
 ) -> Result<(), StoreError> {
+    mark(Topic::Articles);
     sqlx::query(
         "INSERT INTO article (id, source, version, hash, guid, link, title, title_hash, entry, verdicts, first_seen, \
          changed) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$11)",
@@ -97,6 +99,7 @@ pub async fn new_version(
     title_hash: &str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    mark(Topic::Articles);
     let Some((before, _)) = one(conn, id).await? else { return Ok(()) };
     sqlx::query(
         "INSERT INTO article_version (article, version, at, entry) SELECT id, version, changed, entry FROM article \
@@ -140,6 +143,7 @@ pub async fn new_version(
 /// # Errors
 /// The database's.
 pub async fn restate(conn: &mut Conn, id: &str, entry: &Entry, hash: &str, now: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Articles);
     sqlx::query("UPDATE article SET hash=$2, entry=$3, changed=$4 WHERE id = $1")
         .bind(id)
         .bind(hash)
@@ -155,6 +159,7 @@ pub async fn restate(conn: &mut Conn, id: &str, entry: &Entry, hash: &str, now: 
 /// # Errors
 /// The database's.
 pub async fn judge_anew(conn: &mut Conn, id: &str, verdicts: &[Verdict]) -> Result<(), StoreError> {
+    mark(Topic::Articles);
     sqlx::query("UPDATE article SET verdicts=$2 WHERE id = $1").bind(id).bind(to_json(&verdicts)).execute(conn).await?;
     Ok(())
 }
@@ -165,6 +170,7 @@ pub async fn judge_anew(conn: &mut Conn, id: &str, verdicts: &[Verdict]) -> Resu
 /// # Errors
 /// The database's.
 pub async fn enrich(conn: &mut Conn, id: &str, entry: &Entry, title_hash: &str) -> Result<(), StoreError> {
+    mark(Topic::Articles);
     sqlx::query("UPDATE article SET entry=$2, link=$3, title=$4, title_hash=$5 WHERE id = $1")
         .bind(id)
         .bind(to_json(entry))
@@ -297,6 +303,7 @@ pub async fn alias(conn: &mut Conn, alias: &Alias, article: &str, now: Timestamp
 /// # Errors
 /// The database's.
 pub async fn kill(conn: &mut Conn, id: &str, at: Timestamp, why: &str) -> Result<bool, StoreError> {
+    mark(Topic::Articles);
     let done = sqlx::query("UPDATE article SET killed_at = $2, killed_why = $3 WHERE id = $1 AND killed_at IS NULL")
         .bind(id)
         .bind(ms(at))
@@ -311,6 +318,7 @@ pub async fn kill(conn: &mut Conn, id: &str, at: Timestamp, why: &str) -> Result
 /// # Errors
 /// The database's.
 pub async fn revive(conn: &mut Conn, id: &str) -> Result<bool, StoreError> {
+    mark(Topic::Articles);
     let done =
         sqlx::query("UPDATE article SET killed_at = NULL, killed_why = NULL WHERE id = $1 AND killed_at IS NOT NULL")
             .bind(id)

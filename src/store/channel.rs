@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, instant, json, ms, to_json};
 use crate::model::channel::Block;
 
@@ -157,6 +158,7 @@ pub async fn flying(conn: &mut Conn, row: &ChannelRow) -> Result<u64, StoreError
 /// # Errors
 /// The database's.
 pub async fn set_blocked(conn: &mut Conn, name: &str, block: Option<&Block>, now: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Channels);
     sqlx::query("UPDATE channel SET blocked = $2, blocked_since = $3 WHERE name = $1")
         .bind(name)
         .bind(block.map(to_json))
@@ -196,6 +198,7 @@ pub async fn set_slot(conn: &mut Conn, name: &str, slot: Timestamp) -> Result<()
 /// # Errors
 /// The database's.
 pub async fn set_identity(conn: &mut Conn, name: &str, identity: &str) -> Result<(), StoreError> {
+    mark(Topic::Channels);
     sqlx::query("UPDATE channel SET identity = $2 WHERE name = $1").bind(name).bind(identity).execute(conn).await?;
     Ok(())
 }
@@ -205,6 +208,7 @@ pub async fn set_identity(conn: &mut Conn, name: &str, identity: &str) -> Result
 /// # Errors
 /// The database's.
 pub async fn forget_identity(conn: &mut Conn, name: &str) -> Result<(), StoreError> {
+    mark(Topic::Channels);
     sqlx::query("UPDATE channel SET identity = NULL WHERE name = $1").bind(name).execute(conn).await?;
     Ok(())
 }

@@ -4,12 +4,14 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use sqlx::{AnyConnection, AnyPool, Connection as _};
 use tokio::sync::{mpsc, oneshot};
 
 use super::StoreError;
+use super::change::{self, Changes};
 use super::dialect::Dialect;
 
 /// What a job's closure returns.
@@ -61,10 +63,15 @@ where
 }
 
 /// Runs until every sender is gone.
-pub(super) async fn serve(pool: AnyPool, dialect: Dialect, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+pub(super) async fn serve(
+    pool: AnyPool,
+    dialect: Dialect,
+    changes: Arc<Changes>,
+    mut jobs: mpsc::Receiver<Box<dyn Job>>,
+) {
     let mut batch = Vec::with_capacity(MOST);
     while jobs.recv_many(&mut batch, MOST).await > 0 {
-        let commit = transact(&pool, dialect, &mut batch).await;
+        let commit = change::counting(&changes, transact(&pool, dialect, &mut batch)).await;
         for job in batch.drain(..) {
             job.answer(commit.clone());
         }

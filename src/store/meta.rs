@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Conn, StoreError, instant, ms};
+use super::{Conn, StoreError, change, instant, ms};
 
 /// Raised by whoever writes beside the service (the command line), so that the service looks again at once.
 pub const CHANGE: &str = "change";
@@ -48,7 +48,9 @@ pub async fn clear(conn: &mut Conn, name: &'static str) -> Result<(), StoreError
 /// # Errors
 /// The database's.
 pub async fn touch(conn: &mut Conn) -> Result<(), StoreError> {
-    set(conn, CHANGE, &uuid::Uuid::now_v7().to_string()).await
+    let mark = uuid::Uuid::now_v7().to_string();
+    change::touched(&mark);
+    set(conn, CHANGE, &mark).await
 }
 
 /// Reads an instant.

@@ -9,6 +9,7 @@ pub mod article;
 pub mod attempt;
 pub mod audit;
 pub mod backup;
+pub mod change;
 pub mod channel;
 pub mod clerk;
 pub mod consent;
@@ -37,7 +38,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AnyConnection, AnyPool, Row as _, SqlSafeStr as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::clerk::Work;
 pub use self::dialect::{Dialect, Sole};
@@ -121,6 +122,7 @@ pub struct Store {
     read: AnyPool,
     jobs: mpsc::Sender<Box<dyn clerk::Job>>,
     tally: Arc<tally::Tally>,
+    changes: Arc<change::Changes>,
 }
 
 impl Store {
@@ -134,8 +136,9 @@ impl Store {
         migrate(&write).await?;
         let read = dialect.pool(url, READERS).await?;
         let (jobs, queue) = mpsc::channel(1024);
-        tokio::spawn(clerk::serve(write, dialect, queue));
-        Ok(Self { dialect, url: url.into(), read, jobs, tally: Arc::default() })
+        let changes = Arc::<change::Changes>::default();
+        tokio::spawn(clerk::serve(write, dialect, Arc::clone(&changes), queue));
+        Ok(Self { dialect, url: url.into(), read, jobs, tally: Arc::default(), changes })
     }
 
     /// Which engine.
@@ -170,6 +173,21 @@ impl Store {
         let gone = || StoreError::Db("the store is closed".to_owned());
         self.jobs.send(Box::new(job)).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
+    }
+
+    /// What is changed here from now on: counted at each commit of this process, before its jobs are answered.
+    pub fn changes(&self) -> watch::Receiver<change::Counted> {
+        self.changes.listen()
+    }
+
+    /// Counts a change that another process made.
+    pub fn changed_elsewhere(&self) {
+        self.changes.add(change::Topics::ALL);
+    }
+
+    /// Whether this process itself left that mark under [`meta::CHANGE`].
+    pub fn is_own_change(&self, mark: &str) -> bool {
+        self.changes.is_own(mark)
     }
 
     /// Tries to become the one publishing process of this store.

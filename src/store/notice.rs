@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, instant, ms};
 use crate::model::notice::{Level, Notice};
 
@@ -28,6 +29,7 @@ pub struct Stored {
 /// # Errors
 /// The database's.
 pub async fn raise(conn: &mut Conn, notice: &Notice, now: Timestamp) -> Result<bool, StoreError> {
+    mark(Topic::Notices);
     let count: i64 = sqlx::query_scalar(
         "INSERT INTO notice (key, level, text, first_at, last_at, count, told) VALUES ($1,$2,$3,$4,$4,1,0) \
          ON CONFLICT (key) DO UPDATE SET level = $2, last_at = $4, count = notice.count + 1, \
@@ -55,6 +57,9 @@ pub async fn raise(conn: &mut Conn, notice: &Notice, now: Timestamp) -> Result<b
 /// The database's.
 pub async fn settle(conn: &mut Conn, key: &str) -> Result<bool, StoreError> {
     let done = sqlx::query("DELETE FROM notice WHERE key = $1").bind(key).execute(conn).await?;
+    if done.rows_affected() > 0 {
+        mark(Topic::Notices);
+    }
     Ok(done.rows_affected() > 0)
 }
 

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, instant, ms};
 
 /// An article's page that is waited for.
@@ -112,6 +113,7 @@ pub async fn waits(conn: &mut Conn, article: &str) -> Result<Vec<PageWait>, Stor
 /// # Errors
 /// The database's.
 pub async fn hold_back(conn: &mut Conn, post: &str, until: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Posts);
     sqlx::query(
         "UPDATE post SET due = $2, row_version = row_version + 1 WHERE id = $1 AND state = 'scheduled' \
          AND payload IS NULL AND attempts = 0 AND due < $2",
@@ -129,6 +131,7 @@ pub async fn hold_back(conn: &mut Conn, post: &str, until: Timestamp) -> Result<
 /// # Errors
 /// The database's.
 pub async fn release(conn: &mut Conn, wait: &PageWait) -> Result<u64, StoreError> {
+    mark(Topic::Posts);
     // A longer wait would show in the post's own time: only a shorter one can lie beneath it.
     let beneath = |other: &PageWait| other.reason != wait.reason && other.until <= wait.until;
     let others = waits(conn, &wait.article).await?.into_iter().filter(beneath);

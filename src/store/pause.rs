@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, json, ms, to_json};
 use crate::model::channel::{Pause, PauseScope};
 
@@ -10,6 +11,7 @@ use crate::model::channel::{Pause, PauseScope};
 /// # Errors
 /// The database's.
 pub async fn put(conn: &mut Conn, pause: &Pause) -> Result<(), StoreError> {
+    mark(Topic::Channels);
     sqlx::query(
         "INSERT INTO pause (scope, data, until, since) VALUES ($1,$2,$3,$4) ON CONFLICT (scope) DO UPDATE SET \
          data = CASE WHEN $3 > pause.until THEN $2 ELSE pause.data END, \
@@ -29,6 +31,7 @@ pub async fn put(conn: &mut Conn, pause: &Pause) -> Result<(), StoreError> {
 /// # Errors
 /// The database's.
 pub async fn end(conn: &mut Conn, scope: &PauseScope) -> Result<Option<Pause>, StoreError> {
+    mark(Topic::Channels);
     let found = all(&mut *conn).await?.into_iter().find(|p| p.scope == *scope);
     sqlx::query("DELETE FROM pause WHERE scope = $1").bind(scope.key()).execute(conn).await?;
     Ok(found)
@@ -48,6 +51,9 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<Pause>, StoreError> {
 /// # Errors
 /// The database's.
 pub async fn clear_lapsed(conn: &mut Conn, now: Timestamp) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM pause WHERE until <= $1").bind(ms(now)).execute(conn).await?;
+    let done = sqlx::query("DELETE FROM pause WHERE until <= $1").bind(ms(now)).execute(conn).await?;
+    if done.rows_affected() > 0 {
+        mark(Topic::Channels);
+    }
     Ok(())
 }

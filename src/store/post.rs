@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, audit, get, instant, json, ms, to_json};
 use crate::model::id::{ArticleId, ChannelName, PostId};
 use crate::model::post::{Actor, Occasion, Post, PostState, Urgency};
@@ -152,6 +153,7 @@ pub async fn insert(conn: &mut Conn, row: &PostRow, now: Timestamp, by: &Actor, 
     if done.rows_affected() == 0 {
         return Ok(false);
     }
+    mark(Topic::Posts);
     audit::add(conn, now, by, "post", p.id.as_str(), (None, Some(p.state.word())), why).await?;
     Ok(true)
 }
@@ -168,6 +170,7 @@ pub async fn put(
     by: &Actor,
     why: &str,
 ) -> Result<PostRow, StoreError> {
+    mark(Topic::Posts);
     let p = &next.post;
     let done = sqlx::query(
         "UPDATE post SET due=$3, attempts=$4, text=$5, state=$6, data=$7, changed=$8, fence=$9, row_version=$10, \
@@ -398,6 +401,7 @@ pub async fn meant(conn: &mut Conn, text: &str) -> Result<Vec<String>, StoreErro
 /// # Errors
 /// The database's.
 pub async fn verify_all(conn: &mut Conn) -> Result<u64, StoreError> {
+    mark(Topic::Posts);
     let done = sqlx::query(
         "UPDATE post SET verify = 1, row_version = row_version + 1 WHERE state NOT IN \
          ('published','skipped','retracted')",

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, instant, ms};
 
 /// Sealed bytes, and since when they are kept.
@@ -62,6 +63,7 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<(Whose, Vec<u8>)>, StoreError> {
 /// # Errors
 /// The database's.
 pub async fn put(conn: &mut Conn, channel: &str, word: &str, bytes: &[u8], at: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Channels);
     sqlx::query(
         "INSERT INTO sealed (channel, word, bytes, at) VALUES ($1,$2,$3,$4) \
          ON CONFLICT (channel, word) DO UPDATE SET bytes = $3, at = $4",
@@ -80,6 +82,7 @@ pub async fn put(conn: &mut Conn, channel: &str, word: &str, bytes: &[u8], at: T
 /// # Errors
 /// The database's.
 pub async fn remove(conn: &mut Conn, channel: &str, word: &str) -> Result<(), StoreError> {
+    mark(Topic::Channels);
     sqlx::query("DELETE FROM sealed WHERE channel = $1 AND word = $2").bind(channel).bind(word).execute(conn).await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, instant, ms};
 
 /// A source's row.
@@ -155,6 +156,7 @@ pub async fn all(conn: &mut Conn) -> Result<Vec<SourceRow>, StoreError> {
 /// # Errors
 /// The database's.
 pub async fn put(conn: &mut Conn, row: &SourceRow) -> Result<(), StoreError> {
+    mark(Topic::Sources);
     sqlx::query(
         "INSERT INTO source (name, url, first_seen, fresh, etag, last_modified, body_hash, next_poll, last_fetch, \
          last_good, last_read, last_change, rhythm, failures, failing_since, trouble, status, error, polite) \
@@ -193,6 +195,7 @@ pub async fn put(conn: &mut Conn, row: &SourceRow) -> Result<(), StoreError> {
 /// # Errors
 /// The database's.
 pub async fn unchanged(conn: &mut Conn, name: &str, now: Timestamp, next: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Sources);
     sqlx::query("UPDATE source SET last_fetch=$2, last_good=$2, next_poll=$3 WHERE name=$1")
         .bind(name)
         .bind(ms(now))
@@ -207,6 +210,7 @@ pub async fn unchanged(conn: &mut Conn, name: &str, now: Timestamp, next: Timest
 /// # Errors
 /// The database's.
 pub async fn brought(conn: &mut Conn, name: &str, now: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Sources);
     sqlx::query("UPDATE source SET last_change=$2 WHERE name=$1").bind(name).bind(ms(now)).execute(conn).await?;
     Ok(())
 }
@@ -216,6 +220,7 @@ pub async fn brought(conn: &mut Conn, name: &str, now: Timestamp) -> Result<(), 
 /// # Errors
 /// The database's.
 pub async fn put_off(conn: &mut Conn, name: &str, next: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Sources);
     sqlx::query("UPDATE source SET next_poll=$2 WHERE name=$1").bind(name).bind(ms(next)).execute(conn).await?;
     Ok(())
 }

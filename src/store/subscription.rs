@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use url::Url;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, instant, ms};
 
 /// Where a subscription stands.
@@ -205,6 +206,7 @@ pub async fn pushed(conn: &mut Conn, source: &str, now: Timestamp) -> Result<boo
 /// # Errors
 /// The database's.
 pub async fn put(conn: &mut Conn, it: &Subscription) -> Result<(), StoreError> {
+    mark(Topic::Sources);
     sqlx::query(
         "INSERT INTO subscription (token, source, hub, topic, callback, secret, state, asked, lease_until, next_at, \
          tries, said, since) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) \
@@ -233,6 +235,7 @@ pub async fn put(conn: &mut Conn, it: &Subscription) -> Result<(), StoreError> {
 /// # Errors
 /// The database's.
 pub async fn remove(conn: &mut Conn, token: &str) -> Result<(), StoreError> {
+    mark(Topic::Sources);
     sqlx::query("DELETE FROM subscription WHERE token = $1").bind(token).execute(conn).await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, instant, ms};
 
 /// Where the renewing of a grant stands.
@@ -142,6 +143,7 @@ pub async fn take(conn: &mut Conn, channel: &str) -> Result<TokenRow, StoreError
 /// # Errors
 /// The database's.
 pub async fn put(conn: &mut Conn, row: &TokenRow) -> Result<(), StoreError> {
+    mark(Topic::Channels);
     sqlx::query(
         "UPDATE token SET grant_at=$2, state=$3, said=$4, lost=$5, next_at=$6, renewed=$7, owner=$8, lease_until=$9, \
          fence=$10, told=$11, version=$12, version_told=$13, probed=$14, probe=$15 WHERE channel = $1",

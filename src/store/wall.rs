@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::change::{Topic, mark};
 use super::{Conn, StoreError, get, instant, ms};
 
 /// A post on a timeline, as stored: `post` is the platform module's JSON.
@@ -23,6 +24,7 @@ pub struct Stored {
 /// # Errors
 /// The database's.
 pub async fn put(conn: &mut Conn, channel: &str, id: &str, post: &str, at: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Posts);
     sqlx::query("INSERT INTO wall (channel, id, at, post) VALUES ($1,$2,$3,$4) ON CONFLICT (channel, id) DO NOTHING")
         .bind(channel)
         .bind(id)
@@ -38,6 +40,7 @@ pub async fn put(conn: &mut Conn, channel: &str, id: &str, post: &str, at: Times
 /// # Errors
 /// The database's.
 pub async fn change(conn: &mut Conn, channel: &str, id: &str, post: &str) -> Result<(), StoreError> {
+    mark(Topic::Posts);
     sqlx::query("UPDATE wall SET post = $3 WHERE channel = $1 AND id = $2")
         .bind(channel)
         .bind(id)
@@ -52,6 +55,7 @@ pub async fn change(conn: &mut Conn, channel: &str, id: &str, post: &str) -> Res
 /// # Errors
 /// The database's.
 pub async fn take_down(conn: &mut Conn, channel: &str, id: &str, at: Timestamp) -> Result<(), StoreError> {
+    mark(Topic::Posts);
     sqlx::query("UPDATE wall SET down = $3 WHERE channel = $1 AND id = $2 AND down IS NULL")
         .bind(channel)
         .bind(id)

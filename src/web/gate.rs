@@ -20,7 +20,8 @@ const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 pub(super) async fn check(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     // Until people sign in, whoever is at this machine may do all.
     if site.local {
-        let visitor = Visitor { id: "local".into(), name: "this machine".to_owned(), role: Role::Admin };
+        let (name, none) = ("this machine".to_owned(), String::new());
+        let visitor = Visitor { id: "local".into(), name, role: Role::Admin, session: none.clone(), token: none };
         request.extensions_mut().insert(visitor);
     }
     if ![Method::GET, Method::HEAD, Method::POST].contains(request.method()) {

@@ -10,12 +10,19 @@
 mod clicks;
 #[cfg(test)]
 mod clicks_tests;
+mod form;
 mod gate;
+mod live;
+#[cfg(test)]
+mod live_tests;
+mod once;
 mod pages;
 mod probes;
 pub mod push;
 mod rooms;
+mod said;
 mod shown;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod visitor;
@@ -147,8 +154,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// No answer of connecting takes longer: it asks a platform for a token (25 s) and who it belongs to (60 s). 100 s, ours.
 const CONNECT_WITHIN: Duration = Duration::from_secs(100);
 
-/// The most bytes of a request's body: 16 KiB, ours. No page reads one.
-const BODY_CAP: usize = 16 * 1024;
+/// The most bytes of a request's body: 64 KiB, ours. A form with a post for each of many channels takes a few.
+const BODY_CAP: usize = 64 * 1024;
 
 /// The most bytes of a push to a source's door. 1 MiB. Source: reliability.md section 6.
 const DOOR_CAP: usize = 1024 * 1024;
@@ -156,9 +163,9 @@ const DOOR_CAP: usize = 1024 * 1024;
 /// How long answers under way may take once the service stops. 3 s, ours: far above any page's time.
 const STOP_WITHIN: Duration = Duration::from_secs(3);
 
-/// A page loads our own style sheet and icon and nothing else, from nowhere else, and runs nothing.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; \
-                      frame-ancestors 'none'";
+/// A page loads what is ours and nothing else, from nowhere else, and runs our one script and nothing that stands in it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'";
 
 /// What every handler is handed.
 struct Site {
@@ -170,6 +177,9 @@ struct Site {
     rooms: push::Rooms,
     /// Pictures made for the pages, for a while.
     album: pages::pictures::Album,
+    live: live::Hub,
+    kitchen: once::Kitchen,
+    standing: standing::Standing,
 }
 
 type Shared = axum::extract::State<Arc<Site>>;
@@ -188,9 +198,17 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
     // From now on a tick is awaited: an engine that never gets going is not alive either.
     let now = state.clock.now().as_millisecond();
     let _ = state.tick.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
-    let album = pages::pictures::Album::default();
-    let site =
-        Arc::new(Site { state, local, clicks: clicks::Counter::default(), rooms: push::Rooms::default(), album });
+    let live = live::Hub::new(&state.store, stop.clone());
+    let site = Arc::new(Site {
+        state,
+        local,
+        clicks: clicks::Counter::default(),
+        rooms: push::Rooms::default(),
+        album: pages::pictures::Album::default(),
+        live,
+        kitchen: once::Kitchen::default(),
+        standing: standing::Standing::default(),
+    });
     let halt = stop.clone();
     let server =
         axum::serve(listener, router(Arc::clone(&site))).with_graceful_shutdown(async move { halt.cancelled().await });
@@ -201,7 +219,7 @@ pub async fn serve(listener: TcpListener, state: State, stop: CancellationToken)
             () = async { stop.cancelled().await; tokio::time::sleep(STOP_WITHIN).await } => Ok(()),
         }
     };
-    let (done, ()) = tokio::join!(serving, clicks::write_on(&site, &stop));
+    let (done, (), ()) = tokio::join!(serving, clicks::write_on(&site, &stop), live::watch(&site));
     site.clicks.flush(&site.state.store).await;
     done
 }
@@ -254,9 +272,13 @@ fn pages_router(site: Arc<Site>) -> Router {
         .route("/healthz", get(probes::health))
         .route("/readyz", get(probes::ready))
         .route("/metrics", get(probes::metrics))
-        .merge(rooms::router())
+        .merge(rooms::router(&site))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
+        // Browsers ask for it by that name, whatever a page says.
+        .route("/favicon.ico", get(pages::icon))
+        .route("/manifest.webmanifest", get(pages::manifest))
+        .route("/desk.js", get(pages::script))
         .fallback(pages::nowhere)
         .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::check))
         .layer(RequestBodyLimitLayer::new(BODY_CAP))

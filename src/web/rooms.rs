@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, get};
 
-use super::{Site, pages};
+use super::{Site, live, once, pages, said, standing};
 use crate::model::person::Role;
 
 /// A page, or an act, at one path.
@@ -35,9 +36,30 @@ pub(super) const ROOMS: &[Room] = &[
     page("/articles/{id}", Role::Viewer, || get(pages::article::page)),
     page("/sources", Role::Viewer, || get(pages::sources::page)),
     page("/channels", Role::Viewer, || get(pages::channels::page)),
+    page("/live", Role::Viewer, || get(live::stream)),
+    Room {
+        path: "/pause",
+        see: Some(Role::Editor),
+        act: Some(Role::Editor),
+        open: || get(pages::pause::page).post(pages::pause::act),
+    },
+    Room {
+        path: "/resume",
+        see: Some(Role::Viewer),
+        act: Some(Role::Editor),
+        open: || get(pages::resume::page).post(pages::resume::act),
+    },
 ];
 
 /// Their router.
-pub(super) fn router() -> Router<Arc<Site>> {
-    ROOMS.iter().fold(Router::new(), |router, room| router.route(room.path, (room.open)()))
+pub(super) fn router(site: &Arc<Site>) -> Router<Arc<Site>> {
+    ROOMS.iter().fold(Router::new(), |router, room| router.route(room.path, furnished(room, site)))
+}
+
+/// What answers at a room, with what each page has around it. The gate comes outside of it: all of it goes by who is there.
+fn furnished(room: &Room, site: &Arc<Site>) -> MethodRouter<Arc<Site>> {
+    (room.open)()
+        .layer(from_fn_with_state(Arc::clone(site), standing::look))
+        .layer(from_fn_with_state(Arc::clone(site), said::carry))
+        .layer(from_fn_with_state(Arc::clone(site), once::share))
 }

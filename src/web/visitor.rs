@@ -16,6 +16,16 @@ pub(super) struct Visitor {
     pub name: String,
     /// What they may do.
     pub role: Role,
+    /// The id of their session: what goes on for long asks whether it is still open.
+    pub session: String,
+    /// The token of this session's forms.
+    pub token: String,
+}
+
+tokio::task_local! {
+    /// Whom the request that this task answers comes from: the frame around a page says who is signed in, and no page has
+    /// to hand that on.
+    static HERE: Option<Visitor>;
 }
 
 impl Visitor {
@@ -23,6 +33,16 @@ impl Visitor {
     pub fn may(&self, least: Role) -> bool {
         self.role >= least
     }
+}
+
+/// Whom the request comes from that is being answered.
+pub(super) fn current() -> Option<Visitor> {
+    HERE.try_with(Clone::clone).ok().flatten()
+}
+
+/// Answers a request of theirs.
+pub(super) async fn while_here<T>(visitor: Option<Visitor>, answer: impl Future<Output = T>) -> T {
+    HERE.scope(visitor, answer).await
 }
 
 impl<S: Sync> FromRequestParts<S> for Visitor {

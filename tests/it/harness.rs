@@ -861,6 +861,15 @@ impl Books {
         sqlx::query_scalar(sql).fetch_one(&mut *conn).await.expect("a question of the test's own makes sense")
     }
 
+    /// One text of the store.
+    ///
+    /// # Panics
+    /// Where it cannot be read.
+    pub async fn text(&self, sql: &'static str) -> String {
+        let mut conn = self.0.read().await.expect("the store can be read");
+        sqlx::query_scalar(sql).fetch_one(&mut *conn).await.expect("a question of the test's own makes sense")
+    }
+
     /// A change, in a transaction.
     ///
     /// # Panics

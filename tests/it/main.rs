@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod browser;
+mod chromium;
 mod cli;
 mod conformance;
 mod fakes;
@@ -23,6 +24,7 @@ mod story_chat;
 mod story_clocks;
 mod story_connect;
 mod story_connect_attacks;
+mod story_desk_browser;
 mod story_disk;
 mod story_door;
 mod story_doubt;

@@ -52,7 +52,7 @@ pub async fn pause(
 }
 
 /// Which of the posts that grew stale go out after all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Release {
     /// All that are not too old.
     All,
@@ -61,6 +61,8 @@ pub enum Release {
     None,
     /// The newest so many of each channel.
     Newest(usize),
+    /// Just these, chosen by a person story by story: the ids of the posts.
+    These(Vec<String>),
 }
 
 /// A wish to open again.
@@ -167,7 +169,7 @@ async fn unblock(
 async fn end_pauses(conn: &mut Conn, hand: &Hand, wish: &Reopen, out: &mut Resumed) -> Result<(), StoreError> {
     for pause in pauses::all(conn).await? {
         let in_force = pause.until.is_none_or(|until| until > hand.now);
-        let limit = pause.by == PLATFORM && pause.until.is_some();
+        let limit = is_limit(&pause);
         if !wish.scopes.contains(&pause.scope) {
             if in_force && (wish.channel.is_none() || pause.scope == PauseScope::All) {
                 out.still.push(in_words(&pause));
@@ -188,7 +190,17 @@ async fn end_pauses(conn: &mut Conn, hand: &Hand, wish: &Reopen, out: &mut Resum
     Ok(())
 }
 
-fn in_words(pause: &Pause) -> String {
+/// Whether a person can lift it here: not where it ends by itself once the config is put right.
+pub(super) const fn can_lift(block: &Block) -> bool {
+    !matches!(block, Block::NotInConfig | Block::MissingSecret { .. })
+}
+
+/// Whether a platform's limit paused, and no person.
+pub(super) fn is_limit(pause: &Pause) -> bool {
+    pause.by == PLATFORM && pause.until.is_some()
+}
+
+pub(super) fn in_words(pause: &Pause) -> String {
     let what = match &pause.scope {
         PauseScope::All => "everything is".to_owned(),
         PauseScope::Channel(name) => format!("channel {name} is"),
@@ -236,10 +248,15 @@ async fn reopen(
     let mut stale = post::list(conn, &["held"], Some(name), 100_000).await?;
     stale.retain(|row| matches!(row.post.state, PostState::Held { why: HoldReason::Stale, .. }));
     stale.sort_by(|a, b| b.post.due.cmp(&a.post.due).then_with(|| b.id().cmp(a.id())));
-    let most = match wish.release {
+    let most = match &wish.release {
         Release::All => stale.len(),
         Release::None => 0,
-        Release::Newest(most) => most.min(stale.len()),
+        Release::Newest(most) => *most.min(&stale.len()),
+        Release::These(ids) => {
+            // The sort is stable: the chosen ones stay in their order.
+            stale.sort_by_key(|row| !ids.iter().any(|id| id == row.id()));
+            stale.iter().filter(|row| ids.iter().any(|id| id == row.id())).count()
+        }
     };
     let rest = stale.split_off(most);
     let mut left = rest.len();

@@ -3,9 +3,10 @@
 //! may not do is told in words, as [`StoreError::Conflict`], with the state the post is in and the way out.
 //!
 //! `waiting.rs` has the acts on posts that are not out, `out.rs` those on posts that are (or are made by hand),
-//! `door.rs` pause and resume. Nothing here sends: that is the lane's.
+//! `door.rs` pause and resume, `foresee.rs` what resuming will do. Nothing here sends: that is the lane's.
 
 mod door;
+mod foresee;
 mod out;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod waiting;
 use jiff::Timestamp;
 
 pub use self::door::{Release, Reopen, Resumed, pause, resume};
+pub use self::foresee::{Ahead, Asked, Foreseen, foresee};
 pub use self::out::{BY_HAND, ByHand, Edited, by_hand, edit, own_article, retract, seen};
 pub use self::waiting::{approve, approve_group, confirm, hold, retry, skip, skip_group};
 use super::Channel;

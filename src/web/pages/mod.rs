@@ -8,8 +8,10 @@ pub(super) mod connect;
 mod look;
 mod manners;
 mod money;
+pub(super) mod pause;
 pub(super) mod pictures;
 mod preview;
+pub(super) mod resume;
 mod shown;
 pub(super) mod sources;
 pub(super) mod timeline;
@@ -26,17 +28,33 @@ use jiff::Timestamp;
 
 use self::look::When;
 use super::{Shared, Site, View};
+use crate::model::channel::Pause;
 use crate::store::StoreError;
 use crate::telemetry::field;
 
 /// The word of the platform whose posts are shown here.
 const TIMELINE: &str = "timeline";
 
-const STYLE: &str = include_str!("../../../templates/web/style.css");
+const STYLE: &str = concat!(
+    include_str!("../../../templates/web/style.css"),
+    include_str!("../../../templates/web/css/live.css"),
+    include_str!("../../../templates/web/css/preview.css"),
+);
+const SCRIPT: &str = include_str!("../../../templates/web/desk.js");
+const MANIFEST: &str = include_str!("../../../templates/web/manifest.webmanifest");
 const ICON: &str = include_str!("../../../templates/web/icon.svg");
 
 pub(super) async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE).into_response()
+}
+
+pub(super) async fn script() -> Response {
+    ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
+}
+
+/// What a phone needs to keep the desk among its apps.
+pub(super) async fn manifest() -> Response {
+    ([(header::CONTENT_TYPE, "application/manifest+json")], MANIFEST).into_response()
 }
 
 pub(super) async fn icon() -> Response {
@@ -50,6 +68,10 @@ struct Frame {
     zone: String,
     now: When,
     version: &'static str,
+    /// How much of what changes this page knows.
+    since: String,
+    /// The pause of everything.
+    pause: Option<pause::Line>,
     /// The address of this page, for the link that loads it again.
     here: String,
     today: bool,
@@ -71,12 +93,17 @@ struct Desk {
     view: Arc<View>,
     now: Timestamp,
     version: &'static str,
+    since: String,
+    pause: Option<Pause>,
 }
 
 impl Desk {
     fn new(site: &Site) -> Self {
         let view = Arc::clone(&site.state.view.borrow());
-        Self { view, now: site.state.clock.now(), version: site.state.version }
+        // Before anything is read: what changes in between is told once more rather than never.
+        let since = site.live.mark(site.state.store.changes().borrow().number());
+        let pause = site.standing.pause();
+        Self { view, now: site.state.clock.now(), version: site.state.version, since, pause }
     }
 
     fn is_timeline(&self, name: &str) -> bool {
@@ -100,6 +127,8 @@ impl Desk {
             zone: self.view.zone.iana_name().unwrap_or("UTC").to_owned(),
             now: When::exact(self.now, &self.view.zone),
             version: self.version,
+            since: self.since.clone(),
+            pause: self.pause.as_ref().map(|it| pause::Line::new(self, it)),
             today: here == "/",
             articles: here.starts_with("/articles"),
             sources: here == "/sources",

@@ -15,7 +15,7 @@ pub mod synapse;
 /// # Panics
 /// When it is not there: the tests were not started by `scripts/test.sh`.
 #[expect(clippy::disallowed_methods, reason = "the one place where the tests read the environment")]
-fn place(name: &str) -> String {
+pub fn place(name: &str) -> String {
     std::env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: start the tests by `make test` or scripts/test.sh"))
 }

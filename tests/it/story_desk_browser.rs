@@ -1,0 +1,231 @@
+//! The desk in a real browser: pages that renew themselves, the pause of everything with what resuming will do, keys,
+//! and every page judged by axe-core in both colour schemes on a desktop and on a phone.
+
+use crate::chromium::{Chromium, DESKTOP, PHONE};
+use crate::harness::{Newsroom, Press, until};
+
+/// A newsroom with a wall, and its feed.
+fn newsroom(name: &str) -> (Newsroom, Press) {
+    let press = Press::with(&["before"]);
+    let newsroom = Newsroom::new(name).source("news", &press.url(), "from now").timeline("wall", "bluesky");
+    (newsroom, press)
+}
+
+#[tokio::test]
+async fn pages_renew_themselves_and_everything_is_paused_and_resumed() {
+    let (newsroom, press) = newsroom("live");
+    let bugle = newsroom.ready(&[]).await;
+    let (home, books) = (bugle.address(), newsroom.books().await);
+    let chromium = Chromium::start().await;
+    let (desk, phone) = (chromium.tab(DESKTOP).await, chromium.tab(PHONE).await);
+    for tab in [&desk, &phone] {
+        tab.go(&format!("{home}/")).await;
+        tab.until_says("This page renews itself.").await;
+        tab.eval("window.loaded = 'once'").await;
+    }
+    press.publish("one");
+    for tab in [&desk, &phone] {
+        tab.until_says("Story one").await;
+        assert_eq!(tab.eval("window.loaded").await, "once", "without loading the page again");
+    }
+    books.wait_for("wall", "published", 1).await;
+
+    // Who types is left alone, whatever comes in meanwhile.
+    desk.click("#halt summary").await;
+    desk.fill("#halt input[name=why]", "the earth").await;
+    press.publish("two");
+    desk.until_says("Story two").await;
+    desk.fill("#halt input[name=why]", "the earthquake").await;
+    desk.shot("pause-open").await;
+    desk.follow("#halt form button").await;
+    desk.until_says("Everything is paused until a person resumes, by").await;
+    desk.until_says("the earthquake").await;
+    // The other page learns of it by itself.
+    phone.until_says("Everything is paused").await;
+    assert_eq!(phone.eval("window.loaded").await, "once");
+    assert_eq!(phone.count("#halt form").await, 0, "what is paused is not paused again");
+
+    books.wait_for("wall", "published", 2).await;
+    press.publish("three");
+    books.wait_for("wall", "scheduled", 1).await;
+    desk.follow("#halted a").await;
+    desk.until_says("Resume everything").await;
+    desk.until_says("1 post due already").await;
+    assert!(desk.text("#ahead .plan").await.contains("Story three"), "{}", desk.text("#ahead").await);
+    desk.judge("resume", &home).await;
+    // What is foreseen is kept current, too.
+    press.publish("four");
+    desk.until_says("2 posts due already").await;
+    assert_eq!(books.posts().await.iter().filter(|post| post.state == "published").count(), 2, "nothing happened yet");
+    desk.follow(".pause-form button").await;
+    desk.until("!document.body.innerText.includes('Everything is paused')").await;
+    books.wait_for("wall", "published", 4).await;
+    desk.until_says("Story four").await;
+    for tab in [&desk, &phone] {
+        assert_eq!(tab.faults(&home), Vec::<String>::new());
+    }
+    let log = books.number("SELECT count(*) FROM audit WHERE what = 'pause'").await;
+    assert_eq!(log, 2, "both are in the audit log");
+    assert!(bugle.term().await.success());
+}
+
+#[tokio::test]
+async fn what_the_command_line_does_is_seen_and_a_lost_connection_is_said() {
+    let (newsroom, press) = newsroom("beside");
+    let bugle = newsroom.ready(&[]).await;
+    let home = bugle.address();
+    let chromium = Chromium::start().await;
+    let desk = chromium.tab(DESKTOP).await;
+    desk.go(&format!("{home}/")).await;
+    desk.until_says("This page renews itself.").await;
+    let done = newsroom.command(&["pause", "--why", "an election"]).await;
+    assert!(done.status.success(), "{done:?}");
+    desk.until_says("an election").await;
+    desk.eval("window.loaded = 'once'").await;
+    let done = newsroom.command(&["resume"]).await;
+    assert!(done.status.success(), "{done:?}");
+    desk.until("!document.body.innerText.includes('an election')").await;
+
+    // A page that shall stay as it is does.
+    desk.click(".desk-line button[data-key=l]").await;
+    desk.until_says("This page stays as it is.").await;
+    press.publish("unseen");
+    newsroom.books().await.wait_for("wall", "published", 1).await;
+    assert!(!desk.text("main").await.contains("Story unseen"));
+    desk.key("l").await;
+    desk.until_says("Story unseen").await;
+    assert_eq!(desk.eval("window.loaded").await, "once");
+
+    assert!(bugle.term().await.success());
+    desk.until_says("No connection to Bugle; what you see may be old.").await;
+}
+
+#[tokio::test]
+async fn keys_lead_through_the_pages_and_can_be_turned_off() {
+    let (newsroom, press) = newsroom("keys");
+    let bugle = newsroom.ready(&[]).await;
+    let (home, books) = (bugle.address(), newsroom.books().await);
+    press.publish("one");
+    press.publish("two");
+    books.wait_for("wall", "published", 2).await;
+    let chromium = Chromium::start().await;
+    let desk = chromium.tab(DESKTOP).await;
+    desk.go(&format!("{home}/")).await;
+    desk.key("?").await;
+    desk.until_says("Keyboard shortcuts").await;
+    assert!(desk.text("dialog").await.contains("Articles"), "{}", desk.text("dialog").await);
+    desk.judge("keys", &home).await;
+    desk.key("Escape").await;
+    desk.until("document.querySelector('dialog') === null").await;
+
+    desk.key("j").await;
+    desk.key("j").await;
+    desk.key("k").await;
+    let first = "document.activeElement === document.querySelector('main .list > .item')";
+    assert_eq!(desk.eval(first).await, true, "one down, one down, one up");
+    desk.key("P").await;
+    assert_eq!(desk.count("#halt details[open]").await, 1);
+    desk.click("#halt input[name=why]").await;
+    desk.key("j").await;
+    let typed = desk.eval("document.querySelector('#halt input[name=why]').value").await;
+    assert_eq!(typed, "j", "in a field a key is a letter");
+    desk.key("Escape").await;
+    assert_eq!(desk.count("#halt details[open]").await, 0);
+    desk.key("g").await;
+    desk.key("a").await;
+    desk.until("location.pathname === '/articles' && document.readyState === 'complete'").await;
+
+    desk.key("?").await;
+    desk.click("#keys-on").await;
+    desk.key("Escape").await;
+    desk.until("document.querySelector('dialog') === null").await;
+    desk.key("g").await;
+    desk.key("s").await;
+    desk.go(&format!("{home}/channels")).await;
+    desk.key("j").await;
+    assert_eq!(desk.eval("document.activeElement === document.body").await, true, "turned off, for good");
+    assert!(desk.url().await.ends_with("/channels"));
+    assert_eq!(desk.faults(&home), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn without_script_the_same_forms_do_the_same() {
+    let (newsroom, _press) = newsroom("plain");
+    let bugle = newsroom.ready(&[]).await;
+    let home = bugle.address();
+    let chromium = Chromium::start().await;
+    let phone = chromium.tab(PHONE).await;
+    phone.without_script().await;
+    phone.go(&format!("{home}/sources")).await;
+    assert_eq!(phone.count(".desk-line").await, 0, "the script did not come");
+    phone.click("#halt summary").await;
+    phone.fill("#halt input[name=why]", "mourning").await;
+    phone.follow("#halt form button").await;
+    assert!(phone.url().await.ends_with("/sources"));
+    assert!(phone.text("body").await.contains("Everything is paused"), "{}", phone.text("body").await);
+    phone.follow("#halted a").await;
+    phone.follow(".pause-form button").await;
+    assert!(!phone.text("body").await.contains("Everything is paused"));
+}
+
+#[tokio::test]
+async fn what_pages_do_wrong_is_noticed() {
+    let (newsroom, _press) = newsroom("faulty");
+    let bugle = newsroom.ready(&[]).await;
+    let home = bugle.address();
+    let chromium = Chromium::start().await;
+    let tab = chromium.tab(DESKTOP).await;
+    tab.go(&format!("{home}/")).await;
+    assert_eq!((tab.axe().await, tab.faults(&home)), (Vec::new(), Vec::new()));
+    let faulty = "<img src='https://elsewhere.example/a.png'><p style='color: red'>styled</p><input>";
+    tab.eval(&format!("document.querySelector('main').insertAdjacentHTML('beforeend', \"{faulty}\")")).await;
+    tab.eval("{ const it = document.createElement('script'); it.text = 'window.ran = 1'; document.body.append(it) }")
+        .await;
+    assert_eq!(tab.eval("window.ran === undefined").await, true, "the policy forbids script in a page");
+    let found = tab.axe().await.join("\n");
+    assert!(found.contains("image-alt") && found.contains("label"), "{found}");
+    let mut faults = String::new();
+    let three = ["img-src", "style-src", "script-src"];
+    until("the policy's reports come", async || {
+        faults += &tab.faults(&home).join("\n");
+        three.iter().all(|word| faults.contains(word))
+    })
+    .await;
+    // Another page of the same person knows what the first did, another person's does not.
+    tab.eval("document.cookie = 'known=1'").await;
+    let (beside, other) = (chromium.tab_beside(&tab, PHONE).await, chromium.tab(PHONE).await);
+    for (tab, known) in [(&beside, true), (&other, false)] {
+        tab.go(&format!("{home}/")).await;
+        assert_eq!(tab.eval("document.cookie.includes('known=1')").await, known);
+    }
+}
+
+#[tokio::test]
+async fn every_page_can_be_used_by_everybody() {
+    let (newsroom, press) = newsroom("judged");
+    let bugle = newsroom.ready(&[]).await;
+    let (home, books) = (bugle.address(), newsroom.books().await);
+    press.publish("one");
+    books.wait_for("wall", "published", 1).await;
+    let article = books.text("SELECT id FROM article ORDER BY first_seen DESC").await;
+    let pages = [
+        ("today", "/".to_owned()),
+        ("articles", "/articles".to_owned()),
+        ("article", format!("/articles/{article}")),
+        ("sources", "/sources".to_owned()),
+        ("channels", "/channels".to_owned()),
+        ("timeline", "/timelines/wall".to_owned()),
+        ("pause", "/pause".to_owned()),
+        ("pause-channel", "/pause?channel=wall".to_owned()),
+        ("resume-nothing", "/resume".to_owned()),
+        ("nowhere", "/nowhere".to_owned()),
+    ];
+    let chromium = Chromium::start().await;
+    for size in [DESKTOP, PHONE] {
+        let tab = chromium.tab(size).await;
+        for (name, path) in &pages {
+            tab.go(&format!("{home}{path}")).await;
+            tab.judge(name, &home).await;
+        }
+    }
+}
