@@ -312,6 +312,9 @@ fn pages_router(site: Arc<Site>) -> Router {
         .route("/metrics", get(probes::metrics))
         .route("/style.css", get(pages::style))
         .route("/icon.svg", get(pages::icon))
+        // Browsers ask for it by that name, whatever a page says.
+        .route("/favicon.ico", get(pages::icon))
+        .route("/manifest.webmanifest", get(pages::manifest))
         .route("/desk.js", get(pages::script))
         .layer(quick());
     plain

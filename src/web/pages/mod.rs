@@ -57,12 +57,14 @@ const TIMELINE: &str = "timeline";
 const STYLE: &str = concat!(
     include_str!("../../../templates/web/style.css"),
     include_str!("../../../templates/web/css/live.css"),
+    include_str!("../../../templates/web/css/preview.css"),
     include_str!("../../../templates/web/css/door.css"),
     include_str!("../../../templates/web/css/lists.css"),
     include_str!("../../../templates/web/css/post.css"),
     include_str!("../../../templates/web/css/signin.css"),
 );
 const SCRIPT: &str = include_str!("../../../templates/web/desk.js");
+const MANIFEST: &str = include_str!("../../../templates/web/manifest.webmanifest");
 const ICON: &str = include_str!("../../../templates/web/icon.svg");
 
 pub(super) async fn style() -> Response {
@@ -71,6 +73,11 @@ pub(super) async fn style() -> Response {
 
 pub(super) async fn script() -> Response {
     ([(header::CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT).into_response()
+}
+
+/// What a phone needs to keep the desk among its apps.
+pub(super) async fn manifest() -> Response {
+    ([(header::CONTENT_TYPE, "application/manifest+json")], MANIFEST).into_response()
 }
 
 pub(super) async fn icon() -> Response {
@@ -91,9 +98,12 @@ struct Frame {
     /// The address of this page, for the link that loads it again.
     here: String,
     today: bool,
+    posts: bool,
     articles: bool,
     sources: bool,
     channels: bool,
+    audit: bool,
+    people: bool,
     timelines: Vec<Tab>,
     /// What became of the act before, to be shown once.
     said: Option<Said>,
@@ -172,9 +182,12 @@ impl Desk {
             since: self.since.clone(),
             pause: self.pause.as_ref().map(|it| pause::Line::new(self, it)),
             today: here == "/",
+            posts: here.starts_with("/posts"),
             articles: here.starts_with("/articles"),
             sources: here.starts_with("/sources"),
             channels: here.starts_with("/channels"),
+            audit: here.starts_with("/audit"),
+            people: here.starts_with("/people"),
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
             said: said::take(),
             here,
