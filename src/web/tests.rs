@@ -492,7 +492,7 @@ async fn sources_show_their_health_on_the_page_and_in_the_metrics() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
-    assert!(!text.contains("hidden") && !text.contains("\"gone\"") && !text.contains("{source=\"new\"}"), "{text}");
+    assert!(!text.contains("key=hidden") && !text.contains("\"gone\"") && !text.contains("{source=\"new\"}"), "{text}");
 }
 
 #[tokio::test]
