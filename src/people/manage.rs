@@ -30,13 +30,15 @@ pub async fn set_role(store: &Store, id: &PersonId, role: Role, by: &str, now: T
     let (id, actor) = (id.clone(), Actor::Person(by.to_owned()));
     let change = job(move |conn| {
         Box::pin(async move {
-            let known = match person::one(&mut *conn, &id).await? {
-                None => return Ok(Err(Fault::Nobody)),
-                Some(row) if row.role == role => return Ok(Ok(())),
-                Some(_) if role == Role::Admin => person::one(&mut *conn, &id).await?.ok_or(Fault::Nobody),
-                Some(_) => spared(&mut *conn, &id).await?,
+            let known = match role {
+                Role::Admin => person::one(&mut *conn, &id).await?.ok_or(Fault::Nobody),
+                _ => match person::one(&mut *conn, &id).await? {
+                    Some(row) if row.role == role => Ok(row),
+                    _ => spared(&mut *conn, &id).await?,
+                },
             };
             let row = match known {
+                Ok(row) if row.role == role => return Ok(Ok(())),
                 Ok(row) => row,
                 Err(fault) => return Ok(Err(fault)),
             };

@@ -1,6 +1,7 @@
 //! What a person may be called.
 
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 
 /// The most characters of a name. Ours: it stands in lists and in the audit log.
 const MOST: usize = 64;
@@ -29,18 +30,14 @@ pub fn read(typed: &str) -> Result<String, Bad> {
         return Err(Bad::Empty);
     }
     // Marks too: letters of many scripts are written with them.
-    let good = |c: char| c.is_alphanumeric() || " ._-@'’".contains(c) || is_mark(c);
+    let good = |c: char| c.is_alphanumeric() || " ._-@'’".contains(c) || is_combining_mark(c);
     if let Some(c) = name.chars().find(|c| !good(*c)) {
         return Err(Bad::Character(c));
     }
     match name.chars().count() {
-        count @ ..=MOST if count > 0 => Ok(name),
+        ..=MOST => Ok(name),
         count => Err(Bad::Long(count)),
     }
-}
-
-fn is_mark(c: char) -> bool {
-    unicode_normalization::char::is_combining_mark(c)
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ const ROWS: &[&str] = &[
 const LONGEST: usize = 24;
 
 /// How little a guesser knows of it at most, in tenths of a bit: the cheapest way to put it together from common words
-/// (some 600: 9 bits), rows of keys (6), repetitions (4), digits (3.3), letters (4.7) and other characters (5.5).
+/// (some 600: 9 bits), rows of keys (6), repetitions (4), digits (3.3), letters (4.7) and other characters (4).
 fn surprise(password: &str, own: &[&str]) -> u32 {
     let folded: Vec<char> = password.nfkc().flat_map(char::to_lowercase).collect();
     let plain: Vec<char> = folded.iter().map(|c| unleet(*c)).collect();
@@ -109,7 +109,8 @@ fn surprise(password: &str, own: &[&str]) -> u32 {
         best[end] = best[end - 1].saturating_add(match last {
             c if c.is_numeric() => 33,
             c if c.is_alphabetic() => 47,
-            _ => 55,
+            // A word's end: hardly anything is known by it.
+            _ => 40,
         });
         for start in end.saturating_sub(LONGEST)..=end.saturating_sub(3).min(end) {
             let (piece, plain) = (&folded[start..end], &plain[start..end]);

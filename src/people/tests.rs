@@ -240,7 +240,7 @@ async fn a_new_password_ends_every_session_but_the_new_one() {
 
 #[tokio::test]
 async fn links_work_once_in_time_and_for_what_they_are() {
-    let (scene, ana) = Scene::set_up().await;
+    let (scene, _) = Scene::set_up().await;
     let (people, store) = (&scene.people, &scene.people.store);
     let asked =
         |name: &str| link::Invitation { name: name.to_owned(), email: Some(" a@b ".to_owned()), role: Role::Viewer };
@@ -287,7 +287,6 @@ async fn links_work_once_in_time_and_for_what_they_are() {
     let void = link::reset(store, id, false, "Ana", now).await.unwrap();
     manage::set_disabled(store, id, true, "Ana", now).await.unwrap();
     assert_eq!(use_it(&void, GOOD).await.unwrap_err(), Fault::Link);
-    assert!(scene.is_in(&ana).await);
 }
 
 #[tokio::test]

@@ -471,7 +471,7 @@ async fn sources_show_their_health_on_the_page_and_in_the_metrics() {
         assert!(page.contains(words), "{words} is not in\n{page}");
     }
     assert!(page.find("fails") < page.find(">good<"), "the sick one stands first");
-    for words in ["hidden", "<script", "gone"] {
+    for words in ["key=hidden", "<script", "gone"] {
         assert!(!page.contains(words), "{words} is in\n{page}");
     }
     let text = desk.get("/metrics").await.body;
@@ -483,7 +483,7 @@ async fn sources_show_their_health_on_the_page_and_in_the_metrics() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is not in\n{text}");
     }
-    assert!(!text.contains("hidden") && !text.contains("\"gone\"") && !text.contains("{source=\"new\"}"), "{text}");
+    assert!(!text.contains("key=hidden") && !text.contains("\"gone\"") && !text.contains("{source=\"new\"}"), "{text}");
 }
 
 #[tokio::test]

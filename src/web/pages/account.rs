@@ -53,7 +53,7 @@ async fn build(site: &Site, desk: &Desk, visitor: &Visitor, wrong: Option<String
     let nobody = || Trouble::Nothing("There is no such person any more.".to_owned());
     let person = person::one(&mut conn, &visitor.id).await?.ok_or_else(nobody)?;
     let sessions = session::of(&mut conn, &visitor.id).await?;
-    let open = sessions.into_iter().filter(|it| crate::people::session::is_open(it, &person, desk.now));
+    let open = sessions.into_iter().filter(|it| !it.half && crate::people::session::is_open(it, &person, desk.now));
     let rows: Vec<Row> = open
         .map(|it| Row {
             agent: browser(&it.agent),
