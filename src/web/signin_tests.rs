@@ -110,7 +110,7 @@ async fn a_code_is_asked_for_after_the_password_and_works_once() {
     assert!(page.status == 200 && page.body.contains("value=\"/articles\""), "{}", page.body);
     // The code that set it up was used.
     let used = stand.code(&secret, 0);
-    assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &used)]).await.status, 403);
+    assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &used)]).await.status, 401);
     stand.desk.clock.advance(SignedDuration::from_secs(30));
     let code = stand.code(&secret, 0);
     let answer = stand.post("/sign-in/totp", Some(&half), &[("code", &code), ("back", "/articles")]).await;
@@ -124,14 +124,14 @@ async fn a_code_is_asked_for_after_the_password_and_works_once() {
     let (half, _) = stand.password().await;
     for code in [code, used] {
         let answer = stand.post("/sign-in/totp", Some(&half), &[("code", &code)]).await;
-        assert!(answer.status == 403 && answer.body.contains("does not fit"), "{}", answer.body);
+        assert!(answer.status == 401 && answer.body.contains("does not fit"), "{}", answer.body);
         assert!(cookie(&answer).is_none());
     }
     // A recovery code, however it is typed, works once.
     let typed = codes[0].to_uppercase().replace('-', " ");
     assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &typed)]).await.status, 303);
     let (half, _) = stand.password().await;
-    assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &codes[0])]).await.status, 403);
+    assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &codes[0])]).await.status, 401);
     assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &codes[1])]).await.status, 303);
     // Without a half session there is nothing to add a code to.
     for cookie in [None, Some(session.as_str()), Some("bugle-session=made-up")] {
@@ -175,7 +175,7 @@ async fn guessing_codes_takes_ever_longer() {
     let mut tries = 0;
     let last = loop {
         let answer = stand.post("/sign-in/totp", Some(&half), &[("code", "000000")]).await;
-        if answer.status != 403 {
+        if answer.status != 401 {
             break answer;
         }
         tries += 1;
@@ -201,12 +201,12 @@ async fn it_is_set_up_by_its_owner_and_taken_away_by_a_code() {
     let (stand, session) = Stand::open().await;
     // A window that was left open does not lock its owner out.
     let answer = stand.post("/account/totp", Some(&session), &[("password", "another password")]).await;
-    assert!(answer.status == 403 && answer.body.contains("not your password"), "{}", answer.body);
+    assert!(answer.status == 422 && answer.body.contains("not your password"), "{}", answer.body);
     assert_eq!(stand.count("SELECT count(*) FROM person WHERE totp IS NOT NULL").await, 0);
     // Begun, but without a code of it: nothing is asked for.
     stand.post("/account/totp", Some(&session), &[("password", PASSWORD)]).await;
     let answer = stand.post("/account/totp/confirm", Some(&session), &[("code", "123")]).await;
-    assert_eq!(answer.status, 403, "{}", answer.body);
+    assert_eq!(answer.status, 422, "{}", answer.body);
     assert_eq!(stand.password().await.1, "/articles");
     let (secret, old) = stand.set_up(&session).await;
     // In force: it is not simply made anew.
@@ -216,13 +216,14 @@ async fn it_is_set_up_by_its_owner_and_taken_away_by_a_code() {
     assert!(page.contains("Recovery codes left: <b>10</b>") && !page.contains(&secret[..8]), "{page}");
 
     // New recovery codes, for a code: the old ones are void.
-    assert_eq!(stand.post("/account/totp/codes", Some(&session), &[("code", "")]).await.status, 403);
+    assert_eq!(stand.post("/account/totp/codes", Some(&session), &[("code", "")]).await.status, 422);
     stand.desk.clock.advance(SignedDuration::from_secs(30));
     let code = stand.code(&secret, 0);
     let answer = stand.post("/account/totp/codes", Some(&session), &[("code", &code)]).await;
     assert!(answer.status == 200 && !answer.body.contains(&old[0]), "{}", answer.body);
-    let new = between(&answer.body, "<li>", "</li>").to_owned();
-    assert_eq!(stand.post("/account/totp/remove", Some(&session), &[("code", &old[0])]).await.status, 403);
+    let list = between(&answer.body, "<ol", "</ol>");
+    let new = list.split("<li>").nth(1).unwrap()[..19].to_owned();
+    assert_eq!(stand.post("/account/totp/remove", Some(&session), &[("code", &old[0])]).await.status, 422);
     // Gone, for a code; then the password alone opens.
     assert_eq!(stand.post("/account/totp/remove", Some(&session), &[("code", &new)]).await.status, 303);
     assert_eq!(stand.password().await.1, "/articles");
@@ -251,6 +252,6 @@ async fn a_secret_that_cannot_be_opened_leaves_the_recovery_codes() {
     stand.desk.store.write(spoil).await.unwrap();
     let (half, _) = stand.password().await;
     stand.desk.clock.advance(SignedDuration::from_secs(30));
-    assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &stand.code(&secret, 0))]).await.status, 403);
+    assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &stand.code(&secret, 0))]).await.status, 401);
     assert_eq!(stand.post("/sign-in/totp", Some(&half), &[("code", &codes[0])]).await.status, 303);
 }

@@ -138,6 +138,7 @@ fn how(word: &str) -> &'static str {
     match word {
         "totp" => "by password and code",
         "oidc" => "by the sign-in service",
+        "recovery" => "by password and recovery code",
         "link" => "by a one-time link",
         _ => "by password",
     }

@@ -77,10 +77,14 @@ pub(in crate::web) async fn check(site: Shared, front: Front, headers: HeaderMap
         Ok(how) => people.turn_over(&session, &person, how, &from).await.map_err(Fault::from),
         Err(fault) => Err(fault),
     };
+    let wrong =
+        |status, fault: &Fault| html(status, &page(&desk, person.name.clone(), back.clone(), Some(words(fault))));
     match opened {
         Ok(opened) => cookie::give(see_other(&back), &front, &opened.secret),
         Err(fault) => match status(&fault) {
-            Some(status) => html(status, &page(&desk, person.name, back, Some(words(&fault)))),
+            // Nobody is signed in yet: a wrong code is what a wrong password is.
+            Some(StatusCode::UNPROCESSABLE_ENTITY) => wrong(StatusCode::UNAUTHORIZED, &fault),
+            Some(status) => wrong(status, &fault),
             None => answer::<Ask>(&desk, Err(trouble(fault))),
         },
     }
@@ -232,7 +236,7 @@ const fn status(fault: &Fault) -> Option<StatusCode> {
         Fault::Later(_) => Some(StatusCode::TOO_MANY_REQUESTS),
         Fault::Store(StoreError::Conflict(_)) => Some(StatusCode::CONFLICT),
         Fault::Store(_) => None,
-        _ => Some(StatusCode::FORBIDDEN),
+        _ => Some(StatusCode::UNPROCESSABLE_ENTITY),
     }
 }
 

@@ -66,7 +66,7 @@ const provider = new Provider(address, {
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups'] },
   pkce: { required: () => true },
   rotateRefreshToken: true,
-  ttl: { AccessToken: 7200, RefreshToken: 15552000, AuthorizationCode: 30, Grant: 15552000, Session: 600, Interaction: 600 },
+  ttl: { AccessToken: 7200, RefreshToken: 15552000, AuthorizationCode: (_ctx, _code, client) => (client.clientId === 'desk' ? 300 : 30), Grant: 15552000, Session: 600, Interaction: 600 },
   issueRefreshToken: async (_ctx, _client, code) => code.scopes.has('offline.access'),
   findAccount: async (_ctx, id) => ({ accountId: id, claims: async () => claimsOf(id) }),
   features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
