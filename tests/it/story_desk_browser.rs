@@ -242,7 +242,8 @@ async fn pages_ask_first_show_progress_and_count_down() {
         desk.click("#stop").await;
         desk.until("document.querySelector('dialog[open]') !== null").await;
         desk.eval("window.before = true").await;
-        desk.click("dialog button.danger").await;
+        // The protocol answers a click of the mouse only once the page that it leads to is there.
+        desk.eval("setTimeout(() => document.querySelector('dialog button.danger').click(), 0); true").await;
         desk.until("document.querySelector('#busy').hidden === false").await;
         release.send(()).unwrap();
         desk.until("window.before !== true && document.readyState === 'complete'").await;
