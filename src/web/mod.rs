@@ -12,6 +12,8 @@ mod clicks;
 mod clicks_tests;
 mod form;
 mod gate;
+#[cfg(test)]
+mod make_tests;
 mod pages;
 #[cfg(test)]
 mod post_tests;
