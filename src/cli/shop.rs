@@ -102,7 +102,7 @@ impl Shop {
     /// # Errors
     /// Where there is no such time.
     pub fn time(&self, text: &str, second: bool) -> anyhow::Result<Timestamp> {
-        let meant = civil::meant(text, second, self.zone()).map_err(|words| Trouble::wrong(words))?;
+        let meant = civil::meant(text, second, self.zone()).map_err(Trouble::wrong)?;
         if let Some(remark) = meant.remark {
             warn(remark)?;
         }

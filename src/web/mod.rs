@@ -22,6 +22,8 @@ mod live;
 #[cfg(test)]
 mod live_tests;
 mod once;
+#[cfg(test)]
+mod make_tests;
 mod pages;
 #[cfg(test)]
 mod post_tests;

@@ -6,12 +6,13 @@ use std::time::Duration;
 use bugle::clock::{Clock as _, FakeClock};
 use bugle::model::article::Entry;
 use bugle::model::id::WorkerId;
+use bugle::model::picture::{Chosen, Which};
 use bugle::model::post::{Actor, HoldReason, Lease, Occasion, PostState, SkipReason, Urgency};
 use bugle::model::receipt::{Known, Op, Receipt};
 use bugle::platform::{ONLY, Payload, Planned};
 use bugle::publish::claim::{self, Claimed, Wish};
 use bugle::schedule::Policy;
-use bugle::store::post::PostRow;
+use bugle::store::post::{PostRow, Undo};
 use bugle::store::{StoreError, article, audit, channel, post};
 use jiff::tz::TimeZone;
 
@@ -63,11 +64,31 @@ async fn a_post_comes_back_as_it_was(place: Place) {
     full.post.attempts = u16::MAX;
     full.post.route = u32::MAX;
     full.post.text = Some(odd());
+    full.post.picture = Chosen {
+        which: Some(Which::Photo { url: "https://news.example/a.jpg?x='\"".parse().expect("a URL") }),
+        alt: Some(odd()),
+    };
+    full.undo = Some(Undo {
+        at: at(1),
+        until: at(11),
+        state: PostState::Held { since: at(0), why: HoldReason::Person { by: odd() } },
+        due: at(-5),
+        expires: Some(at(60)),
+        urgency: Urgency::Normal,
+    });
     full.payload = Some(odd());
     full.payload_hash = Some(odd());
     full.revision = u16::MAX;
     let mut row = add(&store, full.clone()).await;
     assert_eq!((&row.post, &row.payload, row.revision), (&full.post, &full.payload, full.revision));
+    assert_eq!(row.undo, full.undo);
+    // What a person decided about it is written over, and what they took back is gone.
+    let mut next = row.clone();
+    (next.post.picture, next.post.urgency, next.undo) = (Chosen::default(), Urgency::Breaking, None);
+    let written = put(&store, &row, next.clone()).await.expect("nobody changed it");
+    assert_eq!((&written.post, &one(&store, "full").await), (&next.post, &written));
+    assert_eq!(written.undo, None);
+    row = written;
     for state in states() {
         let mut next = row.clone();
         next.post.state = state;
