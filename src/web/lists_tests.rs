@@ -303,3 +303,32 @@ async fn the_log_is_narrowed_paged_and_exported() {
         assert_eq!((row["subject"].as_str(), row["what"].as_str()), (Some("x"), Some("channel")));
     }
 }
+
+#[tokio::test]
+async fn today_stays_small_however_full_its_lists_are() {
+    let desk = Desk::open("127.0.0.1").await;
+    let now = desk.clock.now();
+    let all = (0..90).map(|n| {
+        let title = "Körpünün açılışında nazir çıxış etdi, \"yeni yol\" & <tikinti> davam edir: foto, video";
+        let story = story(n, &format!("{title} {n}"), "news", now);
+        let state = match n % 3 {
+            0 => scheduled(now),
+            1 => PostState::Held { since: now, why: HoldReason::Approval },
+            _ => PostState::Published {
+                receipt: Receipt {
+                    remote_id: Some("1".to_owned()),
+                    url: Some(format!("https://mastodon.example/@AzerNewsAz/{n:018}")),
+                    parts: Vec::new(),
+                    at: now,
+                    how: Known::Answered,
+                },
+            },
+        };
+        (story.clone(), post_of(n, &story, "x", now + SignedDuration::from_hours(1), state))
+    });
+    store(&desk, all.collect()).await;
+    let body = desk.get("/").await.body;
+    assert!(body.contains("All 30 posts that need a person"), "{body}");
+    // What signing in adds to a page (a token in each form) has room too.
+    assert!(body.len() < 52_000, "{} bytes", body.len());
+}

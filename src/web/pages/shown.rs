@@ -39,6 +39,8 @@ pub(super) struct Shown {
     pub out: Option<Out>,
     /// Where it stands on a timeline of ours.
     pub here: Option<String>,
+    /// The article's page.
+    pub href: String,
     /// Its own page.
     pub page: String,
     /// What can be done with one click.
@@ -112,6 +114,7 @@ impl Shown {
             note: look::sentence(&note(post, desk.now)),
             cost: None,
             out,
+            href: look::path("/articles", post.article.as_str()),
             page: look::path("/posts", row.id()),
             acts: acts(post),
             look: looked(post),
