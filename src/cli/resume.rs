@@ -14,6 +14,9 @@ pub struct Args {
     /// What becomes of posts more than two hours late: all, none or "newest N".
     #[arg(long, default_value = "none", num_args = 1..=2, value_names = ["WHICH", "N"])]
     release: Vec<String>,
+    /// Just this one of the late posts; may be given more than once.
+    #[arg(long, value_name = "ID", conflicts_with = "release")]
+    post: Vec<String>,
     /// The channel belongs to another account from now on.
     #[arg(long, requires = "channel")]
     new_account: bool,
@@ -38,8 +41,15 @@ fn release(words: &[String]) -> Result<Release, Trouble> {
 /// # Errors
 /// What the store says; a channel that a person cannot open.
 pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
-    let release = release(&args.release)?;
+    let mut release = release(&args.release)?;
     let shop = Shop::open(call, Need::There, false).await?;
+    if !args.post.is_empty() {
+        let mut ids = Vec::new();
+        for text in &args.post {
+            ids.push(shop.post_id(text).await?);
+        }
+        release = Release::These(ids);
+    }
     let scopes = match &args.channel {
         None => vec![PauseScope::All],
         Some(name) => {

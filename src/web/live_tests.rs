@@ -50,9 +50,13 @@ impl Ear {
 
     /// The topics of the next event, and its id.
     async fn event(&mut self) -> (String, String) {
-        let text = self.until("\n\n").await;
-        let text = if text.contains("event: changed") { text } else { text + &self.until("\n\n").await };
-        assert!(text.contains("event: changed"), "{text:?}");
+        // The greeting and the lines that keep a connection open are no events.
+        let text = loop {
+            let text = self.until("\n\n").await;
+            if text.contains("event: changed") {
+                break text;
+            }
+        };
         let line = |name: &str| {
             let found = text.lines().find_map(|line| line.strip_prefix(name));
             found.unwrap_or_else(|| panic!("no {name} in {text:?}")).to_owned()
@@ -120,9 +124,10 @@ async fn what_changed_is_told_by_topic_and_nothing_else_is() {
 #[tokio::test]
 async fn a_burst_is_told_at_once_and_then_once_a_second() {
     let desk = Desk::open("127.0.0.1").await;
+    desk.ready.send_replace(Readiness::Ready);
     let mut ear = Ear::open(&desk, "", None).await;
     let began = tokio::time::Instant::now();
-    for n in 0..200 {
+    for n in 0..50 {
         raise(&desk, &n.to_string()).await;
         poll(&desk).await;
     }
@@ -133,7 +138,7 @@ async fn a_burst_is_told_at_once_and_then_once_a_second() {
         let (_, id) = ear.event().await;
         let number: u64 = id.rsplit('-').next().unwrap().parse().unwrap();
         ids.push(id);
-        if number == last {
+        if number >= last {
             break;
         }
     }

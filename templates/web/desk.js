@@ -12,7 +12,8 @@
 //   <form data-confirm="Sure?">, or its button     asks first
 //   <form data-guard>                              does not let what was typed be lost unasked
 //   <a data-key="n">, <button data-key="a">        is pressed by that key, first in the item that has the focus
-//   <li data-item tabindex="-1">                   is stepped through by j and k; .list > .item, too
+//   <li data-item="ID">                             is stepped through by j and k; .list > .item, too. In a live part an
+//                                                  item is known by its id, data-item or first link
 // It loads nothing from elsewhere, keeps two switches in the browser (live, keys), and evaluates no text as code.
 (() => {
   "use strict";
@@ -104,22 +105,34 @@
   });
 
   // ---- Put in place: only what differs is touched, so focus, scrolling and open details stay --------------------------
-  const same = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && (a.id || "") === (b.id || "");
+  // What a child is, whatever stands before it: an item never turns into another one under somebody's hand.
+  const key = (it) => {
+    if (it.nodeType !== 1) return "";
+    const link = it.matches(".item") && one("a[href]", it);
+    return it.id || it.dataset.item || (link ? link.getAttribute("href") : "");
+  };
   const morph = (old, fresh) => {
     if (old.isEqualNode(fresh)) return;
     if (old.nodeType !== 1) { old.nodeValue = fresh.nodeValue; return; }
     for (const { name } of [...old.attributes]) {
-      if (!fresh.hasAttribute(name) && !(name === "open" && old.matches("details"))) old.removeAttribute(name);
+      const mine = (name === "open" && old.matches("details")) || name === "tabindex";
+      if (!mine && !fresh.hasAttribute(name)) old.removeAttribute(name);
     }
     for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-    const byId = new Map([...old.children].filter((it) => it.id).map((it) => [it.id, it]));
+    const known = new Map([...old.children].filter(key).map((it) => [key(it), it]));
+    const wanted = new Set([...fresh.children].map(key));
     let at = old.firstChild;
+    const drop = () => { const next = at.nextSibling; at.remove(); at = next; };
     for (const child of [...fresh.childNodes]) {
-      const known = child.id && byId.get(child.id);
-      if (known) {
-        if (known === at) at = at.nextSibling; else old.insertBefore(known, at);
-        morph(known, child);
-      } else if (at && !(at.id && fresh.querySelector(`#${CSS.escape(at.id)}`)) && same(at, child)) {
+      while (at && key(at) && !wanted.has(key(at))) drop();
+      const mine = key(child) && known.get(key(child));
+      if (mine) {
+        known.delete(key(child));
+        while (at && at !== mine && !key(at)) drop();
+        // Only what really changed places is moved: moving takes the focus away.
+        if (mine === at) at = at.nextSibling; else old.insertBefore(mine, at);
+        morph(mine, child);
+      } else if (at && at.nodeName === child.nodeName && !key(at) && !key(child)) {
         const next = at.nextSibling;
         morph(at, child);
         at = next;
@@ -127,9 +140,11 @@
         old.insertBefore(document.importNode(child, true), at);
       }
     }
-    while (at) { const next = at.nextSibling; at.remove(); at = next; }
+    while (at) drop();
   };
-  const isBusy = (part) => (types(document.activeElement) && part.contains(document.activeElement)) || one("dialog[open]", part) || all("form", part).some(changed);
+  // Somebody types there, is asked something, or is about to press a button that would move away under the pointer.
+  const points = matchMedia("(hover: hover)");
+  const isBusy = (part) => (types(document.activeElement) && part.contains(document.activeElement)) || one("dialog[open]", part) || (points.matches && one("button:hover, summary:hover", part)) || all("form", part).some(changed);
 
   // ---- Live --------------------------------------------------------------------------------------------------------
   const TOPICS = "posts articles channels sources notices";
@@ -149,6 +164,14 @@
     lamp.textContent = still ? "Renew this page by itself" : "Stop renewing";
     if (says.textContent !== words) says.textContent = words;
     body.dataset.lamp = source && source.readyState === 1 ? "on" : "off";
+  };
+  const put = (part, next) => {
+    const inside = part.contains(document.activeElement);
+    morph(part, next);
+    if (!inside || part.contains(document.activeElement)) return;
+    // What had the focus is gone: the next key must not meet another item unasked.
+    part.tabIndex = -1;
+    part.focus({ preventScroll: true });
   };
   const concerns = (part) => part.dataset.live.split(" ").some((topic) => wanted.has(topic));
   const want = (topics) => {
@@ -175,7 +198,7 @@
         const next = page.getElementById(part.id);
         // What somebody works on waits; the topic stays wanted until they are done.
         if (isBusy(part)) part.dataset.live.split(" ").filter((topic) => mine.has(topic)).forEach((topic) => wanted.add(topic));
-        else if (next) morph(part, next);
+        else if (next) put(part, next);
       }
       // What is fetched for all has nobody's token; forms keep the one that this page came with.
       for (const it of all(TOKEN)) it.setAttribute("value", token);

@@ -1,6 +1,8 @@
 //! The desk in a real browser: pages that renew themselves, the pause of everything with what resuming will do, keys,
 //! and every page judged by axe-core in both colour schemes on a desktop and on a phone.
 
+use tokio::sync::oneshot;
+
 use crate::chromium::{Chromium, DESKTOP, PHONE};
 use crate::harness::{Newsroom, Press, until};
 
@@ -30,6 +32,16 @@ async fn pages_renew_themselves_and_everything_is_paused_and_resumed() {
     }
     books.wait_for("wall", "published", 1).await;
 
+    // An item that has the focus keeps it, and stays what it is, whatever comes above it.
+    desk.key("j").await;
+    let focused = "document.activeElement.closest('.item')?.innerText ?? ''";
+    assert!(desk.eval(focused).await.as_str().unwrap().contains("Story one"));
+    press.publish("above");
+    desk.until_says("Story above").await;
+    assert!(desk.eval(focused).await.as_str().unwrap().contains("Story one"), "{}", desk.eval(focused).await);
+    desk.key("k").await;
+    assert!(desk.eval(focused).await.as_str().unwrap().contains("Story above"), "{}", desk.eval(focused).await);
+
     // Who types is left alone, whatever comes in meanwhile.
     desk.click("#halt summary").await;
     desk.fill("#halt input[name=why]", "the earth").await;
@@ -45,7 +57,7 @@ async fn pages_renew_themselves_and_everything_is_paused_and_resumed() {
     assert_eq!(phone.eval("window.loaded").await, "once");
     assert_eq!(phone.count("#halt form").await, 0, "what is paused is not paused again");
 
-    books.wait_for("wall", "published", 2).await;
+    books.wait_for("wall", "published", 3).await;
     press.publish("three");
     books.wait_for("wall", "scheduled", 1).await;
     desk.follow("#halted a").await;
@@ -56,16 +68,58 @@ async fn pages_renew_themselves_and_everything_is_paused_and_resumed() {
     // What is foreseen is kept current, too.
     press.publish("four");
     desk.until_says("2 posts due already").await;
-    assert_eq!(books.posts().await.iter().filter(|post| post.state == "published").count(), 2, "nothing happened yet");
+    assert_eq!(books.posts().await.iter().filter(|post| post.state == "published").count(), 3, "nothing happened yet");
     desk.follow(".pause-form button").await;
     desk.until("!document.body.innerText.includes('Everything is paused')").await;
-    books.wait_for("wall", "published", 4).await;
+    books.wait_for("wall", "published", 5).await;
     desk.until_says("Story four").await;
     for tab in [&desk, &phone] {
         assert_eq!(tab.faults(&home), Vec::<String>::new());
     }
     let log = books.number("SELECT count(*) FROM audit WHERE what = 'pause'").await;
     assert_eq!(log, 2, "both are in the audit log");
+    assert!(bugle.term().await.success());
+}
+
+#[tokio::test]
+async fn what_grew_stale_goes_out_story_by_story() {
+    let (newsroom, press) = newsroom("stale");
+    // Two hours are two seconds.
+    let newsroom = newsroom.scale(0.0003);
+    let bugle = newsroom.ready(&[]).await;
+    let (home, books) = (bugle.address(), newsroom.books().await);
+    let chromium = Chromium::start().await;
+    let (desk, phone) = (chromium.tab(DESKTOP).await, chromium.tab(PHONE).await);
+    desk.go(&format!("{home}/pause")).await;
+    desk.fill("main input[name=why]", "mourning").await;
+    desk.follow("main form button").await;
+    for slug in ["one", "two", "three"] {
+        press.publish(slug);
+    }
+    books.wait_for("wall", "scheduled", 3).await;
+    let late = async || {
+        desk.go(&format!("{home}/resume")).await;
+        desk.text("main").await.contains("3 posts are more than two hours late")
+    };
+    until("they are late", late).await;
+    desk.judge("resume-late", &home).await;
+    phone.go(&format!("{home}/resume")).await;
+    phone.judge("resume-late", &home).await;
+    // None of them goes out unasked; of those that were asked for, none is named.
+    desk.click("input[name=release][value=these]").await;
+    desk.follow(".pause-form button.main").await;
+    assert!(desk.url().await.ends_with("/resume"), "{}", desk.url().await);
+    assert_eq!(books.posts().await.iter().filter(|post| post.state == "published").count(), 0);
+    desk.click("input[name=release][value=these]").await;
+    let two = "[...document.querySelectorAll('.pause-form li')].find((it) => it.innerText.includes('Story two'))";
+    desk.eval(&format!("{two}.querySelector('input').id = 'two'")).await;
+    desk.click("#two").await;
+    desk.follow(".pause-form button.main").await;
+    books.wait_for("wall", "published", 1).await;
+    books.wait_for("wall", "held", 2).await;
+    let out =
+        books.text("SELECT title FROM article, post WHERE article.id = post.article AND state = 'published'").await;
+    assert_eq!(out, "Story two");
     assert!(bugle.term().await.success());
 }
 
@@ -145,6 +199,58 @@ async fn keys_lead_through_the_pages_and_can_be_turned_off() {
     desk.key("j").await;
     assert_eq!(desk.eval("document.activeElement === document.body").await, true, "turned off, for good");
     assert!(desk.url().await.ends_with("/channels"));
+    assert_eq!(desk.faults(&home), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn pages_ask_first_show_progress_and_count_down() {
+    let (newsroom, _press) = newsroom("manners");
+    let bugle = newsroom.ready(&[]).await;
+    let home = bugle.address();
+    let chromium = Chromium::start().await;
+    let desk = chromium.tab(DESKTOP).await;
+    desk.go(&format!("{home}/sources")).await;
+    // A form as pages have them; no page of this issue's first half has one yet that asks.
+    let form = "<form method=post action=/pause data-confirm='Stop the presses?'><input type=hidden name=back \
+                value=/channels><button id=stop>Stop</button></form><time id=t data-countdown></time>";
+    desk.eval(&format!("document.querySelector('main').insertAdjacentHTML('afterbegin', \"{form}\")")).await;
+    desk.eval("document.querySelector('#t').dateTime = new Date(Date.now() + 3 * 3600e3 + 300e3).toISOString()").await;
+    desk.until("/^in 3 h 0[45] min$/.test(document.querySelector('#t').textContent)").await;
+    desk.eval("document.querySelector('#t').dateTime = new Date(Date.now() - 1000).toISOString()").await;
+    desk.until("document.querySelector('#t').textContent === 'due now'").await;
+
+    desk.click("#stop").await;
+    desk.until("document.querySelector('dialog[open]') !== null").await;
+    assert!(desk.text("dialog").await.contains("Stop the presses?"));
+    assert_eq!(desk.eval("document.activeElement.textContent").await, "Cancel", "Enter alone does nothing");
+    desk.judge("asked", &home).await;
+    desk.click("dialog button.plain").await;
+    desk.until("document.querySelector('dialog') === null").await;
+    assert!(desk.url().await.ends_with("/sources"));
+    // The answer takes its time, since somebody else writes to the store: that it is worked on shows.
+    let books = newsroom.books().await;
+    let ((held, is_held), (release, released)) = (oneshot::channel(), oneshot::channel());
+    let holding = books.change(move |_| {
+        Box::pin(async move {
+            held.send(()).unwrap();
+            released.await.unwrap();
+            Ok(())
+        })
+    });
+    let acting = async {
+        is_held.await.unwrap();
+        desk.click("#stop").await;
+        desk.until("document.querySelector('dialog[open]') !== null").await;
+        desk.eval("window.before = true").await;
+        desk.click("dialog button.danger").await;
+        desk.until("document.querySelector('#busy').hidden === false").await;
+        release.send(()).unwrap();
+        desk.until("window.before !== true && document.readyState === 'complete'").await;
+    };
+    tokio::join!(holding, acting);
+    assert!(desk.url().await.ends_with("/channels"));
+    desk.until_says("Everything is paused").await;
+    assert_eq!(desk.eval("document.querySelector('#busy').hidden").await, true);
     assert_eq!(desk.faults(&home), Vec::<String>::new());
 }
 

@@ -162,6 +162,10 @@ fn here(channel: Option<&str>) -> String {
 
 fn release(form: &Form) -> Result<Release, String> {
     match form.text("release") {
+        // Who ticked some means them, or the other choice: not to be guessed.
+        "" | "none" | "all" | "newest" if form.has("post") => {
+            Err("Not resumed: late posts are ticked, but \u{201c}Just these\u{201d} is not chosen.".to_owned())
+        }
         "" | "none" => Ok(Release::None),
         "all" => Ok(Release::All),
         "newest" => match form.text("newest").trim().parse() {
@@ -235,7 +239,9 @@ mod tests {
     fn what_becomes_of_the_late_posts() {
         for (body, expected) in [
             ("", Ok(Release::None)),
-            ("release=none&post=a", Ok(Release::None)),
+            ("release=none", Ok(Release::None)),
+            ("release=none&post=a", Err("are ticked")),
+            ("release=all&post=a", Err("are ticked")),
             ("release=all", Ok(Release::All)),
             ("release=newest&newest=3", Ok(Release::Newest(3))),
             ("release=newest&newest=0", Err("how many")),
