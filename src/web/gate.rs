@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use url::Url;
 
 use super::Site;
-use super::visitor::{Visitor, while_here};
+use super::visitor::Visitor;
 use crate::model::person::Role;
 
 /// What machines ask; the rest is pages.
@@ -19,12 +19,10 @@ const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 pub(super) async fn check(State(site): State<Arc<Site>>, mut request: Request, next: Next) -> Response {
     // Until people sign in, whoever is at this machine may do all.
-    let mut who = None;
     if site.local {
         let (name, none) = ("this machine".to_owned(), String::new());
         let visitor = Visitor { id: "local".into(), name, role: Role::Admin, session: none.clone(), token: none };
-        request.extensions_mut().insert(visitor.clone());
-        who = Some(visitor);
+        request.extensions_mut().insert(visitor);
     }
     if ![Method::GET, Method::HEAD, Method::POST].contains(request.method()) {
         let words = "Nothing can be changed here: only GET and HEAD are answered.\n";
@@ -39,7 +37,7 @@ pub(super) async fn check(State(site): State<Arc<Site>>, mut request: Request, n
                      loopback address, such as 127.0.0.1:8080.\n";
         return (StatusCode::FORBIDDEN, words).into_response();
     }
-    while_here(who, check_name(State(site), request, next)).await
+    check_name(State(site), request, next).await
 }
 
 /// Whether the request was sent to a name of ours.

@@ -25,6 +25,7 @@ mod story_clocks;
 mod story_connect;
 mod story_connect_attacks;
 mod story_desk_browser;
+mod story_desk_look;
 mod story_disk;
 mod story_door;
 mod story_doubt;

@@ -27,12 +27,8 @@ use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
 
 use self::look::When;
-use super::rooms::ROOMS;
-use super::said::{self, Said};
-use super::visitor::{self, Visitor};
 use super::{Shared, Site, View};
 use crate::model::channel::Pause;
-use crate::model::person::Role;
 use crate::store::StoreError;
 use crate::telemetry::field;
 
@@ -78,53 +74,18 @@ struct Frame {
     pause: Option<pause::Line>,
     /// The address of this page, for the link that loads it again.
     here: String,
-    /// The pages that are open to who is signed in.
-    tabs: Vec<Tab>,
+    today: bool,
+    articles: bool,
+    sources: bool,
+    channels: bool,
     timelines: Vec<Tab>,
-    /// Who is signed in: without anybody nothing of the newsroom is named.
-    who: Option<Visitor>,
-    /// What became of the act before, to be shown once.
-    said: Option<Said>,
 }
 
-impl Frame {
-    /// The token of this session's forms.
-    fn token(&self) -> &str {
-        self.who.as_ref().map_or("", |who| who.token.as_str())
-    }
-}
-
-/// A page in the frame.
+/// A timeline in the frame.
 struct Tab {
     name: String,
     href: String,
-    /// Its drawing in `templates/web/icons.html`.
-    icon: &'static str,
     current: bool,
-}
-
-/// The pages that stand in the frame: path, name, drawing. Only those that the router has, and each only for who may see it.
-const TABS: &[(&str, &str, &str)] = &[
-    ("/", "Today", "today"),
-    ("/new", "New post", "new"),
-    ("/posts", "Posts", "posts"),
-    ("/articles", "Articles", "articles"),
-    ("/sources", "Sources", "sources"),
-    ("/channels", "Channels", "channels"),
-    ("/audit", "Audit", "audit"),
-    ("/people", "People", "people"),
-];
-
-fn tabs(here: &str, role: Role) -> Vec<Tab> {
-    let is_open =
-        |path: &str| ROOMS.iter().any(|room| room.path == path && room.see.is_some_and(|least| role >= least));
-    let is_here = |path: &str| {
-        here == path || (path != "/" && here.strip_prefix(path).is_some_and(|rest| rest.starts_with(['/', '?'])))
-    };
-    TABS.iter()
-        .filter(|(path, ..)| is_open(path))
-        .map(|&(path, name, icon)| Tab { name: name.to_owned(), href: path.to_owned(), icon, current: is_here(path) })
-        .collect()
 }
 
 /// What a page is built from beside the store.
@@ -158,9 +119,8 @@ impl Desk {
         let timelines = self.view.channels.iter().filter(|channel| channel.platform == TIMELINE);
         let tab = |name: &str| {
             let href = look::path("/timelines", name);
-            Tab { name: name.to_owned(), current: href == here, icon: "timeline", href }
+            Tab { name: name.to_owned(), current: href == here, href }
         };
-        let who = visitor::current();
         Frame {
             title: look::straight(&title.into()),
             newsroom: self.view.newsroom.clone(),
@@ -169,10 +129,11 @@ impl Desk {
             version: self.version,
             since: self.since.clone(),
             pause: self.pause.as_ref().map(|it| pause::Line::new(self, it)),
-            tabs: who.as_ref().map(|who| tabs(&here, who.role)).unwrap_or_default(),
+            today: here == "/",
+            articles: here.starts_with("/articles"),
+            sources: here == "/sources",
+            channels: here == "/channels",
             timelines: timelines.map(|channel| tab(&channel.name)).collect(),
-            who,
-            said: said::take(),
             here,
         }
     }
@@ -237,31 +198,4 @@ pub(super) async fn nowhere(site: Shared) -> Response {
 /// The one variable part of a path; one that is no text names nothing.
 fn part(part: Result<Path<String>, PathRejection>) -> String {
     part.map(|Path(text)| text).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod frame_tests {
-    use super::*;
-
-    #[test]
-    fn the_frame_names_the_pages_that_are_open_and_the_one_that_is_shown() {
-        let names = |here, role| -> Vec<(String, bool)> {
-            tabs(here, role).into_iter().map(|tab| (tab.href, tab.current)).collect()
-        };
-        let admin = names("/articles/a1", Role::Admin);
-        for path in ["/", "/articles", "/sources", "/channels"] {
-            assert!(admin.contains(&(path.to_owned(), path == "/articles")), "{path}: {admin:?}");
-        }
-        for role in Role::ALL {
-            for (path, _) in names("/", role) {
-                let room = ROOMS.iter().find(|room| room.path == path).expect("a page of the router");
-                assert!(room.see.is_some_and(|least| role >= least), "{path} is not for {role:?}");
-            }
-        }
-        assert!(names("/articlesque", Role::Viewer).iter().all(|(_, current)| !current));
-        let icons = include_str!("../../../templates/web/icons.html");
-        for (_, _, icon) in TABS.iter().chain(&[("", "", "timeline")]) {
-            assert!(icons.contains(&format!("id=\"i-{icon}\"")), "{icon} is not drawn");
-        }
-    }
 }
