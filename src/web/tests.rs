@@ -604,7 +604,7 @@ async fn ends_when_told_even_with_a_request_that_never_ends() {
 }
 
 /// The contrast of two colours as WCAG 2.2 defines it.
-fn contrast(a: &str, b: &str) -> f64 {
+pub(super) fn contrast(a: &str, b: &str) -> f64 {
     let luminance = |hex: &str| {
         let channel = |at: usize| {
             let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;

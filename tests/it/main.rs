@@ -40,6 +40,7 @@ mod story_ghost;
 mod story_hostile;
 mod story_limits;
 mod story_linkedin;
+mod story_looks;
 mod story_matrix;
 mod story_meta;
 mod story_money;

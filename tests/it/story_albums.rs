@@ -12,6 +12,7 @@ use crate::fakes::mastodon::{self, FakeMastodon};
 use crate::fakes::telegram::{self, FakeTelegram};
 use crate::fakes::x::{self, FakeX};
 use crate::harness::{Books, Newsroom, Running, fetched, link, saw};
+use crate::wire::{Answer, Ask};
 
 const EMPTY: &str = "<rss version=\"2.0\"><channel><title>N</title></channel></rss>";
 const TITLE: &str = "Körpü açıldı";
@@ -164,7 +165,33 @@ async fn an_album_is_on_every_platform_in_order_without_what_cannot_be_had() {
     let page = bugle.page("/timelines/wall").await;
     let places: Vec<Option<usize>> = ["Alt 0", "Alt 1", "Alt 2", "Alt 3"].iter().map(|alt| page.find(alt)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted() && !page.contains("Alt 4"), "{page}");
+
+    // The desk shows the very bytes that went out, and says of the one that is not to be had that it is not.
+    let row = books.posts_of("mastodon").await.remove(0);
+    let seen = stage.mastodon.seen();
+    let uploads = of(&seen, mastodon::MEDIA);
+    for (n, upload) in [0, 2, 3].into_iter().zip(uploads) {
+        let shown = picture(&bugle, &format!("/posts/{}/pictures/{n}", row.id)).await;
+        assert_eq!((shown.status, shown.header("content-type")), (200, Some("image/jpeg")), "picture {n}");
+        let parts = upload.multipart().expect("a form with a file");
+        assert!(parts.iter().any(|(.., bytes)| *bytes == shown.body), "picture {n} is what was sent");
+    }
+    for (n, status) in [("1", 502), ("4", 404), ("card", 200), ("nonsense", 404)] {
+        let shown = picture(&bugle, &format!("/posts/{}/pictures/{n}", row.id)).await;
+        assert_eq!(shown.status, status, "{n}");
+        let kind = if status == 200 { "image/jpeg" } else { "image/svg+xml" };
+        assert_eq!(shown.header("content-type"), Some(kind), "{n}");
+    }
+    let from = page.find("src=\"/timelines/wall/").expect("pictures on the timeline") + 5;
+    let on_wall = picture(&bugle, page[from..].split('"').next().unwrap_or_default()).await;
+    assert_eq!((on_wall.status, on_wall.header("content-type")), (200, Some("image/jpeg")));
+    assert_eq!(picture(&bugle, "/timelines/wall/none/pictures/0").await.status, 404);
     assert!(bugle.term().await.success());
+}
+
+/// What the desk answers there.
+async fn picture(bugle: &Running, path: &str) -> Answer {
+    Ask::get(format!("{}{path}", bugle.address())).send().await.unwrap_or_else(|fault| panic!("{path}: {fault}"))
 }
 
 #[tokio::test]

@@ -35,8 +35,9 @@ const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// again and again asks it each time.
 const GONE: SignedDuration = SignedDuration::from_secs(30);
 
-/// The most pictures that are made for the desk at once: 2, ours. What is sent must not wait behind what is looked at.
-const AT_ONCE: usize = 2;
+/// The most pictures that are made for the desk at once: 1, ours, of the two that the studio makes at a time: what is sent
+/// must not wait behind what is looked at.
+const AT_ONCE: usize = 1;
 
 /// The longest side of a card's picture here, in pixels. Ours: twice what a page shows.
 const CARD: Fit = Fit { bytes: 400_000, side: 1200, crop: None, longest: 3 };

@@ -132,3 +132,39 @@ fn only_web_links_lead_out() {
         }
     }
 }
+
+#[test]
+fn every_text_can_be_read_in_every_platforms_colours() {
+    use crate::web::tests::contrast;
+    let style = include_str!("../../../templates/web/css/preview.css");
+    let mut platforms = Vec::new();
+    for line in style.lines().filter(|line| line.contains("{ --p-ground: light-dark(")) {
+        let (platform, colours) = line.split_once(" { ").expect("a class and its colours");
+        let platform = platform.trim_start_matches(".as-");
+        platforms.push(platform);
+        // Light and dark of each name.
+        let named = |name: &str| -> Option<[&str; 2]> {
+            let (_, rest) = colours.split_once(&format!("--p-{name}: light-dark("))?;
+            let (pair, _) = rest.split_once(')')?;
+            pair.split_once(", ").map(|(light, dark)| [light, dark])
+        };
+        let must = |name: &str| named(name).unwrap_or_else(|| panic!("{platform} has no {name}"));
+        let grounds = ["ground", "card", "bubble"].map(|name| (name, named(name)));
+        for (ground, pair) in grounds.into_iter().filter_map(|(name, pair)| Some((name, pair?))) {
+            for ink in ["ink", "quiet", "link", "bad"] {
+                for scheme in 0..2 {
+                    let found = contrast(must(ink)[scheme], pair[scheme]);
+                    assert!(found >= 4.5, "{platform}, {scheme}: {ink} on {ground} has {found:.2}");
+                }
+            }
+        }
+        // What stands where a card's picture is not shown.
+        for scheme in 0..2 {
+            assert!(contrast(must("ink")[scheme], must("line")[scheme]) >= 4.5, "{platform}");
+        }
+    }
+    for platform in crate::platform::ALL {
+        let word = manners::of(platform.spec().id).word;
+        assert!(platforms.contains(&word), "{word} has no colours");
+    }
+}
