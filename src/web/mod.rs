@@ -21,9 +21,9 @@ mod lists_tests;
 mod live;
 #[cfg(test)]
 mod live_tests;
-mod once;
 #[cfg(test)]
 mod make_tests;
+mod once;
 mod pages;
 #[cfg(test)]
 mod post_tests;
