@@ -25,7 +25,10 @@ impl Ear {
     async fn open(desk: &Desk, query: &str, last: Option<&str>) -> Self {
         let mut stream = TcpStream::connect(desk.at).await.unwrap();
         let last = last.map(|id| format!("Last-Event-ID: {id}\r\n")).unwrap_or_default();
-        let request = format!("GET /live{query} HTTP/1.1\r\nHost: localhost\r\n{last}\r\n");
+        let request = format!(
+            "GET /live{query} HTTP/1.1\r\nHost: localhost\r\nCookie: bugle-session={}\r\n{last}\r\n",
+            desk.session
+        );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut ear = Self { stream, heard: String::new() };
         ear.until("retry: 3000").await;
@@ -85,7 +88,9 @@ async fn beat(desk: &Desk) {
 
 async fn part(desk: &Desk, path: &str, cookie: &str) -> Answer {
     desk.send(&format!(
-        "GET {path} HTTP/1.1\r\nHost: localhost\r\nBugle-Part: 1\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nBugle-Part: 1\r\nCookie: bugle-session={}; {cookie}\r\n\
+         Connection: close\r\n\r\n",
+        desk.session
     ))
     .await
 }
@@ -230,10 +235,11 @@ async fn pages_of_a_kind_share_one_rendering_until_something_changes() {
 /// Sends a form by hand.
 async fn post(desk: &Desk, path: &str, body: &str) -> Answer {
     desk.send(&format!(
-        "POST {path} HTTP/1.1\r\nHost: {0}\r\nOrigin: http://{0}\r\nSec-Fetch-Site: same-origin\r\n\
+        "POST {path} HTTP/1.1\r\nHost: {0}\r\nOrigin: http://{0}\r\nSec-Fetch-Site: same-origin\r\nCookie: bugle-session={2}\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {1}\r\nConnection: close\r\n\r\n{body}",
         desk.at,
-        body.len()
+        body.len(),
+        desk.session
     ))
     .await
 }

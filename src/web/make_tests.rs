@@ -125,7 +125,10 @@ async fn what_is_said_is_said_once_and_only_as_words() {
     let desk = desk().await;
     let cookie = "bugle-said=bad..Not%20done%3A%20%3Cscript%3Ealert(1)";
     let ask = |cookie: &str| {
-        format!("GET / HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; {cookie}\r\nConnection: close\r\n\r\n")
+        format!(
+            "GET / HTTP/1.1\r\nHost: localhost\r\nCookie: a=b; bugle-session={}; {cookie}\r\nConnection: close\r\n\r\n",
+            desk.session
+        )
     };
     let page = desk.send(&ask(cookie)).await;
     assert!(page.body.contains("Not done: &#60;script&#62;alert(1)"), "{}", page.body);

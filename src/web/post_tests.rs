@@ -151,8 +151,9 @@ pub(super) async fn send(desk: &Desk, path: &str, fields: &[(&str, &str)]) -> An
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let at = desk.at;
     desk.send(&format!(
-        "POST {path} HTTP/1.1\r\nHost: {at}\r\nOrigin: http://{at}\r\nConnection: close\r\nContent-Type: \
-         application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nHost: {at}\r\nOrigin: http://{at}\r\nCookie: bugle-session={}\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        desk.session,
         body.len()
     ))
     .await

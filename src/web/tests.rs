@@ -108,7 +108,13 @@ impl Desk {
         let mut stream = TcpStream::connect(self.at).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.unwrap();
+        // A stream of events ends when the service does: its head is all that is waited for.
+        while stream.read_buf(&mut bytes).await.unwrap() > 0 {
+            let has = |words: &[u8]| bytes.windows(words.len()).any(|it| it == words);
+            if has(b"content-type: text/event-stream") && has(b"\r\n\r\n") {
+                break;
+            }
+        }
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
