@@ -44,7 +44,10 @@ type Key = (String, Role);
 
 /// The answers of the moment.
 #[derive(Default)]
-pub(super) struct Kitchen(Mutex<(Moment, HashMap<Key, Arc<OnceCell<Kept>>>)>);
+pub(super) struct Kitchen(Mutex<(Moment, Places)>);
+
+/// An answer is built in its place once, whoever asks meanwhile.
+type Places = HashMap<Key, Arc<OnceCell<Kept>>>;
 
 /// The number of the last change, and the piece of time.
 type Moment = (u64, i64);
@@ -54,7 +57,7 @@ impl Kitchen {
     fn place(&self, moment: Moment, key: Key) -> Option<Arc<OnceCell<Kept>>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.0 != moment {
-            *kept = (moment, HashMap::new());
+            *kept = (moment, Places::new());
         }
         if kept.1.len() >= MOST && !kept.1.contains_key(&key) {
             return None;
