@@ -21,7 +21,7 @@ async fn a_new_post_goes_to_several_channels_as_it_was_shown() {
         assert_eq!(answer.status, 422);
         assert!(answer.body.contains(words), "{words} is not in\n{}", answer.body);
     }
-    let text = format!("Bridge opens today\n{LINK}");
+    let text = format!("Bridge opens\ntoday\n{LINK}");
     let draft = send(&desk, "/new/preview", &[("to", "trial"), ("to", "wall"), ("text", &text)]).await;
     assert_eq!(draft.status, 200, "{}", draft.body);
     for words in ["42 of 280", "42 of 500", "Like X", "like X", "like Mastodon"] {

@@ -79,7 +79,8 @@ async fn at_work(engine: Engine) {
     assert!(page.contains("in 10 seconds") && page.contains("Undo"), "{page}");
     bugle.kill9().await;
     assert!(mastodon.ledger().posts().is_empty(), "nothing left within its ten seconds");
-    let bugle = newsroom.start().await;
+    // On PostgreSQL the lock of the process that was killed has to end first.
+    let bugle = newsroom.ready(&[]).await;
     let mut editor = Editor::at(&bugle).await;
     let (_, _, page) = editor.send(&format!("{post}/take-back"), &[]).await;
     if page.contains("Taken back") {
@@ -139,7 +140,7 @@ async fn a_new_post_of_a_page_that_no_source_brought_goes_out_as_it_was_shown() 
         crate::fakes::http::Reply::text(
             200,
             "text/html; charset=utf-8",
-            "<!doctype html><html lang=en><head><title>Away | N</title><meta property=og:title content=\"Away &lt;b&gt;\">\
+            "<!doctype html><html lang=en><head><title>Away | N</title><meta property=og:title content=\"Away\">\
              <meta property=og:description content=\"Far away.\"></head><body><h1>Away</h1></body></html>",
         ),
     );
@@ -156,7 +157,7 @@ async fn a_new_post_of_a_page_that_no_source_brought_goes_out_as_it_was_shown() 
     assert_eq!(status, 200, "{draft}");
     let entry = field(&draft, "entry");
     let text = field(&draft, "text.mastodon");
-    assert_eq!(text, format!("Away <b>\n{address}"));
+    assert_eq!(text, format!("Away\n{address}"));
     let was = field(&draft, "text_was.mastodon");
     let wall = field(&draft, "text_was.wall");
     let form = [

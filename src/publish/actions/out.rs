@@ -127,8 +127,14 @@ async fn ask(
                 return Err(said(format!("the short link {} is another post's already", link.id)));
             }
             amend::ask(conn, &wish).await?;
-            let why = if op == "delete" { "asked for it to be taken down" } else { "asked for it to be changed" };
-            audit::add(conn, hand.now, &hand.actor(), "post", &id, (Some("published"), None), why).await?;
+            // The words that stood there stay in the log.
+            let before = row.payload.as_deref().and_then(|text| serde_json::from_str::<Payload>(text).ok());
+            let why = match (op, before) {
+                ("delete", _) => "asked for it to be taken down".to_owned(),
+                (_, Some(before)) => format!("asked for it to be changed; before: {}", before.text),
+                (_, None) => "asked for it to be changed".to_owned(),
+            };
+            audit::add(conn, hand.now, &hand.actor(), "post", &id, (Some("published"), None), &why).await?;
             notice::settle(conn, &format!("post.{id}.{op}")).await?;
             meta::touch(conn).await?;
             Ok(wish.id)
