@@ -362,7 +362,8 @@ async fn nothing_is_sorted_for_the_pages() {
 /// A published post that was skipped before keeps its place by when it changed.
 #[tokio::test]
 async fn what_changed_last_comes_first() {
-    let store = Place::sqlite().open().await;
+    let place = Place::sqlite();
+    let store = place.open().await;
     for n in 0..3 {
         super::add(&store, scheduled(&format!("p{n}"), &format!("a{n}"))).await;
     }
