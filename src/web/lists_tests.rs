@@ -193,7 +193,7 @@ async fn a_flood_is_decided_by_one_click() {
     let mut conn = desk.store.read().await.unwrap();
     let log =
         audit::page(&mut conn, &audit::Filter { people: true, ..audit::Filter::default() }, None, 99).await.unwrap();
-    assert_eq!(log.len(), 5, "each post's end is in the log, under a name");
+    assert_eq!(log.iter().filter(|it| it.what == "post").count(), 5, "each post's end is in the log, under a name");
 }
 
 #[tokio::test]
@@ -216,7 +216,7 @@ async fn a_channel_says_what_resuming_will_do() {
     assert_eq!((status, to.as_str()), (303, "/channels/x"), "{cookie}");
     let page = desk.get("/channels/x").await.body;
     for words in [
-        "Paused by this machine until a person resumes: a tragedy",
+        "Paused by Ana until a person resumes: a tragedy",
         "Resuming lets 2 waiting posts go out",
         "2 more are over two hours late",
         "Send all that are not too old",
@@ -224,7 +224,7 @@ async fn a_channel_says_what_resuming_will_do() {
         assert!(page.contains(words), "{words} is not in\n{page}");
     }
     assert!(desk.get("/channels").await.body.contains(">paused<"));
-    assert!(desk.get("/").await.body.contains("A tragedy (until a person resumes, by this machine)"));
+    assert!(desk.get("/").await.body.contains("A tragedy (until a person resumes, by Ana)"));
     for (form, words) in [("for=soon", "Not%20paused"), ("for=99999999999h", "Not%20paused")] {
         let (_, _, cookie) = desk.act("/channels/x/pause", form).await;
         assert!(cookie.starts_with("bugle-said=bad.") && cookie.contains(words), "{form}: {cookie}");
@@ -264,7 +264,8 @@ async fn a_source_shows_its_health_and_its_last_bad_answer() {
     for words in ["It is no feed", "&#60;script&#62;alert(1)", "/sources/news/raw", "27 bytes", "Its newest articles"] {
         assert!(page.contains(words), "{words} is not in\n{page}");
     }
-    assert!(!page.contains("<script") && !page.contains("hidden"), "{page}");
+    let page = page.replacen("<script src=\"/desk.js\" defer></script>", "", 1);
+    assert!(!page.contains("<script") && !page.contains("key=hidden"), "{page}");
     assert_eq!(desk.get("/sources/gone").await.status, 404, "the config has it no more");
     let today = desk.get("/").await.body;
     assert!(

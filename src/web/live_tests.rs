@@ -188,8 +188,7 @@ async fn listeners_are_counted_and_end_with_the_service() {
     ears.truncate(1);
     let free = async {
         loop {
-            let head = "HEAD /live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-            let answer = desk.send(head).await;
+            let answer = desk.ask("HEAD", "/live", "localhost").await;
             if answer.status == 200 {
                 return answer;
             }
