@@ -193,7 +193,11 @@ async fn a_flood_is_decided_by_one_click() {
     let mut conn = desk.store.read().await.unwrap();
     let log =
         audit::page(&mut conn, &audit::Filter { people: true, ..audit::Filter::default() }, None, 99).await.unwrap();
-    assert_eq!(log.iter().filter(|it| it.what == "post").count(), 5, "each post's end is in the log, under a name");
+    assert_eq!(
+        log.iter().filter(|(_, it)| it.what == "post").count(),
+        5,
+        "each post's end is in the log, under a name"
+    );
 }
 
 #[tokio::test]
