@@ -13,8 +13,9 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use super::post::edit::counted;
-use super::post::sight::{self, Seen, address};
+use super::post::sight::{self, address};
 use super::post::writing::{self, Filled, Writing, alt, count, digest, options};
+use super::preview::{Preview, Whose};
 use super::shown::platform_name;
 use super::{Desk, Frame, Shared, Site, Trouble, answer, html, look};
 use crate::http::Trust;
@@ -94,7 +95,7 @@ struct Drafted {
     channel: String,
     platform: String,
     like: Option<String>,
-    seen: Option<Seen>,
+    seen: Option<Preview>,
     unfit: Option<String>,
     writing: Writing,
 }
@@ -322,6 +323,12 @@ impl Drafting<'_> {
         let media = channel.account.media();
         let plain = Post { picture: Chosen::default(), ..post.clone() };
         let counted = Post { text: Some(actions::plain(&text).unwrap_or_default()), ..post.clone() };
+        let spec = channel.account.spec();
+        let whose = Whose {
+            like: channel.account.like().unwrap_or(spec.id),
+            newsroom: &self.works.house.newsroom,
+            handle: identity.map(|it| it.handle.as_str()).filter(|it| !it.is_empty()).unwrap_or(channel.name.as_str()),
+        };
         Drafted {
             channel: channel.name.to_string(),
             platform: channel.account.spec().name.to_owned(),
@@ -330,7 +337,8 @@ impl Drafting<'_> {
                 Sight::Unfit(why) => Some(look::sentence(why)),
                 _ => None,
             },
-            seen: sight::seen(&place, identity, article, (&sight, &post), None),
+            seen: sight::seen(&place, identity, article, (&sight, &post), None)
+                .map(|seen| seen.preview(whose, self.article.entry.language.as_deref())),
             writing: Writing {
                 key: format!(".{}", channel.name),
                 channel: channel.name.to_string(),

@@ -24,6 +24,7 @@ use self::sight::Seen;
 use self::writing::{Filled, Writing};
 use super::history::{self, Line};
 use super::look::{self, Out, When};
+use super::preview::{Preview, Whose};
 use super::shown::{self, Shown, platform_name};
 use super::{Desk, Frame, Shared, Site, Trouble, answer, html, money, part};
 use crate::model::article::Article;
@@ -52,7 +53,7 @@ struct OnePost {
     /// The account, as its platform knows it.
     account: String,
     /// What readers would see, or saw.
-    seen: Option<Seen>,
+    seen: Option<Preview>,
     /// Why it cannot be composed.
     unfit: Option<String>,
     /// Why nothing can be done here now.
@@ -264,14 +265,28 @@ async fn build(
     let pauses = pauses(&mut conn, desk, &name, &row).await?;
     let undo = actions::waits_for_undo(&row).map(|undo| desk.when(undo.until));
     let later = row.post.due.max(desk.now + jiff::SignedDuration::from_hours(1));
+    let account = match (&around.identity, channel.and_then(|channel| channel.label.clone())) {
+        (Some(identity), _) if !identity.handle.is_empty() => identity.handle.clone(),
+        (_, label) => label.unwrap_or_default(),
+    };
+    // Where its channel is gone from the config, the words that were sent are there still.
+    let seen = seen.or_else(|| Seen::words(shown::parts(&row))).map(|seen| {
+        let whose = Whose {
+            like: channel.map_or("", |it| it.like.as_deref().unwrap_or(&it.platform)),
+            newsroom: &desk.view.newsroom,
+            handle: if account.is_empty() { &name } else { &account },
+        };
+        let preview = seen.preview(whose, around.article.as_ref().and_then(|it| it.entry.language.as_deref()));
+        match &row.post.state {
+            PostState::Published { receipt } => preview.at(desk.when(receipt.at)),
+            _ => preview,
+        }
+    });
     Ok(OnePost {
         story: look::path("/articles", row.post.article.as_str()),
         frame: desk.frame(format!("{} on {name}", shown.title), look::path("/posts", id)),
         platform: channel.map_or_else(|| "not in the config".to_owned(), |it| platform_name(&it.platform)),
-        account: match (&around.identity, channel.and_then(|channel| channel.label.clone())) {
-            (Some(identity), _) if !identity.handle.is_empty() => identity.handle.clone(),
-            (_, label) => label.unwrap_or_default(),
-        },
+        account,
         article: around.article.as_ref().and_then(|it| it.entry.link.as_ref()).and_then(Out::new),
         hash: sight.as_ref().and_then(Sight::hash).unwrap_or_default(),
         base: edit::base(&row, around.article.as_ref()),
@@ -288,8 +303,7 @@ async fn build(
         zone_note: desk.view.zone.iana_name().unwrap_or("UTC").to_owned(),
         history: history::of(&mut conn, desk, id).await?,
         wishes: wishes.collect(),
-        // Where its channel is gone from the config, the words that were sent are there still.
-        seen: seen.or_else(|| Seen::words(shown::parts(&row))),
+        seen,
         shown,
         unfit,
         closed,

@@ -4,7 +4,7 @@
 use url::Url;
 
 use crate::model::article::Article;
-use crate::model::picture::{Origin, Picture};
+use crate::model::picture::Picture;
 use crate::model::post::Post;
 use crate::platform::picture::Planned;
 use crate::platform::{Card, Identity, Payload};
@@ -12,6 +12,7 @@ use crate::publish::actions::{Place, Sight};
 use crate::publish::prepare;
 use crate::text::measure;
 use crate::web::pages::look::{self, Out};
+use crate::web::pages::preview::{Matter, Preview, Whose};
 
 /// A post as it would go out: all that a picture of it is made of.
 pub(in crate::web::pages) struct Seen {
@@ -34,17 +35,19 @@ impl Seen {
         (!texts.is_empty()).then_some(Self { texts, limit: 0, pictures: Vec::new(), shown_at: None, card: None })
     }
 
-    /// What a picture is, in words.
-    pub fn what(picture: &Picture) -> &'static str {
-        match picture.origin {
-            Origin::Headline(_) => "A card with the headline",
-            Origin::Photo { .. } => "A picture of the article",
-        }
-    }
-
-    /// The host of the card's link.
-    pub fn host(card: &Card) -> String {
-        Out::new(&card.url).map(|out| out.host).unwrap_or_default()
+    /// As its platform shows it.
+    pub fn preview(&self, whose: Whose<'_>, language: Option<&str>) -> Preview {
+        let texts: Vec<_> = self.texts.iter().map(|(text, length)| (text.clone(), length.unwrap_or(0))).collect();
+        let is_counted = self.texts.iter().all(|(_, length)| length.is_some());
+        let matter = Matter {
+            texts: &texts,
+            limit: if is_counted { self.limit } else { 0 },
+            card: self.card.as_ref(),
+            pictures: &self.pictures,
+            shown_at: self.shown_at.as_deref(),
+            language,
+        };
+        Preview::of(whose, matter)
     }
 }
 
