@@ -17,6 +17,8 @@ pub mod front;
 mod gate;
 mod pages;
 mod probes;
+#[cfg(test)]
+mod probes_tests;
 pub mod push;
 mod rooms;
 mod shown;
