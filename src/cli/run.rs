@@ -151,16 +151,17 @@ async fn welcome(
     rehearse: bool,
     lasting: &Lasting,
 ) -> anyhow::Result<()> {
-    let what = if rehearse { "rehearses" } else { "runs" };
-    say(format_args!("bugle {} {what} for {}: http://{address}/", env!("CARGO_PKG_VERSION"), config.newsroom.name))?;
-    for channel in config.channels.iter().filter(|channel| channel.platform.id == "timeline") {
-        say(format_args!("  timeline {}: http://{address}/timelines/{}", channel.name, channel.name))?;
-    }
+    // First: whoever waits for the line that it runs finds the link printed.
     if let Some(secret) = link::setup(&lasting.store, lasting.clock.now()).await? {
         let desk = super::people::desk(config.web.public_url.as_ref(), address);
         // Standard output only: the log is kept, and read by more people.
         say("Nobody can sign in to the desk yet. This one-time link makes the first administrator:")?;
         say(format_args!("  {desk}{}?token={}", link::SETUP, secret.expose_secret()))?;
+    }
+    let what = if rehearse { "rehearses" } else { "runs" };
+    say(format_args!("bugle {} {what} for {}: http://{address}/", env!("CARGO_PKG_VERSION"), config.newsroom.name))?;
+    for channel in config.channels.iter().filter(|channel| channel.platform.id == "timeline") {
+        say(format_args!("  timeline {}: http://{address}/timelines/{}", channel.name, channel.name))?;
     }
     if !address.ip().to_canonical().is_loopback()
         && config.web.public_url.as_ref().is_none_or(|it| it.scheme() != "https")

@@ -28,6 +28,8 @@ mod pages;
 #[cfg(test)]
 mod post_tests;
 mod probes;
+#[cfg(test)]
+mod probes_tests;
 pub mod push;
 mod rooms;
 mod said;
