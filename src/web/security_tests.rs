@@ -23,7 +23,8 @@ const FORM: &str = "role=viewer&name=New+Person&email=new%40news.example&old=x&p
 struct Cast {
     desk: Desk,
     people: BTreeMap<Role, PersonRow>,
-    other: PersonRow,
+    /// Somebody whom the acts on people are about: none of those who try them.
+    subject: PersonRow,
 }
 
 impl Cast {
@@ -35,9 +36,8 @@ impl Cast {
             .into_iter()
             .map(|role| (role, PersonRow::new(&format!("the {}", role.word()), role, now)))
             .collect();
-        // What is done to a person is done to somebody whose sessions nothing here needs.
-        let other = PersonRow::new("somebody", Role::Viewer, now);
-        let rows: Vec<PersonRow> = people.values().cloned().chain([other.clone()]).collect();
+        let subject = PersonRow::new("the subject", Role::Editor, now);
+        let rows: Vec<PersonRow> = people.values().chain([&subject]).cloned().collect();
         let add = job(move |conn| {
             Box::pin(async move {
                 for row in rows {
@@ -47,7 +47,7 @@ impl Cast {
             })
         });
         desk.store.write(add).await.unwrap();
-        Self { desk, people, other }
+        Self { desk, people, subject }
     }
 
     /// A session of theirs, as the browser sends it.
@@ -71,7 +71,7 @@ impl Cast {
 
     /// Where a room is, with names and ids of things that are there.
     fn path(&self, path: &str) -> String {
-        let person = self.other.id.as_str();
+        let person = self.subject.id.as_str();
         let parts = path.split('/').scan("", |before, part| {
             let filled = match (*before, part) {
                 ("people", "{id}") => person,

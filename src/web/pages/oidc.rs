@@ -74,7 +74,7 @@ pub(in crate::web) async fn back(
             Ok(found) => found,
             Err(fault) => {
                 // What belongs to no sign-in of ours is nobody's try.
-                if !matches!(fault, Fault::Unknown | Fault::Twice(_) | Fault::Foreign)
+                if !is_nobodys(&fault)
                     && let Err(error) = people.note_failure(None, "oidc", &from).await
                 {
                     tracing::warn!({ log::ERROR } = %error, "a failed sign-in was not noted");
@@ -87,6 +87,8 @@ pub(in crate::web) async fn back(
     });
     let response = match came.await {
         Ok(Ok((opened, page))) => go_on(&front, &opened, super::back(Some(&page))),
+        // It used nothing up: a sign-in that is under way in this browser stays, whoever led here.
+        Ok(Err(fault)) if is_nobodys(&fault) => return refuse(&desk, &fault),
         Ok(Err(fault)) => refuse(&desk, &fault),
         Err(_) => {
             let words = "This broke; the log says why. Sign in again.";
@@ -94,6 +96,11 @@ pub(in crate::web) async fn back(
         }
     };
     with_cookie(response, &front, "", 0)
+}
+
+/// Whether what came back belongs to no sign-in of this browser.
+const fn is_nobodys(fault: &Fault) -> bool {
+    matches!(fault, Fault::Unknown | Fault::Twice(_) | Fault::Foreign)
 }
 
 fn none(desk: &Desk) -> Response {

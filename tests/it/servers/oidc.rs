@@ -38,6 +38,16 @@ pub async fn consent(browser: &mut Browser, at: &str, person: &str) -> String {
     }
 }
 
+/// Tells the server what it knows of a person from now on: `{"groups": […], "verified": false}`.
+///
+/// # Panics
+/// When the server does not take it.
+pub async fn tell(person: &str, mut more: serde_json::Value) {
+    more["id"] = person.into();
+    let answer = Ask::post(format!("{}/people", url()), &more).send().await.expect("the server answers");
+    assert_eq!(answer.status, 204, "{}", answer.text());
+}
+
 /// What was posted with the tokens of that person.
 ///
 /// # Panics

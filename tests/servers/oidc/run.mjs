@@ -26,17 +26,12 @@ const address = `http://127.0.0.1:${port}`
 const signIn = 'openid email profile'
 const scope = 'tweet.read tweet.write users.read media.write offline.access'
 
-// People are what they sign in as: an address, behind which `+` words say what the server knows of them.
+// What the server knows of people beside what they sign in as: told by POST /people.
+const known = new Map()
 const claimsOf = (id) => {
-  const [plain, ...words] = id.split('+')
-  const email = plain.includes('@') ? plain : `${plain}@news.example`
-  return {
-    sub: plain,
-    email,
-    email_verified: !words.includes('unverified'),
-    name: `Person ${plain.split('@')[0]}`,
-    groups: words.filter((word) => word !== 'unverified'),
-  }
+  const { groups = [], verified = true } = known.get(id) ?? {}
+  const email = id.includes('@') ? id : `${id}@news.example`
+  return { sub: id, email, email_verified: verified, name: `Person ${id.split('@')[0]}`, groups }
 }
 
 const provider = new Provider(address, {
@@ -82,6 +77,12 @@ const read = async (request) => {
   return text
 }
 provider.use(async (ctx, next) => {
+  if (ctx.path === '/people' && ctx.method === 'POST') {
+    const { id, ...more } = JSON.parse(await read(ctx.req))
+    known.set(id, more)
+    ctx.status = 204
+    return
+  }
   if (ctx.path === '/posts') {
     ctx.body = posts
     return
