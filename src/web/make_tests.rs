@@ -28,7 +28,7 @@ async fn a_new_post_goes_to_several_channels_as_it_was_shown() {
         let found = draft.body.contains(words);
         assert_eq!(found, words != "Like X", "{words}\n{}", draft.body);
     }
-    let entry = field(&draft.body, "entry");
+    let (entry, own) = (field(&draft.body, "entry"), field(&draft.body, "draft"));
     let shown = |name: &str| field(&draft.body, name);
     let (trial, wall) = (shown("text.trial"), "Bridge opens today, at last".to_owned());
     let (was_trial, was_wall) = (shown("text_was.trial"), shown("text_was.wall"));
@@ -37,6 +37,7 @@ async fn a_new_post_goes_to_several_channels_as_it_was_shown() {
             ("to", "trial"),
             ("to", "wall"),
             ("entry", &*entry),
+            ("draft", &*own),
             ("text.trial", &*trial),
             ("text_was.trial", &*was_trial),
             ("picture.trial", "none"),
@@ -68,17 +69,22 @@ async fn a_new_post_goes_to_several_channels_as_it_was_shown() {
     let said = led(&send(&desk, &format!("/posts/{id}/take-back"), &[]).await).1;
     assert_eq!(said, "ok..Taken back: 2 posts were not sent.");
     assert!(rows(&desk).await.iter().all(|row| row.post.state.word() == "held"));
-    // The same story again is refused in words, and nothing typed is lost.
-    let id = made[0].post.article.to_string();
-    let refused = send(&desk, "/new", &[&with("hold")[..], &[("article", &*id)]].concat()).await;
+    // The same form again, as by a second press, is refused in words, and nothing typed is lost.
+    let refused = send(&desk, "/new", &with("hold")).await;
     assert_eq!(refused.status, 422);
     assert!(refused.body.contains("has a post on") && refused.body.contains("tick"), "{}", refused.body);
     assert_eq!(field(&refused.body, "text.wall"), wall);
-    let again = send(&desk, "/new", &[&with("hold")[..], &[("article", &*id), ("again", "on")]].concat()).await;
+    let again = send(&desk, "/new", &[&with("hold")[..], &[("again", "on")]].concat()).await;
     assert!(led(&again).1.contains("2 posts wait for somebody to approve"), "{:?}", led(&again));
     let timed =
         send(&desk, "/new", &[&with("schedule")[..], &[("at", "2026-03-13T08:00"), ("again", "on")]].concat()).await;
     assert!(led(&timed).1.contains("wait until tomorrow 08:00"), "{:?}", led(&timed));
+    // Another text of the same link is a story of its own; the link stays the first one's.
+    let other =
+        send(&desk, "/new/preview", &[("to", "trial"), ("text", &format!("Live from the bridge\n{LINK}"))]).await;
+    let (entry, own) = (field(&other.body, "entry"), field(&other.body, "draft"));
+    let form = [("entry", &*entry), ("draft", &*own), ("to", "trial"), ("do", "queue")];
+    assert!(led(&send(&desk, "/new", &form).await).1.starts_with("ok..The post waits in the queue"));
 }
 
 #[tokio::test]

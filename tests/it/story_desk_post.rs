@@ -56,7 +56,7 @@ async fn at_work(engine: Engine) {
         .source("news", &press.url(), "from now")
         .mastodon(&mastodon)
         .route("from = [\"news\"]\nto = [\"mastodon\"]\napprove = true");
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     let books = newsroom.books().await;
     press.read().await;
     press.publish("one");
@@ -148,7 +148,7 @@ async fn a_new_post_of_a_page_that_no_source_brought_goes_out_as_it_was_shown() 
         .source("news", &press.url(), "from now")
         .mastodon(&mastodon)
         .timeline("wall", "bluesky");
-    let bugle = newsroom.start().await;
+    let bugle = newsroom.ready(&[]).await;
     let books = newsroom.books().await;
     let mut editor = Editor::at(&bugle).await;
     editor.see("/new").await;

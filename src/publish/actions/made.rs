@@ -141,10 +141,13 @@ async fn keep(
     if article::one(conn, article.id.as_str()).await?.is_none() {
         let entry = &article.entry;
         article::insert(conn, article, &content_hash(entry), &title_hash(&entry.title), &[]).await?;
-        // A source that brings the same link later brings no new story.
-        for key in keys(&article.source, entry).all.into_iter().filter(|key| key.scope.is_empty()) {
-            let key = article::Alias { scope: key.scope, value: key.value };
-            article::alias(conn, &key, article.id.as_str(), hand.now).await?;
+        let keys = keys(&article.source, entry).all.into_iter().filter(|key| key.scope.is_empty());
+        let keys: Vec<_> = keys.map(|key| article::Alias { scope: key.scope, value: key.value }).collect();
+        let known = article::known(conn, &keys).await?;
+        // A source that brings the same link later brings no new story. A person may write of a story that is known: its
+        // link stays that story's.
+        for key in keys.iter().filter(|key| !known.iter().any(|(other, ..)| other == *key)) {
+            article::alias(conn, key, article.id.as_str(), hand.now).await?;
         }
     } else if !again {
         only_one(conn, article, name).await?;

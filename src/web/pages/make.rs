@@ -20,7 +20,7 @@ use super::shown::platform_name;
 use super::{Desk, Frame, Shared, Site, Trouble, answer, html, look};
 use crate::http::Trust;
 use crate::model::article::{Article, Entry};
-use crate::model::id::PostId;
+use crate::model::id::{ArticleId, PostId};
 use crate::model::picture::Chosen;
 use crate::model::post::{Actor, Approval, Occasion, Post, PostState, Urgency};
 use crate::platform::Identity;
@@ -83,6 +83,8 @@ struct Story {
     article: String,
     /// What was read of its page, as JSON, where it does not.
     entry: String,
+    /// The id that it will have then: the same form sent twice makes one story, not two.
+    draft: String,
     title: String,
     lang: Option<String>,
     out: Option<look::Out>,
@@ -288,6 +290,7 @@ impl Drafting<'_> {
             story: Story {
                 article: if known { self.article.id.to_string() } else { String::new() },
                 entry: if known { String::new() } else { travelling(entry) },
+                draft: if known { String::new() } else { self.article.id.to_string() },
                 title: entry.title.clone(),
                 lang: entry.language.clone(),
                 out: entry.link.as_ref().and_then(look::Out::new),
@@ -365,8 +368,10 @@ fn travelling(entry: &Entry) -> String {
 async fn story(site: &Site, form: &Form, now: Timestamp) -> Result<Article, Trouble> {
     let gone = || Trouble::Nothing("What this post was of is gone meanwhile: begin a new one.".to_owned());
     let mut conn = site.state.store.read().await?;
-    if let Some((article, _)) = article::one(&mut conn, form.text("article")).await? {
-        return Ok(article);
+    for id in ["article", "draft"] {
+        if let Some((article, _)) = article::one(&mut conn, form.text(id)).await? {
+            return Ok(article);
+        }
     }
     let entry: Entry = serde_json::from_str(form.text("entry")).map_err(|_| gone())?;
     let is_web = |url: &Url| matches!(url.scheme(), "http" | "https");
@@ -376,7 +381,9 @@ async fn story(site: &Site, form: &Form, now: Timestamp) -> Result<Article, Trou
     }
     // Standing and embargo are a source's to say, of stories that it brought.
     let entry = Entry { standing: Default::default(), embargo: None, title: line(&entry.title), ..entry };
-    Ok(actions::own_article(entry, now))
+    let draft = uuid::Uuid::parse_str(form.text("draft")).ok();
+    let own = actions::own_article(entry, now);
+    Ok(Article { id: draft.map_or(own.id, |id| ArticleId::new(id.hyphenated().to_string())), ..own })
 }
 
 /// `POST /new`: makes the posts, or shows the draft again (`do=look`).
