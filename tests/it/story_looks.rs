@@ -10,7 +10,8 @@ const TITLE: &str = "Körpü açıldı";
 const WALLS: [&str; 3] = ["x", "bluesky", "instagram"];
 
 async fn see(bugle: &Running, path: &str) -> Answer {
-    Ask::get(format!("{}{path}", bugle.address())).send().await.expect("the desk answers")
+    let cookies = bugle.desk().await.cookies(&bugle.address());
+    Ask::get(format!("{}{path}", bugle.address())).header("Cookie", &cookies).send().await.expect("the desk answers")
 }
 
 /// What comes after each `mark` in a page, up to the closing quote.
