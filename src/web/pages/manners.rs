@@ -50,8 +50,8 @@ const PLAIN: Manner = Manner {
     at: false,
 };
 
-// No platform states where it folds or how it shortens: the numbers are what people see. Source: the web clients, looked
-// at 2026-11; Mastodon's 30: app/lib/text_formatter.rb, read 2026-11.
+// No platform states where it folds or how it shortens: the numbers are what we know of their web pages, not measured.
+// Mastodon's 30: app/lib/text_formatter.rb, read 2026-11.
 const ALL: &[Manner] = &[
     Manner {
         word: "x",
