@@ -136,7 +136,7 @@ pub(super) const DOORS: &[Door] = &[
 ];
 
 /// Rooms that ask somebody elsewhere before they answer, and may take as long as connecting.
-const SLOW: &[&str] = &["/channels/{name}/connect", oidc::BEGIN, oidc::BACK];
+const SLOW: &[&str] = &["/channels/{name}/connect", "/new", "/new/preview", oidc::BEGIN, oidc::BACK];
 
 fn time_of(path: &str) -> Duration {
     if SLOW.contains(&path) { CONNECT_WITHIN } else { ANSWER_WITHIN }
