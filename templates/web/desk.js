@@ -142,9 +142,12 @@
     }
     while (at) drop();
   };
-  // Somebody types there, is asked something, or is about to press a button that would move away under the pointer.
+  // Somebody types there, is asked something, or is about to press an item's button, which would move away under the
+  // pointer. A pointer that has rested for long is not about to press.
+  let pointed = 0;
+  addEventListener("pointermove", () => { pointed = Date.now(); }, { passive: true });
   const points = matchMedia("(hover: hover)");
-  const isBusy = (part) => (types(document.activeElement) && part.contains(document.activeElement)) || one("dialog[open]", part) || (points.matches && one("button:hover, summary:hover", part)) || all("form", part).some(changed);
+  const isBusy = (part) => (types(document.activeElement) && part.contains(document.activeElement)) || one("dialog[open]", part) || (points.matches && Date.now() - pointed < 20000 && one(".item button:hover, summary:hover", part)) || all("form", part).some(changed);
 
   // ---- Live --------------------------------------------------------------------------------------------------------
   const TOPICS = "posts articles channels sources notices";

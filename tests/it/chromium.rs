@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::fakes::lock;
-use crate::harness::until;
+use crate::harness::{Running, until};
 use crate::ledger::PATIENCE;
 use crate::servers::place;
 
@@ -146,6 +146,20 @@ impl Chromium {
     /// As [`tab`](Self::tab).
     pub async fn tab_beside(&self, other: &Tab, size: (u32, u32)) -> Tab {
         self.tab_in(other.context.clone(), size).await
+    }
+
+    /// A new page of the desk's administrator, signed in.
+    ///
+    /// # Panics
+    /// As [`tab`](Self::tab), and where they are not let in.
+    pub async fn signed_in(&self, bugle: &Running, size: (u32, u32)) -> Tab {
+        let tab = self.tab(size).await;
+        let home = bugle.address();
+        for (name, value) in bugle.desk().await.cookies(&home).split("; ").filter_map(|pair| pair.split_once('=')) {
+            let cookie = json!({ "name": name, "value": value, "url": home, "httpOnly": true, "sameSite": "Lax" });
+            tab.call("Network.setCookie", cookie).await;
+        }
+        tab
     }
 
     async fn tab_in(&self, context: Value, size: (u32, u32)) -> Tab {
@@ -405,6 +419,12 @@ impl Tab {
     /// # Panics
     /// With all that is wrong with it.
     pub async fn judge(&self, name: &str, home: &str) {
+        let faults = self.judged(name, home).await;
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    /// As [`judge`](Self::judge), and gives what is wrong, one line each.
+    pub async fn judged(&self, name: &str, home: &str) -> Vec<String> {
         let mut faults = self.faults(home);
         for (dark, scheme) in [(false, "light"), (true, "dark")] {
             self.dark(dark).await;
@@ -419,7 +439,7 @@ impl Tab {
         if over > 0 {
             faults.push(format!("the page is {over} px wider than its window of {} px", self.size.0));
         }
-        assert!(faults.is_empty(), "{name}:\n{}", faults.join("\n"));
+        faults.into_iter().map(|fault| format!("{name} {}: {fault}", self.size.0)).collect()
     }
 }
 

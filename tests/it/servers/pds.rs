@@ -20,7 +20,7 @@ pub struct Account {
 }
 
 /// The account's own password, which nobody gives to Bugle.
-const OWN: &str = "not-for-bugle";
+pub const OWN: &str = "not-for-bugle";
 
 /// Where the PDS enters its accounts.
 pub fn directory() -> String {
