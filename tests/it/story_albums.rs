@@ -192,7 +192,11 @@ async fn an_album_is_on_every_platform_in_order_without_what_cannot_be_had() {
 /// What the desk answers there.
 async fn picture(bugle: &Running, path: &str) -> Answer {
     let cookies = bugle.desk().await.cookies(&bugle.address());
-    Ask::get(format!("{}{path}", bugle.address())).header("Cookie", &cookies).send().await.unwrap_or_else(|fault| panic!("{path}: {fault}"))
+    Ask::get(format!("{}{path}", bugle.address()))
+        .header("Cookie", &cookies)
+        .send()
+        .await
+        .unwrap_or_else(|fault| panic!("{path}: {fault}"))
 }
 
 #[tokio::test]

@@ -46,11 +46,17 @@ pub async fn take_down<'a>(
     for (row, being) in all {
         let channel = row.post.channel.as_str();
         let done = match &row.post.state {
-            PostState::Published { .. } if being => Ok(down.over += 1),
+            PostState::Published { .. } if being => {
+                down.over += 1;
+                Ok(())
+            }
             PostState::Published { .. } => {
                 retract(store, hand, place(channel), row.id()).await.map(|_| down.asked += 1)
             }
-            PostState::Skipped { .. } | PostState::Retracted { .. } => Ok(down.over += 1),
+            PostState::Skipped { .. } | PostState::Retracted { .. } => {
+                down.over += 1;
+                Ok(())
+            }
             // It may be out, wholly or in part: dropping it would leave that there, and unseen.
             PostState::Held { why, .. } if why.is_doubt() => {
                 Err(StoreError::Conflict("it may be out: look, and decide on its page".to_owned()))

@@ -153,15 +153,15 @@ fn every_text_can_be_read_in_every_platforms_colours() {
         let grounds = ["ground", "card", "bubble"].map(|name| (name, named(name)));
         for (ground, pair) in grounds.into_iter().filter_map(|(name, pair)| Some((name, pair?))) {
             for ink in ["ink", "quiet", "link", "bad"] {
-                for scheme in 0..2 {
-                    let found = contrast(must(ink)[scheme], pair[scheme]);
-                    assert!(found >= 4.5, "{platform}, {scheme}: {ink} on {ground} has {found:.2}");
+                for (front, back) in must(ink).into_iter().zip(pair) {
+                    let found = contrast(front, back);
+                    assert!(found >= 4.5, "{platform}, {front} on {back}: {ink} on {ground} has {found:.2}");
                 }
             }
         }
         // What stands where a card's picture is not shown.
-        for scheme in 0..2 {
-            assert!(contrast(must("ink")[scheme], must("line")[scheme]) >= 4.5, "{platform}");
+        for (front, back) in must("ink").into_iter().zip(must("line")) {
+            assert!(contrast(front, back) >= 4.5, "{platform}");
         }
     }
     for platform in crate::platform::ALL {
