@@ -102,6 +102,8 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         sign_in: signing_in,
         version: env!("CARGO_PKG_VERSION"),
     };
+    // Before anybody is answered: whoever sees that it runs may ask it to stop.
+    let mut signals = Signals::new()?;
     let server = tokio::spawn(web::serve(listener, state, stop.clone()));
     let front = Front { ready, show, inlet, connector, works, sign_in, port: address.port(), limits: Arc::default() };
     // A file's second service ends here, and should not have said that it runs; a standby does run.
@@ -110,7 +112,6 @@ pub async fn run(args: Args, call: &Call) -> anyhow::Result<Exit> {
         welcome(&config, address, args.rehearse, &lasting).await?;
     }
 
-    let mut signals = Signals::new()?;
     let Some(sole) = wait_for_lock(&store, &mut signals, &lasting, &front).await? else { return Ok(Exit::Done) };
     if alone {
         welcome(&config, address, args.rehearse, &lasting).await?;
@@ -152,7 +153,8 @@ async fn welcome(
     lasting: &Lasting,
 ) -> anyhow::Result<()> {
     // First: whoever waits for the line that it runs finds the link printed.
-    if let Some(secret) = link::setup(&lasting.store, lasting.clock.now()).await? {
+    let link = link::setup(&lasting.store, lasting.clock.now()).await;
+    if let Some(secret) = link.with_context(|| format!("store {}", place(&config.store.url)))? {
         let desk = super::people::desk(config.web.public_url.as_ref(), address);
         // Standard output only: the log is kept, and read by more people.
         say("Nobody can sign in to the desk yet. This one-time link makes the first administrator:")?;

@@ -8,6 +8,7 @@ use crate::wire::{Answer, Ask};
 /// Sends a form of the desk, as its own page does.
 async fn act(bugle: &Running, path: &str, form: &[(&str, &str)]) -> Answer {
     let ask = Ask::form(format!("{}{path}", bugle.address()), form);
+    let ask = ask.header("Cookie", bugle.desk().await.cookies(&bugle.address()));
     let ask = ask.header("Origin", bugle.address()).header("Sec-Fetch-Site", "same-origin");
     ask.send().await.unwrap_or_else(|fault| panic!("{path}: {fault}\n{}", bugle.log()))
 }

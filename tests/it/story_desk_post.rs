@@ -15,7 +15,7 @@ struct Editor {
 
 impl Editor {
     async fn at(bugle: &Running) -> Self {
-        Self { browser: Browser::default(), base: bugle.address() }
+        Self { browser: bugle.desk().await, base: bugle.address() }
     }
 
     /// Opens a page.

@@ -325,7 +325,8 @@ async fn hostile_texts_come_out_as_plain_text() {
     assert!(not_out.iter().all(|row| row.state == "held"), "nothing is refused: {not_out:#?}");
     assert_eq!(books.articles().await, 12 + 500 + 4 + 1);
 
-    let page = bugle.page("/timelines/wall").await;
+    // The one script of every page is ours.
+    let page = bugle.page("/timelines/wall").await.replacen("<script src=\"/desk.js\" defer></script>", "", 1);
     for text in ["<script", "<img src=x", "onerror=alert(2)>", "javascript:", "\u{202e}", "root:"] {
         assert!(!page.contains(text), "the page has {text}\n{page}");
     }
