@@ -8,6 +8,7 @@ use std::io::Cursor;
 use bugle::clock::{Clock as _, SystemClock};
 use image::{ImageFormat, Rgb, RgbImage};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::chromium::{Chromium, DESKTOP, PHONE, Tab};
 use crate::fakes::fault::{Fault, http_date};
@@ -127,8 +128,10 @@ impl Stage {
         telegram.fail(telegram::PHOTO, Fault::ResetAfter);
         web.feed("/rss", &feed(&web, &STORIES[..1], now));
         books.wait_for("telegram", "uncertain", 1).await;
-        telegram.fail_times(telegram::SEND, 1, Fault::status(400));
-        telegram.fail_times(telegram::PHOTO, 1, Fault::status(400));
+        let said = "Bad Request: message is too long";
+        let refusal = Reply::json(400, &json!({"ok": false, "error_code": 400, "description": said}));
+        telegram.fail(telegram::SEND, Fault::Instead(refusal.clone()));
+        telegram.fail(telegram::PHOTO, Fault::Instead(refusal));
         web.feed("/rss", &feed(&web, &STORIES[..2], now));
         books.wait_for("telegram", "failed", 1).await;
         web.feed("/rss", &feed(&web, &STORIES, now));

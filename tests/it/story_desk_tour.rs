@@ -126,7 +126,7 @@ async fn one_story(stage: &Stage<'_>, slug: &str, tab: &Tab, other: &Tab) {
 #[tokio::test]
 async fn from_the_first_start_to_a_post_taken_down_and_everything_paused() {
     let account = pds::account().await;
-    let press = Press::with(&["before"]);
+    let press = Press::start();
     let newsroom = newsroom(&account, &press);
     let bugle = newsroom.ready(&[]).await;
     let (home, books) = (bugle.address(), newsroom.books().await);
