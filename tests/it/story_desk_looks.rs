@@ -127,7 +127,7 @@ impl Stage {
         telegram.fail(telegram::SEND, Fault::ResetAfter);
         telegram.fail(telegram::PHOTO, Fault::ResetAfter);
         web.feed("/rss", &feed(&web, &STORIES[..1], now));
-        books.wait_for("telegram", "uncertain", 1).await;
+        books.wait_for("telegram", "held", 1).await;
         let said = "Bad Request: message is too long";
         let refusal = Reply::json(400, &json!({"ok": false, "error_code": 400, "description": said}));
         telegram.fail(telegram::SEND, Fault::Instead(refusal.clone()));
@@ -279,10 +279,10 @@ async fn lists(stage: &Stage, tab: &Tab) -> BTreeSet<String> {
 async fn posts(stage: &Stage, chromium: &Chromium, tab: &Tab, size: (u32, u32)) -> BTreeSet<String> {
     let mut judge = Judge::at(tab, stage);
     for (channel, state) in
-        [("mastodon", "held"), ("bluesky", "published"), ("telegram", "uncertain"), ("telegram", "failed")]
+        [("mastodon", "held"), ("bluesky", "published"), ("telegram", "held"), ("telegram", "failed")]
     {
         let id = stage.post(channel, state).await;
-        judge.go(&format!("post-{state}"), &format!("/posts/{id}")).await;
+        judge.go(&format!("post-{channel}-{state}"), &format!("/posts/{id}")).await;
     }
     // Scheduled, with the time that it can be taken back in.
     let held = stage.post("mastodon", "held").await;
