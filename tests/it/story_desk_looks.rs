@@ -8,6 +8,7 @@ use std::io::Cursor;
 use bugle::clock::{Clock as _, SystemClock};
 use image::{ImageFormat, Rgb, RgbImage};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
 
 use crate::chromium::{Chromium, DESKTOP, PHONE, Tab};
 use crate::fakes::fault::{Fault, http_date};
@@ -126,9 +127,11 @@ impl Stage {
         telegram.fail(telegram::SEND, Fault::ResetAfter);
         telegram.fail(telegram::PHOTO, Fault::ResetAfter);
         web.feed("/rss", &feed(&web, &STORIES[..1], now));
-        books.wait_for("telegram", "uncertain", 1).await;
-        telegram.fail_times(telegram::SEND, 1, Fault::status(400));
-        telegram.fail_times(telegram::PHOTO, 1, Fault::status(400));
+        books.wait_for("telegram", "held", 1).await;
+        let said = "Bad Request: message is too long";
+        let refusal = Reply::json(400, &json!({"ok": false, "error_code": 400, "description": said}));
+        telegram.fail(telegram::SEND, Fault::Instead(refusal.clone()));
+        telegram.fail(telegram::PHOTO, Fault::Instead(refusal));
         web.feed("/rss", &feed(&web, &STORIES[..2], now));
         books.wait_for("telegram", "failed", 1).await;
         web.feed("/rss", &feed(&web, &STORIES, now));
@@ -276,10 +279,10 @@ async fn lists(stage: &Stage, tab: &Tab) -> BTreeSet<String> {
 async fn posts(stage: &Stage, chromium: &Chromium, tab: &Tab, size: (u32, u32)) -> BTreeSet<String> {
     let mut judge = Judge::at(tab, stage);
     for (channel, state) in
-        [("mastodon", "held"), ("bluesky", "published"), ("telegram", "uncertain"), ("telegram", "failed")]
+        [("mastodon", "held"), ("bluesky", "published"), ("telegram", "held"), ("telegram", "failed")]
     {
         let id = stage.post(channel, state).await;
-        judge.go(&format!("post-{state}"), &format!("/posts/{id}")).await;
+        judge.go(&format!("post-{channel}-{state}"), &format!("/posts/{id}")).await;
     }
     // Scheduled, with the time that it can be taken back in.
     let held = stage.post("mastodon", "held").await;
