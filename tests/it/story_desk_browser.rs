@@ -231,7 +231,7 @@ async fn pages_ask_first_show_progress_and_count_down() {
     desk.until("document.querySelector('dialog') === null").await;
     assert!(desk.url().await.ends_with("/sources"));
     // What takes its time shows that it is worked on: the answer to this form never comes.
-    desk.eval("addEventListener('submit', (event) => event.preventDefault(), { once: true })").await;
+    desk.eval("window.stay = (event) => event.preventDefault(); addEventListener('submit', window.stay)").await;
     desk.click("#stop").await;
     desk.until("document.querySelector('dialog[open]') !== null").await;
     desk.click("dialog button.danger").await;
@@ -239,6 +239,7 @@ async fn pages_ask_first_show_progress_and_count_down() {
     // A page that is shown again works on nothing.
     desk.eval("dispatchEvent(new Event('pageshow'))").await;
     assert_eq!(desk.eval("document.querySelector('#busy').hidden").await, true);
+    desk.eval("removeEventListener('submit', window.stay)").await;
     desk.click("#stop").await;
     desk.until("document.querySelector('dialog[open]') !== null").await;
     desk.follow("dialog button.danger").await;
