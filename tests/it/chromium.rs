@@ -220,6 +220,11 @@ impl Tab {
         self.call("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
+    /// It is the one that the person looks at: of several beside each other only that one is drawn.
+    pub async fn front(&self) {
+        self.call("Page.bringToFront", json!({})).await;
+    }
+
     /// Pages come without their script from now on. (Forbidding script as such would forbid the test's questions, too;
     /// the policy lets pages run nothing but what is loaded.)
     pub async fn without_script(&self) {

@@ -292,8 +292,10 @@ async fn posts(stage: &Stage, chromium: &Chromium, tab: &Tab, size: (u32, u32)) 
         tab.go(&path).await;
     }
     // Two write at once.
+    other.front().await;
     other.fill("#text", "What the other wrote\nhttps://courier.example/bridge").await;
     other.follow("form[action$='/edit'] button[value=save]").await;
+    tab.front().await;
     tab.fill("#text", "What I wrote\nhttps://courier.example/bridge").await;
     tab.follow("form[action$='/edit'] button[value=save]").await;
     tab.until_says("Nothing is lost").await;
