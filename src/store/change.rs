@@ -1,5 +1,5 @@
 //! What a commit changed, by topic: pages that people keep open look again only where something of theirs did. The
-//! store's functions say what they write ([`mark`]), the clerk gathers it and counts it once the commit is durable.
+//! store's functions say what they write (`mark`), the clerk gathers it and counts it once the commit is durable.
 //! Not here: what another process of this store wrote; that is asked of the store (`meta::CHANGE`, [`foreign`]).
 
 use std::cell::Cell;
