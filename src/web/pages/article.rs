@@ -6,30 +6,22 @@ use axum::extract::rejection::PathRejection;
 use axum::response::Response;
 
 use super::articles::titled;
+use super::history::{self, Line};
 use super::look::{self, Out, When};
 use super::shown::{self, Shown, platform_name};
 use super::{Desk, Frame, Shared, Site, Trouble, acting, answer, money, part};
 use crate::model::person::Role;
 use crate::model::post::PostState;
-use crate::model::receipt::Outcome;
 use crate::publish::actions;
 use crate::publish::why::{self, Ask, Way};
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, article, attempt, audit, channel, page, pause, post, short_link};
+use crate::store::{Conn, StoreError, article, channel, page, pause, post};
 use crate::web::form::Form;
 use crate::web::said;
 use crate::web::visitor::Visitor;
 
 /// The most characters of the summary that are shown.
 const SUMMARY: usize = 600;
-
-/// One line of a post's history.
-struct Line {
-    at: When,
-    what: String,
-    who: String,
-    why: String,
-}
 
 /// A post and what happened to it.
 struct Told {
@@ -40,7 +32,7 @@ struct Told {
     parts: Vec<String>,
     /// What became of its short link.
     clicks: Option<String>,
-    lines: Vec<Line>,
+    history: Vec<Line>,
 }
 
 /// A channel's answer.
@@ -195,42 +187,12 @@ async fn told(
     row: &PostRow,
     title: (&String, &Option<String>),
 ) -> Result<Told, StoreError> {
-    let mut lines = Vec::new();
-    for entry in audit::of(conn, row.id()).await? {
-        let what = match (entry.from, entry.to) {
-            (Some(from), Some(to)) => format!("{from} → {to}"),
-            (None, Some(to)) => to,
-            _ => entry.what,
-        };
-        lines.push((entry.at, what, entry.actor, entry.why));
-    }
-    for tried in attempt::of(conn, row.id()).await? {
-        let tried = tried.attempt;
-        let why = match tried.outcome {
-            None => "no outcome yet".to_owned(),
-            Some(Outcome::Done { .. }) => "done".to_owned(),
-            Some(Outcome::Not { class, said }) => format!("not done ({class}): {said}"),
-            Some(Outcome::Unknown { said }) => format!("no clear answer: {said}"),
-        };
-        lines.push((tried.begun, format!("try {}", tried.step), "bugle".to_owned(), why));
-    }
-    lines.sort_by_key(|line| line.0);
-    let lines = lines.into_iter().map(|(at, what, who, why)| Line {
-        at: desk.when(at),
-        what: look::sentence(&what),
-        who,
-        why: look::sentence(&why),
-    });
-    let clicks = short_link::of_post(conn, row.id()).await?.map(|link| {
-        let word = if link.clicks == 1 { "click" } else { "clicks" };
-        format!("{} {word} on /r/{}", link.clicks, link.id)
-    });
     let cost = money::cost(conn, desk, row).await?;
     Ok(Told {
         why: String::new(),
         shown: Shown { cost, ..Shown::new(desk, row, Some((title.0.clone(), title.1.clone()))) },
         parts: shown::parts(row),
-        clicks,
-        lines: lines.collect(),
+        clicks: history::clicks(conn, row.id()).await?,
+        history: history::of(conn, desk, row.id()).await?,
     })
 }

@@ -3,7 +3,7 @@
 use super::Desk;
 use super::look::{self, When};
 use crate::model::receipt::Outcome;
-use crate::store::{Conn, StoreError, attempt, audit};
+use crate::store::{Conn, StoreError, attempt, audit, short_link};
 
 /// One line of a post's history.
 pub(super) struct Line {
@@ -46,4 +46,16 @@ pub(super) async fn of(conn: &mut Conn, desk: &Desk, post: &str) -> Result<Vec<L
         why: look::sentence(&why),
     });
     Ok(shown.collect())
+}
+
+/// How often its short link was followed, in words; `None`: it has none.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn clicks(conn: &mut Conn, post: &str) -> Result<Option<String>, StoreError> {
+    let link = short_link::of_post(conn, post).await?;
+    Ok(link.map(|link| {
+        let word = if link.clicks == 1 { "click" } else { "clicks" };
+        format!("{} {word} on /r/{}", link.clicks, link.id)
+    }))
 }

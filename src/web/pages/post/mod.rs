@@ -35,7 +35,7 @@ use crate::platform::Identity;
 use crate::publish::actions::{self, Sight};
 use crate::publish::identity_of;
 use crate::store::post::PostRow;
-use crate::store::{Conn, StoreError, amend, article, channel, pause, post, short_link};
+use crate::store::{Conn, StoreError, amend, article, channel, pause, post};
 use crate::timetable::civil;
 use crate::web::visitor::Visitor;
 use crate::web::works::Works;
@@ -244,10 +244,7 @@ async fn build(
     let cost = money::cost(&mut conn, desk, &row).await?;
     let shown = Shown { cost, ..Shown::new(desk, &row, title) };
     let channel = desk.view.channels.iter().find(|channel| channel.name == name);
-    let clicks = short_link::of_post(&mut conn, row.id()).await?.map(|link| {
-        let word = if link.clicks == 1 { "click" } else { "clicks" };
-        format!("{} {word} on /r/{}", link.clicks, link.id)
-    });
+    let clicks = history::clicks(&mut conn, row.id()).await?;
     let wishes = amend::asked(&mut conn, id).await?.into_iter().map(|wish| Wish {
         what: if wish.op == "delete" { "taken down" } else { "changed" },
         by: wish.by_whom,
