@@ -226,6 +226,30 @@ async fn a_post_is_shown_with_what_it_says_counts_and_can_become() {
 }
 
 #[tokio::test]
+async fn a_timeline_posts_under_the_name_it_stands_for() {
+    let desk = desk().await;
+    put(&desk, "p1", held()).await;
+    let now = desk.clock.now();
+    let work = crate::store::job(move |conn| {
+        Box::pin(async move {
+            crate::store::channel::ensure(conn, "trial", "timeline", now).await?;
+            let identity = crate::platform::Identity {
+                id: "local".to_owned(),
+                handle: "local timeline like x".to_owned(),
+                ..crate::platform::Identity::default()
+            };
+            let text = crate::store::to_json(&identity);
+            crate::store::channel::set_identity(conn, "trial", &text).await
+        })
+    });
+    desk.store.write(work).await.expect("stored");
+    let page = desk.get("/posts/p1").await.body;
+    assert!(page.contains("<bdi class=\"handle\">@trial</bdi>"), "{page}");
+    let draft = send(&desk, "/new/preview", &[("to", "trial"), ("text", "Hello")]).await.body;
+    assert!(draft.contains("<bdi class=\"handle\">@trial</bdi>"), "{draft}");
+}
+
+#[tokio::test]
 async fn hostile_words_stay_words_on_every_post() {
     let desk = desk().await;
     desk.fill().await;

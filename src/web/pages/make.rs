@@ -327,10 +327,13 @@ impl Drafting<'_> {
         let plain = Post { picture: Chosen::default(), ..post.clone() };
         let counted = Post { text: Some(actions::plain(&text).unwrap_or_default()), ..post.clone() };
         let spec = channel.account.spec();
+        // What a timeline says of itself is no account.
+        let known = identity.filter(|_| channel.account.like().is_none());
+        let handle = known.map(|it| it.handle.as_str()).filter(|it| !it.is_empty());
         let whose = Whose {
             like: channel.account.like().unwrap_or(spec.id),
             newsroom: &self.works.house.newsroom,
-            handle: identity.map(|it| it.handle.as_str()).filter(|it| !it.is_empty()).unwrap_or(channel.name.as_str()),
+            handle: handle.unwrap_or(channel.name.as_str()),
         };
         Drafted {
             channel: channel.name.to_string(),

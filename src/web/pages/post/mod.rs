@@ -268,10 +268,13 @@ async fn build(
     };
     // Where its channel is gone from the config, the words that were sent are there still.
     let seen = seen.or_else(|| Seen::words(shown::parts(&row))).map(|seen| {
+        // A timeline's account says what it is; readers would see the name it stands for.
+        let label = channel.filter(|it| it.like.is_some()).map(|it| it.label.as_deref().unwrap_or(&name));
+        let handle = label.unwrap_or(if account.is_empty() { &name } else { &account });
         let whose = Whose {
             like: channel.map_or("", |it| it.like.as_deref().unwrap_or(&it.platform)),
             newsroom: &desk.view.newsroom,
-            handle: if account.is_empty() { &name } else { &account },
+            handle,
         };
         let preview = seen.preview(whose, around.article.as_ref().and_then(|it| it.entry.language.as_deref()));
         match &row.post.state {
